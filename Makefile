@@ -1,0 +1,88 @@
+# Everything runs out of .venv, which the first command that needs it sets up. `make` alone lists the commands.
+PYTHON ?= python3
+LOCAL_LAKE := $(CURDIR)/data/lakehouse
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+PIP_INSTALL := $(PIP) install --quiet --require-hashes --no-build-isolation
+RUN_STAMP := .venv/.installed-run
+DEV_STAMP := .venv/.installed-dev
+HOOK_TOOLS := black isort flake8 detect-secrets
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help install run hooks fmt test lint lock wheel clean
+
+help: ## Show the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(DEV_STAMP) ## Set up .venv with the package (editable), its extras and the development tools
+	@:
+
+run: $(RUN_STAMP) ## Run the main job: on DATA_ROOT if given, else on a TPC-DS sample in data/ (also ENGINE=, ARGS=)
+ifeq ($(strip $(DATA_ROOT)),)
+	@$(BIN)/python samples/land_tpcds_returns.py "$(LOCAL_LAKE)"
+	@DATA_ROOT="$(LOCAL_LAKE)" $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+else
+	@DATA_ROOT="$(DATA_ROOT)" $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+endif
+
+hooks: $(DEV_STAMP) ## Install the git hooks that check a commit
+	@$(BIN)/pre-commit install
+
+fmt: $(DEV_STAMP) ## Format the code
+	@$(BIN)/isort --quiet .
+	@$(BIN)/black --quiet .
+
+test: $(DEV_STAMP) ## Run the tests
+	@$(BIN)/python -m pytest -q
+
+lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
+	@$(BIN)/black --check .
+	@$(BIN)/isort --check-only .
+	@$(BIN)/flake8
+	@$(BIN)/mypy src
+	@$(BIN)/lint-imports --no-logo
+	@git ls-files -z | xargs -0 $(BIN)/detect-secrets-hook --no-verify --baseline .secrets.baseline
+	@for tool in $(HOOK_TOOLS); do \
+	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
+	    grep -qF "[$$pin]" .pre-commit-config.yaml || { echo ".pre-commit-config.yaml: not $$pin; run 'make lock'" >&2; exit 1; }; \
+	done
+
+UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
+	@$(UV_COMPILE) --extra spark --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@for tool in $(HOOK_TOOLS); do \
+	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
+	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
+	done; rm -f .pre-commit-config.yaml.bak
+
+wheel: $(DEV_STAMP) ## Build the wheel into dist/
+	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+
+clean: ## Remove .venv, caches and what was built (data/ stays)
+	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
+$(RUN_STAMP): requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "$(PYTHON) is not Python 3.11 or newer; name one that is: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Setting up .venv for the embedded engine (once, about half a minute)"
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	@$(PIP_INSTALL) --only-binary=:all: --requirement requirements/run.txt
+	@$(PIP) install --quiet --no-build-isolation --no-deps --editable .
+	@touch $@
+
+# pyspark comes as a source archive only; setuptools, which builds it, is there from the first stamp.
+$(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
+	@echo "Adding Spark and the development tools to .venv (once, a minute or two)"
+	@$(PIP_INSTALL) --only-binary=:all: --no-binary=pyspark --requirement requirements/dev.txt
+	@touch $@
+
+$(BIN)/uv:
+	@$(MAKE) --no-print-directory install

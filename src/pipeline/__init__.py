@@ -1,0 +1,1 @@
+"""Names under which users know the stages; the package has them all."""

@@ -1,0 +1,26 @@
+"""The console script `returns`: every command under one name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import typer
+
+from pyspark_interview_project.pipeline import bronze_to_silver, plan, run_pipeline, silver_to_gold
+from pyspark_interview_project.pipeline.command_line import run_app
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+app.callback()(lambda: None)
+app.command("run")(run_pipeline.run)
+app.command("plan")(plan.plan)
+app.command("bronze-to-silver")(bronze_to_silver.run_alone)
+app.command("silver-to-gold")(silver_to_gold.run_alone)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`returns`."""
+    run_app(app, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""Every place of a lake, from one root."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlparse
+
+LANDED = "bronze/returns_raw"
+SILVER_RETURNS = "silver/returns"
+QUARANTINED_RETURNS = "quarantine/returns"
+GOLD_BY_SKU_REASON = "gold/returns_by_sku_reason"
+GOLD_BY_DATE_REASON = "gold/returns_by_date_reason"
+SCRATCH = "ops/scratch"
+BATCHES = "ops/batches"
+LOCK = "ops/lock"
+RUN_RECORDS = "metrics/runs"
+LATEST_RUN_RECORD = "metrics/pipeline_metrics.json"
+
+_SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+@dataclass(frozen=True)
+class LakePaths:
+    """The places of the lake under `root`, which is an absolute local path or a URI without a slash at its end."""
+
+    root: str
+
+    @classmethod
+    def at(cls, data_root: str) -> LakePaths:
+        """Take DATA_ROOT as a person gives it: a path (relative to the working directory, `~` allowed) or a URI."""
+        if data_root.startswith("file:"):
+            return cls(unquote(urlparse(data_root).path).rstrip("/") or "/")
+        if _SCHEME.match(data_root):
+            return cls(data_root.rstrip("/"))
+        return cls(str(Path(data_root).expanduser().absolute()))
+
+    @property
+    def is_local(self) -> bool:
+        return not _SCHEME.match(self.root)
+
+    def place(self, relative: str) -> str:
+        """The absolute path or URI of a place given relative to the root."""
+        return f"{self.root}/{relative}"

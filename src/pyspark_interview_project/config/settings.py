@@ -1,0 +1,122 @@
+"""Typed, strict settings: the option, else the environment, else the YAML file of APP_ENV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import ConfigurationError
+
+APP_ENVS = ("dev", "test", "prod")
+AppEnv = Literal["dev", "test", "prod"]
+EngineChoice = Literal["embedded", "auto"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """Every setting, none with a default: each of the YAML files is complete, so a file shows what is in force.
+
+    An environment variable has the name of its setting in upper case.
+    """
+
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
+
+    app_env: AppEnv = Field(description="which YAML file the settings come from")
+    data_root: str = Field(min_length=1, description="root of the lake, a local path or a URI")
+    engine: EngineChoice = Field(description="engine that runs the transforms")
+    spark_tz: str = Field(description="time zone of timestamps without an offset, and of the planning day")
+    log_level: LogLevel = Field(description="least severe log line that is shown")
+    pipeline_metrics_json: str | None = Field(description="where the latest run record goes; null: under data_root")
+    max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
+    quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is judged")
+    volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
+    volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
+    volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
+    merge_rows_per_commit: int = Field(ge=1, description="most source rows that one merge into silver takes")
+    embedded_memory_limit: str = Field(
+        pattern=r"\A[0-9]+(MB|GB)\z", description="memory of the embedded engine's DuckDB before it spills to disk"
+    )
+    scratch_dir: str | None = Field(description="local directory for spilled and staged rows; null: the system's own")
+
+    @field_validator("spark_tz")
+    @classmethod
+    def _known_time_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError(f"{name} is no time zone of the IANA database")
+        return name
+
+    @property
+    def paths(self) -> LakePaths:
+        return LakePaths.at(self.data_root)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options first, then the environment, then the YAML file of APP_ENV."""
+        app_env = os.environ.get("APP_ENV") or "dev"
+        if app_env not in APP_ENVS:
+            raise ConfigurationError("APP_ENV", f"must be one of {', '.join(APP_ENVS)}, not {app_env}")
+        from_yaml = read_settings_file(shipped_configs() / f"{app_env}.yaml") | {"app_env": app_env}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, from_yaml)
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loading in which a key that stands twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def shipped_configs() -> Path:
+    """The directory of the shipped YAML files: beside the package in a wheel, at the top of a checkout."""
+    packaged = Path(__file__).resolve().parent.parent / "configs"
+    return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "configs"
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Read one YAML file of settings and check it alone. Raises ConfigurationError naming the file and the key."""
+    try:
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(str(path), " ".join(str(error).split())) from error
+    if not isinstance(values, dict):
+        raise ConfigurationError(str(path), "must be a mapping of settings")
+    if unknown := [key for key in values if key not in Settings.model_fields or key == "app_env"]:
+        raise ConfigurationError(str(path), f"unknown setting {unknown[0]}")
+    if missing := [key for key in Settings.model_fields if key not in values and key != "app_env"]:
+        raise ConfigurationError(str(path), f"setting {missing[0]} is missing")
+    return values
+
+
+def load_settings(options: Mapping[str, Any]) -> Settings:
+    """Settle every setting. `options` are those of the command line, by setting; null ones count as not given.
+
+    Only a main function calls this: it reads the environment. Raises ConfigurationError naming the setting and where
+    its value came from.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = str(fault["loc"][0]) if fault["loc"] else "settings"
+        source = "option" if name in given else "environment" if os.environ.get(name.upper()) else "YAML file"
+        raise ConfigurationError(f"{name} ({source})", f"{fault['msg']}, not {fault['input']!r}") from error

@@ -1,0 +1,86 @@
+"""What can go wrong, as one small tree: each error keeps its facts and knows the exit code of the command it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+
+class PipelineError(Exception):
+    """Something the person who runs the pipeline can act on. Children say what, and keep the facts as attributes."""
+
+    exit_code = 1
+
+
+class ConfigurationError(PipelineError):
+    """A setting, an argument or the set-up is wrong; nothing was started."""
+
+    exit_code = 2
+
+    def __init__(self, subject: str, problem: str) -> None:
+        self.subject, self.problem = subject, problem
+        super().__init__(f"{subject}: {problem}")
+
+
+class QualityGateError(PipelineError):
+    """A quality gate failed; silver and gold are as they were, and the batch stays planned."""
+
+    exit_code = 3
+
+    def __init__(self, gate: str, value: float, limit: float, advice: str) -> None:
+        self.gate, self.value, self.limit = gate, value, limit
+        super().__init__(f"gate {gate} failed: {value:.4g} is beyond {limit:.4g}; {advice}")
+
+
+class UnreadableInputError(PipelineError):
+    """A landed file cannot be read as what it claims to be, or is not the file that was planned."""
+
+    exit_code = 4
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}; mend it or move it away, then run again")
+
+
+class StorageError(PipelineError):
+    """A place cannot be read or written: full, denied or out of reach."""
+
+    exit_code = 5
+
+    def __init__(self, path: str, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path}: {problem}")
+
+
+class LockedError(PipelineError):
+    """Another process writes this lake."""
+
+    exit_code = 6
+
+    def __init__(self, lake: str, host: str, pid: int | None, since: datetime | None) -> None:
+        self.lake, self.host, self.pid, self.since = lake, host, pid, since
+        moment = since.isoformat() if since else "an unknown time"
+        super().__init__(f"{lake} is locked by {host}:{pid or 'unknown'} since {moment}; run again when it has ended")
+
+
+class ConflictError(PipelineError):
+    """Something else committed to a table while this run held the lock."""
+
+    exit_code = 6
+
+    def __init__(self, table: str, problem: str) -> None:
+        self.table, self.problem = table, problem
+        super().__init__(f"{table}: {problem}; find the other writer, then run again")
+
+
+class VerificationError(PipelineError):
+    """What was written, counted or found is not what it must be."""
+
+    exit_code = 7
+
+    def __init__(self, subject: str, expected: Mapping[str, object], found: Mapping[str, object]) -> None:
+        self.subject, self.expected, self.found = subject, dict(expected), dict(found)
+        off = [
+            f"{term} is {found.get(term)}, not {value}" for term, value in expected.items() if found.get(term) != value
+        ]
+        super().__init__(f"{subject}: {'; '.join(off)}")

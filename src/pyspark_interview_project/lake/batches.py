@@ -1,0 +1,122 @@
+"""Batches: sets of landed files, written down before anything is done with them and marked done last.
+
+Each batch is a directory under ops/batches with small JSON files, so that a person can read what happened:
+plan.json (its files), counted.json (what became of its rows, before silver takes any) and then committed.json or
+abandoned.json. Each file is written whole or not at all, under the lock of the lake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.lake.landed import LandedFile
+
+PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a batch comes to, settled before silver takes a row of it.
+
+    `silver_version` is the version of silver that its rows were judged against; `commits` is how many commits silver
+    takes them in; `figures` are the terms of the law as the run record has them.
+    """
+
+    silver_version: int
+    commits: int
+    figures: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch and how far it has come. The id sorts by age and is the same for the same history of the same files."""
+
+    batch_id: str
+    as_of: date
+    planned_by: str
+    planned_at: str
+    files: tuple[LandedFile, ...]
+    state: str = PLANNED
+    counted: Counted | None = None
+
+
+class Batches:
+    """The batches of one lake. Reading needs no lock; everything else does."""
+
+    def __init__(self, lake: LakePaths) -> None:
+        self._directory = Path(lake.place(paths.BATCHES))
+
+    def all(self) -> Iterator[Batch]:
+        """Every batch, the oldest first."""
+        for directory in sorted(self._directory.glob("*/plan.json")):
+            yield self._read(directory.parent)
+
+    def pending(self) -> Batch | None:
+        """The batch that was planned and neither committed nor abandoned. There is at most one."""
+        return next((batch for batch in self.all() if batch.state == PLANNED), None)
+
+    def known_files(self) -> list[LandedFile]:
+        """The files of every committed batch."""
+        return [file for batch in self.all() if batch.state == COMMITTED for file in batch.files]
+
+    def draft(self, files: tuple[LandedFile, ...], as_of: date, run_id: str) -> Batch:
+        """The batch that `files` would make, not written down."""
+        sequence = sum(1 for _ in self._directory.glob("*/plan.json")) + 1
+        content = json.dumps([[file.path, file.size, file.sha256] for file in files])
+        batch_id = f"{sequence:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files)
+
+    def plan(self, batch: Batch) -> None:
+        """Write the batch down as planned."""
+        self._write(
+            batch,
+            "plan",
+            {
+                "batch_id": batch.batch_id,
+                "as_of": batch.as_of.isoformat(),
+                "planned_by": batch.planned_by,
+                "planned_at": batch.planned_at,
+                "files": [asdict(file) for file in batch.files],
+            },
+        )
+
+    def count(self, batch: Batch, counted: Counted) -> Batch:
+        """Write down what the batch comes to, before silver takes any of it."""
+        self._write(batch, "counted", asdict(counted))
+        return replace(batch, counted=counted)
+
+    def commit(self, batch: Batch, run_id: str) -> Batch:
+        """Mark the batch done. Its files are known from now on."""
+        self._write(batch, COMMITTED, {"run_id": run_id, "at": datetime.now(UTC).isoformat()})
+        return replace(batch, state=COMMITTED)
+
+    def abandon(self, batch: Batch, run_id: str, why: str) -> Batch:
+        """Give the batch up, on record. Its files can be planned again."""
+        self._write(batch, ABANDONED, {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "why": why})
+        return replace(batch, state=ABANDONED)
+
+    def _write(self, batch: Batch, name: str, content: Mapping[str, Any]) -> None:
+        write_atomically(self._directory / batch.batch_id / f"{name}.json", json.dumps(content, indent=1) + "\n")
+
+    def _read(self, directory: Path) -> Batch:
+        plan = json.loads((directory / "plan.json").read_text(encoding="utf-8"))
+        counted_file = directory / "counted.json"
+        states = [state for state in (COMMITTED, ABANDONED) if (directory / f"{state}.json").exists()]
+        return Batch(
+            batch_id=plan["batch_id"],
+            as_of=date.fromisoformat(plan["as_of"]),
+            planned_by=plan["planned_by"],
+            planned_at=plan["planned_at"],
+            files=tuple(LandedFile(**file) for file in plan["files"]),
+            state=states[0] if states else PLANNED,
+            counted=Counted(**json.loads(counted_file.read_text(encoding="utf-8"))) if counted_file.exists() else None,
+        )

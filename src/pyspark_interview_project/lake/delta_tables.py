@@ -1,0 +1,203 @@
+"""The tables of a lake through delta-rs: contracts, commits, writes of Arrow streams. Knows no DataFrame."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Schema,
+    WriterProperties,
+    write_deltalake,
+)
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import ConfigurationError, ConflictError
+from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.schemas.columns import delta_schema_json
+from pyspark_interview_project.schemas.tables import TABLES, TableContract
+
+# Features that only one engine reads or writes; a table that has one is refused.
+_OFF = (
+    "delta.enableDeletionVectors",
+    "delta.enableRowTracking",
+    "delta.enableInCommitTimestamps",
+)
+_PROPERTIES = {
+    "delta.enableChangeDataFeed": "true",
+    "delta.columnMapping.mode": "none",
+    # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
+    "delta.enableDeletionVectors": "false",
+}
+
+
+class DeltaTables:
+    """The Delta tables of the lake under `paths`."""
+
+    def __init__(self, paths: LakePaths) -> None:
+        self._paths = paths
+
+    def place(self, table: TableContract) -> str:
+        return self._paths.place(table.place)
+
+    def ensure(self) -> None:
+        """Create the tables that are not there, finish those half created, and refuse those of another shape."""
+        for table in TABLES:
+            if self.version(table) is None:
+                DeltaTable.create(
+                    self.place(table),
+                    schema=Schema.from_json(delta_schema_json(table.columns)),
+                    partition_by=list(table.partition_by),
+                    name=table.name,
+                    description=table.description,
+                    configuration=_PROPERTIES,
+                )
+            delta = self.open(table)
+            configuration = delta.metadata().configuration
+            for name in _OFF:
+                if configuration.get(name) == "true":
+                    raise ConfigurationError(table.place, f"the table has {name} on, which not every engine can write")
+            if configuration.get("delta.columnMapping.mode", "none") != "none":
+                raise ConfigurationError(
+                    table.place, "the table has column mapping on, which not every engine can write"
+                )
+            if names := [field.name for field in delta.schema().fields if field.name not in table.names]:
+                raise ConfigurationError(table.place, f"the table has a column {names[0]} that its contract lacks")
+            if len(delta.schema().fields) != len(table.names):
+                raise ConfigurationError(table.place, "the table lacks columns of its contract")
+            for name, check in table.checks.items():
+                if f"delta.constraints.{name}" not in configuration:
+                    delta.alter.add_constraint({name: check})
+
+    def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
+        return DeltaTable(self.place(table), version=version)
+
+    def version(self, table: TableContract) -> int | None:
+        try:
+            return self.open(table).version()
+        except TableNotFoundError:
+            return None
+
+    def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
+        delta = self.open(table, version)
+        files = pa.table(delta.get_add_actions(flatten=True))
+        rows, sizes = files.column("num_records").to_pylist(), files.column("size_bytes").to_pylist()
+        return TableFacts(delta.version(), sum(rows), sum(sizes))
+
+    def files(self, table: TableContract, version: int | None = None) -> list[str]:
+        """The absolute paths of the data files of one version."""
+        return list(self.open(table, version).file_uris())
+
+    def commits(self, table: TableContract) -> Iterator[TableCommit]:
+        for entry in self.open(table).history():
+            yield TableCommit(entry["version"], _note_of(entry))
+
+    def changes(self, table: TableContract, since: int, until: int) -> Any:
+        """The change feed of versions since + 1 to until as an Arrow stream."""
+        return self.open(table).load_cdf(starting_version=since + 1, ending_version=until)
+
+    def append(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
+        return self._write(table, rows, note, mode="append")
+
+    def overwrite(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
+        return self._write(table, rows, note, mode="overwrite")
+
+    def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
+        """Put the rows in the place of those of the note's batch."""
+        return self._write(table, rows, note, mode="overwrite", predicate=f"batch_id = {_literal(note.batch_id)}")
+
+    def delete_batch(self, table: TableContract, note: CommitNote) -> int:
+        """Remove the rows of the note's batch; returns how many there were."""
+        done = self.open(table).delete(f"batch_id = {_literal(note.batch_id)}", commit_properties=_properties(note))
+        return int(done["num_deleted_rows"])
+
+    def merge(
+        self,
+        table: TableContract,
+        rows: pa.RecordBatchReader,
+        note: CommitNote,
+        upsert: Upsert,
+        within: Mapping[str, tuple[Any, Any]],
+    ) -> Written:
+        delta = self.open(table)
+        before = delta.version()
+        conditions = [f"target.{key} = source.{key}" for key in upsert.keys]
+        for name, (least, greatest) in within.items():
+            conditions.append(f"target.{name} >= {_literal(least)} and target.{name} <= {_literal(greatest)}")
+        merger = delta.merge(
+            source=rows,
+            predicate=" and ".join(conditions),
+            source_alias="source",
+            target_alias="target",
+            writer_properties=_writer_properties(table),
+            commit_properties=_properties(note),
+        )
+        insert_when = None
+        if upsert.delete_when:
+            merger = merger.when_matched_delete(predicate=upsert.delete_when)
+            insert_when = f"not ({upsert.delete_when})"
+        try:
+            done = (
+                merger.when_matched_update_all(predicate=upsert.update_when)
+                .when_not_matched_insert_all(predicate=insert_when)
+                .execute()
+            )
+        except CommitFailedError as error:
+            raise ConflictError(table.place, str(error)) from error
+        after = self.open(table).version()
+        return Written(
+            after if after > before else None,
+            inserted=done["num_target_rows_inserted"],
+            updated=done["num_target_rows_updated"],
+            deleted=done["num_target_rows_deleted"],
+        )
+
+    def _write(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote, **how: Any) -> int:
+        try:
+            write_deltalake(
+                self.open(table),
+                rows,
+                writer_properties=_writer_properties(table),
+                commit_properties=_properties(note),
+                **how,
+            )
+        except CommitFailedError as error:
+            raise ConflictError(table.place, str(error)) from error
+        return self.open(table).version()
+
+
+def _properties(note: CommitNote) -> CommitProperties:
+    # Only under this key Spark's DESCRIBE HISTORY shows it. No retries: the lock leaves nobody to conflict with.
+    return CommitProperties(custom_metadata={"userMetadata": json.dumps(note.as_metadata())}, max_commit_retries=0)
+
+
+def _note_of(history_entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+        note = json.loads(history_entry.get("userMetadata") or "{}")
+    except ValueError:  # a commit of somebody else
+        return {}
+    return note if isinstance(note, dict) else {}
+
+
+def _writer_properties(table: TableContract) -> WriterProperties:
+    # Measured: dictionaries of near-unique columns cost half the time of a write; level 1 is the best of Zstandard here.
+    plain = ColumnProperties(dictionary_enabled=False)
+    return WriterProperties(
+        compression="ZSTD", compression_level=1, column_properties={name: plain for name in table.near_unique}
+    )
+
+
+def _literal(value: object) -> str:
+    """A value of our own making as a literal of DataFusion's SQL."""
+    if isinstance(value, date):
+        return f"date '{value.isoformat()}'"
+    text = str(value)
+    assert "'" not in text, text
+    return f"'{text}'"

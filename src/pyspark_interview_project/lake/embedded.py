@@ -1,0 +1,259 @@
+"""The embedded engine: SQLFrame over DuckDB for the transforms, delta-rs for the tables. No Java, no pyspark."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
+from typing import Any, cast
+
+import duckdb
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.lake.delta_tables import DeltaTables
+from pyspark_interview_project.lake.embedded_reading import LandedReader
+from pyspark_interview_project.lake.interface import CommitNote, Delivery, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.transforms.normalise import Kind
+from pyspark_interview_project.transforms.text_fields import records_from_lines
+
+_ROWS_PER_ARROW_BATCH = 100_000
+_DUCKDB_TYPES = {
+    "string": "varchar",
+    "integer": "integer",
+    "long": "bigint",
+    "date": "date",
+    "timestamp": "timestamptz",
+    "array<string>": "varchar[]",
+}
+_ARROW_TYPES = {
+    "string": pa.string(),
+    "integer": pa.int32(),
+    "long": pa.int64(),
+    "decimal(18,2)": pa.decimal128(18, 2),
+    "decimal(38,2)": pa.decimal128(38, 2),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", "UTC"),
+    "array<string>": pa.list_(pa.string()),
+}
+_ALL_TEXT: Mapping[str, Kind] = {name: "text" for name in RAW_NAMES}
+
+
+class EmbeddedLake:
+    """A lake on a local file system. Implements `lake.interface.Lake`."""
+
+    def __init__(self, paths: LakePaths, time_zone: str, memory_limit: str, scratch: Path) -> None:
+        """What is staged goes to a directory made in `scratch`, which is removed when the lake is closed."""
+        if not paths.is_local:
+            raise ConfigurationError("data_root", f"the embedded engine needs a local path, not {paths.root}")
+        self._paths, self._time_zone, self._memory_limit, self._scratch = paths, time_zone, memory_limit, scratch
+        self._tables = DeltaTables(paths)
+        self._reader = LandedReader(paths)
+        self._names = 0
+        self._staging: tempfile.TemporaryDirectory[str] | None = None
+
+    @cached_property
+    def _connection(self) -> duckdb.DuckDBPyConnection:
+        # Opened when the first frame is: a run that finds nothing new needs none.
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        self._staging = tempfile.TemporaryDirectory(dir=self._scratch, prefix="staged-", ignore_cleanup_errors=True)
+        return duckdb.connect(
+            f"{self._staging.name}/staged.duckdb",
+            config={
+                "memory_limit": self._memory_limit,
+                "temp_directory": f"{self._staging.name}/spilled",
+                "preserve_insertion_order": False,  # no transform relies on the order of rows
+                "TimeZone": self._time_zone,
+                "autoinstall_known_extensions": False,  # nothing is fetched at run time
+            },
+        )
+
+    @cached_property
+    def _session(self) -> Any:
+        from sqlframe.duckdb import DuckDBSession  # a third of a second
+
+        return DuckDBSession(conn=self._connection)
+
+    # Reading
+
+    def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
+        by_format: dict[str, list[LandedFile]] = {"json": [], "csv": [], "parquet": []}
+        for file in files:
+            by_format[file.format].append(file)
+        texts = []
+        if by_format["json"]:
+            texts.append(self._view_of(self._reader.json_records(by_format["json"])))
+        for header, group in self._reader.csv_layouts(by_format["csv"]).items():
+            texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
+        typed = [self._parquet(group, kinds) for kinds, group in self._reader.parquet_layouts(by_format["parquet"])]
+        return [*([Delivery(self._view(_union_all(texts)), _ALL_TEXT)] if texts else []), *typed]
+
+    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
+        names = ", ".join(_literal(_no_glob(str(self._reader.local(file)))) for file in files)
+        columns = [f'"{name}"' if name in kinds else f'cast(null as varchar) as "{name}"' for name in RAW_NAMES]
+        source_file = f"substr(filename, {len(self._paths.root) + 2}) as source_file"
+        frame = self._view(
+            f"select {', '.join(columns)}, {source_file} "
+            f"from read_parquet([{names}], filename = true, hive_partitioning = false)"
+        )
+        every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
+        if every["ingest_ts"] == "local_timestamp" and self._time_zone == "UTC":
+            every["ingest_ts"] = "timestamp"  # no local time happens twice in UTC, so nothing is left to settle
+        return Delivery(frame, every)
+
+    @property
+    def unknown_columns(self) -> Mapping[str, Sequence[str]]:
+        return self._reader.unknown_columns
+
+    def rows_delivered(self) -> Mapping[str, int]:
+        return dict(self._reader.rows)
+
+    # Frames
+
+    def stage(self, *frames: DataFrame) -> DataFrame:
+        name = self._fresh_name()
+        try:
+            self._connection.execute(f"create table {name} as {_union_all(frames)}")
+        except duckdb.Error as error:
+            raise self._reader.failure or error from error
+        return self._table(name)
+
+    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()
+        return rows
+
+    # Tables
+
+    def ensure_tables(self) -> None:
+        self._tables.ensure()
+
+    def version(self, table: TableContract) -> int | None:
+        return self._tables.version(table)
+
+    def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
+        return self._tables.facts(table, version)
+
+    def commits(self, table: TableContract) -> Iterator[TableCommit]:
+        return self._tables.commits(table)
+
+    def read(self, table: TableContract, version: int | None = None) -> DataFrame:
+        files = self._tables.files(table, version)
+        columns = ", ".join(
+            f'cast("{c.name}" as {_DUCKDB_TYPES.get(c.type, c.type)}) as "{c.name}"' for c in table.columns
+        )
+        if not files:
+            nothing = ", ".join(f'null as "{name}"' for name in table.names)
+            return self._view(f"select {columns} from (select {nothing}) where false")
+        names = ", ".join(_literal(_no_glob(file)) for file in files)
+        partitioned = str(bool(table.partition_by)).lower()
+        return self._view(f"select {columns} from read_parquet([{names}], hive_partitioning = {partitioned})")
+
+    def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
+        try:
+            feed = pa.RecordBatchReader.from_stream(self._tables.changes(table, since, until))
+            return self.stage(self._view_of(feed))
+        except (DeltaError, duckdb.Error, OSError):
+            return None
+
+    def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+        stream = self._stream(table, rows)
+        if stream.is_empty:
+            return Written(None)
+        version = self._tables.append(table, stream.reader(), note)
+        return Written(version, inserted=stream.rows)
+
+    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+        stream = self._stream(table, rows)
+        version = self._tables.overwrite(table, stream.reader(), note)
+        return Written(version, inserted=stream.rows)
+
+    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
+        stream = self._stream(table, rows) if rows is not None else None
+        if stream is None or stream.is_empty:
+            deleted = self._tables.delete_batch(table, note)
+            return Written(self._tables.version(table) if deleted else None, deleted=deleted)
+        version = self._tables.replace_batch(table, stream.reader(), note)
+        return Written(version, inserted=stream.rows)
+
+    def merge(
+        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+    ) -> Written:
+        stream = self._stream(table, rows)
+        if stream.is_empty:
+            return Written(None)
+        return self._tables.merge(table, stream.reader(), note, upsert, within)
+
+    def close(self) -> None:
+        if self._staging is not None:
+            self._session.stop()
+            self._connection.close()  # DuckDB complains at length of a connection that is open when Python ends
+            self._staging.cleanup()
+
+    def _fresh_name(self) -> str:
+        # SQLFrame remembers the columns of a name, so no name is used twice.
+        self._names += 1
+        return f"rows_{self._names}"
+
+    def _table(self, name: str) -> DataFrame:
+        return cast(DataFrame, self._session.table(name))
+
+    def _view(self, sql: str) -> DataFrame:
+        name = self._fresh_name()
+        self._connection.execute(f"create view {name} as {sql}")
+        return self._table(name)
+
+    def _view_of(self, stream: pa.RecordBatchReader) -> DataFrame:
+        name = self._fresh_name()
+        self._connection.register(f"{name}_stream", stream)
+        return self._view(f"select * from {name}_stream")
+
+    def _stream(self, table: TableContract, frame: DataFrame) -> _RowStream:
+        schema = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
+        reader = self._connection.sql(_sql(frame.select(*table.names))).to_arrow_reader(_ROWS_PER_ARROW_BATCH)
+        return _RowStream(reader, schema)
+
+
+class _RowStream:
+    """Rows on their way from DuckDB into a table: in the table's types, and counted as they pass."""
+
+    def __init__(self, source: pa.RecordBatchReader, schema: pa.Schema) -> None:
+        self._batches = (batch.cast(schema) for batch in source if batch.num_rows)
+        self._first = next(self._batches, None)
+        self._schema = schema
+        self.is_empty = self._first is None
+        self.rows = 0
+
+    def reader(self) -> pa.RecordBatchReader:
+        return pa.RecordBatchReader.from_batches(self._schema, self._counted())
+
+    def _counted(self) -> Iterator[pa.RecordBatch]:
+        for batch in chain([self._first] if self._first is not None else [], self._batches):
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _sql(frame: DataFrame) -> str:
+    return cast(Any, frame).sql(dialect="duckdb", optimize=False)  # type: ignore[no-any-return]
+
+
+def _union_all(frames: Sequence[DataFrame]) -> str:
+    # Not by SQLFrame: each of its operations copies the whole query so far.
+    return " union all by name ".join(f"({_sql(frame)})" for frame in frames)
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _no_glob(path: str) -> str:
+    """The path so that DuckDB takes no character of it for a pattern."""
+    return re.sub(r"([*?\[])", r"[\1]", path)

@@ -1,0 +1,59 @@
+"""Taking one line of JSON apart: one strict object, its members as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+Members = Mapping[str, str | None]
+
+
+class _Object(list[tuple[str, Any]]):
+    """The members of a JSON object as they stand, keys that stand twice included."""
+
+
+def _no_number(token: str) -> NoReturn:
+    raise ValueError(f"{token} is no JSON")
+
+
+# Numbers stay the text that they were delivered as: no digit is lost on the way to a decimal.
+_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=_no_number)
+
+
+def members_of(line: str) -> tuple[Members, frozenset[str]] | None:
+    """The members of the object on this line, as text (true and false too; null is None), and the keys of those that
+    are nested. None where the line is anything but one strict object: text behind it, single quotes, trailing commas,
+    NaN, keys that stand twice, half of a surrogate pair.
+    """
+    try:
+        found = _decoder.decode(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(found, _Object):
+        return None
+    members: dict[str, str | None] = {}
+    nested = set()
+    for key, value in found:
+        if key in members:
+            return None
+        if isinstance(value, list):  # an object is one too
+            nested.add(key)
+            members[key] = None
+        elif value is None or isinstance(value, str):
+            members[key] = value
+        else:
+            members[key] = "true" if value else "false"
+    if "\\u" in line and not _is_text(members):
+        return None
+    return members, frozenset(nested)
+
+
+def _is_text(members: Members) -> bool:
+    try:
+        for key, value in members.items():
+            key.encode("utf-8")
+            (value or "").encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,142 @@
+"""The landed files: which there are, and by what they are known again."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+
+_FORMATS: Mapping[str, str] = {
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".csv": "csv",
+    ".parquet": "parquet",
+}
+_UNFINISHED = (".tmp", ".part", ".crc")
+_LANDING_DAY = re.compile(r"\Adt=([0-9]{4}-[0-9]{2}-[0-9]{2})\Z")
+
+
+@dataclass(frozen=True)
+class LandedFile:
+    """A file as it was planned. `path` is relative to the root of the lake; `modified_ns` is its modification time."""
+
+    path: str
+    size: int
+    modified_ns: int
+    sha256: str
+
+    @property
+    def format(self) -> str:
+        """json, csv or parquet."""
+        found = format_of(self.path)
+        assert found is not None, self.path
+        return found
+
+    @property
+    def is_gzipped(self) -> bool:
+        return self.path.endswith(".gz")
+
+
+@dataclass(frozen=True)
+class Landing:
+    """What stands under bronze: files with data as (path, size, modified_ns), and the paths of files that are neither
+    data nor marked as unfinished or hidden."""
+
+    files: tuple[tuple[str, int, int], ...]
+    ignored: tuple[str, ...]
+
+
+def format_of(path: str) -> str | None:
+    """The format that a file's name claims; None where it is no data."""
+    name = path.rsplit("/", 1)[-1]
+    plain = name.removesuffix(".gz")
+    found = _FORMATS.get(os.path.splitext(plain)[1])
+    return None if found == "parquet" and plain != name else found
+
+
+def find_landed(lake: LakePaths, as_of: date) -> Landing:
+    """List the landed files, in the order of their paths, but those under a directory dt=… later than `as_of`.
+
+    Raises ConfigurationError where the landing directory does not exist.
+    """
+    landing = Path(lake.place(paths.LANDED))
+    if not landing.is_dir():
+        raise ConfigurationError(str(landing), "there is no such directory; land files there or set DATA_ROOT")
+    files, ignored = [], []
+    for path in sorted(_walk(landing, as_of)):
+        relative = f"{paths.LANDED}/{path.relative_to(landing).as_posix()}"
+        if format_of(relative):
+            status = path.stat()
+            files.append((relative, status.st_size, status.st_mtime_ns))
+        else:
+            ignored.append(relative)
+    return Landing(tuple(files), tuple(ignored))
+
+
+def _walk(directory: Path, as_of: date) -> Iterator[Path]:
+    for entry in os.scandir(directory):
+        if entry.name.startswith(("_", ".")) or entry.name.endswith(_UNFINISHED):
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            if not _landed_later(entry.name, as_of):
+                yield from _walk(Path(entry.path), as_of)
+        elif entry.is_file():
+            yield Path(entry.path)
+
+
+def _landed_later(directory: str, as_of: date) -> bool:
+    day = _LANDING_DAY.match(directory)
+    try:
+        return day is not None and date.fromisoformat(day[1]) > as_of
+    except ValueError:  # dt=2026-02-30 names no day: a directory like any other
+        return False
+
+
+def new_files(lake: LakePaths, landing: Landing, known: Iterable[LandedFile]) -> tuple[LandedFile, ...]:
+    """Those of the landed files that are not known: by path, size and content; not hashed again where path, size and
+    modification time are known.
+
+    Raises UnreadableInputError naming a file that cannot be read.
+    """
+    by_time = {(file.path, file.size, file.modified_ns) for file in known}
+    by_content = {(file.path, file.size, file.sha256) for file in known}
+    unknown = []
+    for path, size, modified_ns in landing.files:
+        if (path, size, modified_ns) in by_time:
+            continue
+        sha256 = _sha256(lake, path)
+        if (path, size, sha256) not in by_content:
+            unknown.append(LandedFile(path, size, modified_ns, sha256))
+    return tuple(unknown)
+
+
+def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:
+    """Those of the planned `files` that are no longer what was planned, each with what happened to it."""
+    changed = {}
+    for file in files:
+        try:
+            status = Path(lake.place(file.path)).stat()
+        except FileNotFoundError:
+            changed[file.path] = "it was planned and is gone"
+            continue
+        same_time = (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
+        if not same_time and (status.st_size != file.size or _sha256(lake, file.path) != file.sha256):
+            changed[file.path] = "it was planned and has changed since"
+    return changed
+
+
+def _sha256(lake: LakePaths, path: str) -> str:
+    try:
+        with open(lake.place(path), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UnreadableInputError(path, error.strerror or str(error)) from error

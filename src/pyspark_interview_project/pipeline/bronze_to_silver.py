@@ -1,0 +1,217 @@
+"""Bronze to silver: landed files into judged returns; the rejected into quarantine, the newest versions into silver.
+
+The batch is judged and classified once and counted there. Its counts, the law and the quality gates come before any
+write to silver, and what is written can be written again without effect.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
+from pyspark_interview_project.lake.batches import Batch, Counted
+from pyspark_interview_project.lake.interface import Lake
+from pyspark_interview_project.lake.landed import LandedFile, changed_files
+from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
+from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
+from pyspark_interview_project.metrics.run_record import SUCCEEDED
+from pyspark_interview_project.pipeline.command_line import (
+    AcceptQuarantinedOption,
+    AsOfOption,
+    EngineOption,
+    RunIdOption,
+    run_command,
+)
+from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.plan import abandon, parts_in, planned_batch
+from pyspark_interview_project.pipeline.silver_parts import check_commit, plan_silver_write, write_part
+from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
+from pyspark_interview_project.transforms import versions
+from pyspark_interview_project.transforms.judge import judge
+from pyspark_interview_project.transforms.quarantine import quarantine_slice
+
+logger = logging.getLogger(__name__)
+
+STAGE = "bronze_to_silver"
+
+
+@dataclass(frozen=True)
+class Classified:
+    """A batch, judged and classified, staged in the lake, and what it comes to."""
+
+    judged: DataFrame
+    contested_ids: DataFrame
+    settled: DataFrame
+    terms: LawTerms
+    quarantined_by_reason: dict[str, int]
+    files: list[dict[str, Any]]
+
+    def as_record(self) -> dict[str, Any]:
+        return {**self.terms.as_record(), "quarantined_by_reason": self.quarantined_by_reason, "files": self.files}
+
+    @property
+    def winners(self) -> DataFrame:
+        """The rows that silver takes."""
+        return versions.winners(versions.accepted(self.judged), self.contested_ids, self.settled)
+
+
+def bronze_to_silver(run: Execution) -> None:
+    """Process every batch there is: the one that was not finished first, then one of all files not yet processed."""
+    with stage(run, STAGE) as figures:
+        terms, reasons = LawTerms.none(), {}
+        figures.update(terms.as_record(), quarantined_by_reason=reasons)
+        while batch := planned_batch(run):
+            run.record.batch_id = batch.batch_id
+            counted = _process(run, batch)
+            terms += LawTerms.from_record(counted.figures)
+            for code, rows in counted.figures["quarantined_by_reason"].items():
+                reasons[code] = reasons.get(code, 0) + rows
+            run.record.files += counted.figures["files"]
+            figures.update(terms.as_record(), rows=terms.rows["inserted"] + terms.rows["updated"])
+
+
+def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_version: int | None) -> Classified:
+    """Read, judge and classify landed files against one version of silver (None: there is none), and count.
+
+    Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
+    """
+    judged = lake.stage(*[judge(delivery.frame, delivery.kinds, as_of) for delivery in lake.read_landed(files)])
+    returns = versions.accepted(judged)
+    has_rows = silver_version is not None and lake.facts(SILVER, silver_version).rows > 0
+    silver = lake.read(SILVER, silver_version) if has_rows else None
+    known = [versions.known_ids(returns, silver)] if silver is not None else []
+    contested_ids = lake.stage(versions.repeated_ids(returns), *known)
+    settled = lake.stage(versions.settle(returns, silver, contested_ids))
+
+    delivered = lake.rows_delivered()
+    read = {row["source_file"]: row for row in lake.collect(versions.count_read(judged))}
+    outcomes = {row["outcome"]: row for row in lake.collect(versions.count_outcomes(judged, contested_ids, settled))}
+    terms = LawTerms(
+        rows_read=sum(delivered[file.path] for file in files),
+        rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
+        amount_read=_sum_of(read.values()),
+        amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
+    )
+    terms.check()
+    reasons = {row["reason"]: row["rows"] for row in lake.collect(versions.count_reasons(judged))}
+    by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
+    figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in files]
+    return Classified(judged, contested_ids, settled, terms, by_frequency, figures)
+
+
+def _sum_of(rows: Any) -> Decimal:
+    return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))
+
+
+def _process(run: Execution, batch: Batch) -> Counted:
+    """Take one batch to its end. Returns what it came to."""
+    lake = run.lake
+    lake.ensure_tables()
+    parts = parts_in(lake, SILVER, batch.batch_id) if batch.counted else {}
+    if batch.counted and len(parts) == batch.counted.commits:
+        logger.info("silver has all of batch %s already", batch.batch_id)
+        run.batches.commit(batch, run.run_id)
+        return batch.counted
+
+    # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
+    silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
+    try:
+        classified = classify(lake, batch.files, batch.as_of, silver_version)
+        if changed := changed_files(run.paths, batch.files):
+            raise UnreadableInputError(*next(iter(changed.items())))
+    except UnreadableInputError as error:
+        if not parts:
+            abandon(run, batch, {error.path: error.problem})
+        raise
+    for path, names in lake.unknown_columns.items():
+        run.warn(f"{path} has unknown columns, which stay in the landed file only: {', '.join(names)}")
+
+    write = plan_silver_write(lake, classified.winners, silver_version, run.settings.merge_rows_per_commit)
+    _quarantine(run, batch, classified)
+    _check_gates(run, classified)
+    counted = Counted(silver_version or 0, len(write.parts), classified.as_record())
+    batch = run.batches.count(batch, counted)
+    for part in write.parts:
+        if part.number not in parts:
+            write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
+    run.batches.commit(batch, run.run_id)
+    return counted
+
+
+def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
+    rows = quarantine_slice(classified.judged, batch.batch_id, datetime.now(UTC))
+    note = run.note(STAGE, batch.batch_id)
+    written = run.lake.replace_slice(QUARANTINE, rows, note)
+    expected = classified.terms.rows["quarantined"]
+    if written.version is not None:
+        check_commit(run.lake, QUARANTINE, written, note)
+    if written.inserted != expected:
+        raise VerificationError(QUARANTINE.place, {"rows": expected}, {"rows": written.inserted})
+    logger.info("quarantined %d rows", expected, extra={"rows": expected})
+
+
+def _check_gates(run: Execution, classified: Classified) -> None:
+    """Put the gates on record, and raise QualityGateError where one failed."""
+    settings, terms = run.settings, classified.terms
+    accepted = settings.max_quarantined_ratio if run.accept_quarantined is None else run.accept_quarantined
+    quarantine = quarantine_gate(
+        terms.rows_read, terms.rows["quarantined"], accepted, settings.quarantine_gate_min_rows
+    )
+    history = run.records.last_volumes(settings.volume_history_runs)
+    volume = volume_gate(terms.rows_read, history, settings.volume_max_deviations, settings.volume_gate)
+    for gate in (quarantine, volume):
+        if gate is not None:
+            run.record.gates.append(gate.as_record())
+    if volume is not None and volume.status == "warned":
+        run.warn(f"{terms.rows_read} rows are {volume.value:.1f} deviations from the median of the last runs")
+    if volume is not None and volume.status == "failed":
+        raise QualityGateError(
+            "volume", volume.value, volume.limit, "look at the landed files, then run with VOLUME_GATE=warn"
+        )
+    if quarantine.status == "failed":
+        raise QualityGateError(
+            "quarantined_ratio",
+            quarantine.value,
+            quarantine.limit,
+            f"most rows have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the files "
+            f"or run with --accept-quarantined {_ceiling(quarantine.value)}",
+        )
+
+
+def _top(reasons: dict[str, int]) -> str:
+    return ", ".join(f"{code} ({rows})" for code, rows in list(reasons.items())[:3])
+
+
+def _ceiling(share: float) -> str:
+    """The share rounded up to hundredths, so that accepting it accepts the batch."""
+    return f"{math.ceil(share * 100) / 100:.2f}"
+
+
+def run_alone(
+    engine: EngineOption = None,
+    as_of: AsOfOption = None,
+    run_id: RunIdOption = None,
+    accept_quarantined: AcceptQuarantinedOption = None,
+) -> None:
+    """Judge the landed returns and bring them into quarantine and silver."""
+    with execution({"engine": engine}, as_of, run_id, accept_quarantined) as run:
+        bronze_to_silver(run)
+        run.record.status = SUCCEEDED
+    print_summary(run.record, run.paths, [])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m pyspark_interview_project.pipeline.bronze_to_silver`."""
+    run_command(run_alone, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""The edge of every command: shared options, and errors as one line on stderr with an exit code."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import click
+import typer
+
+from pyspark_interview_project.errors import PipelineError
+from pyspark_interview_project.pipeline.execution import exit_code_of
+
+logger = logging.getLogger(__name__)
+
+EngineOption = Annotated[
+    str | None, typer.Option("--engine", help="embedded or auto (the settings' choice by default).", metavar="NAME")
+]
+AsOfOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The run's date; today in SPARK_TZ by default."),
+]
+RunIdOption = Annotated[
+    str | None,
+    typer.Option("--run-id", metavar="UUID", help="Correlation id; stages with the same one extend one run record."),
+]
+AcceptQuarantinedOption = Annotated[
+    float | None,
+    typer.Option(
+        "--accept-quarantined",
+        min=0,
+        max=1,
+        metavar="RATIO",
+        help="Let this run pass with up to this share of quarantined rows; goes on record.",
+    ),
+]
+
+
+def run_command(command: Callable[..., Any], argv: Sequence[str] | None = None) -> None:
+    """Run one command as a program: parse `argv` (default: the process's), and end with an exit code if it fails.
+
+    On success it returns: Databricks takes a SystemExit, even of 0, for a failure.
+    """
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    run_app(app, argv)
+
+
+def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
+    """Run an app of commands as run_command does."""
+    _end_on_sigterm()
+    try:
+        app(args=None if argv is None else list(argv), standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (click.exceptions.Exit, click.exceptions.Abort) as end:
+        if code := getattr(end, "exit_code", 130):
+            sys.exit(code)
+    except (PipelineError, OSError) as error:
+        # A person's mistake or a full disk: what and where, not how we got there.
+        print(f"error: {_one_line(error)}", file=sys.stderr)
+        logger.debug("ended by %s", type(error).__name__, exc_info=True)
+        sys.exit(exit_code_of(error))
+    except KeyboardInterrupt:
+        print("error: interrupted; run again, it goes on where it stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _one_line(error: PipelineError | OSError) -> str:
+    text = str(error)
+    if isinstance(error, OSError) and not isinstance(error, PipelineError) and error.filename:
+        text = f"{error.filename}: {error.strerror}"
+    return " ".join(text.split())
+
+
+def _end_on_sigterm() -> None:
+    def end(number: int, frame: FrameType | None) -> NoReturn:
+        raise SystemExit(143)
+
+    signal.signal(signal.SIGTERM, end)

@@ -1,0 +1,158 @@
+"""What every stage runs in: settings, engine, logs with the run's id, the lock, and the run record at the end."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from pyspark_interview_project import engine
+from pyspark_interview_project.config import paths as places
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.errors import ConfigurationError, PipelineError
+from pyspark_interview_project.lake.batches import Batches
+from pyspark_interview_project.lake.interface import CommitNote, Lake
+from pyspark_interview_project.lake.lock import writing
+from pyspark_interview_project.lake.opening import open_lake
+from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
+from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.schemas.tables import TABLES
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Execution:
+    """One process's part in a run."""
+
+    settings: Settings
+    run_id: str
+    as_of: date
+    record: RunRecord
+    records: RunRecords
+    lake: Lake
+    accept_quarantined: float | None = None
+
+    @property
+    def paths(self) -> LakePaths:
+        return self.settings.paths
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(self.paths)
+
+    def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitNote:
+        return CommitNote(self.run_id, stage, batch_id, facts)
+
+    def warn(self, message: str) -> None:
+        """Log a warning and put it on record."""
+        logger.warning(message)
+        self.record.warnings.append(message)
+
+
+def prepare(options: Mapping[str, Any]) -> Settings:
+    """Settle settings, logs and engine. Called once in a process, by its main function."""
+    settings = load_settings(options)
+    configure_logging(settings.log_level, for_a_person=settings.app_env == "dev" and sys.stderr.isatty())
+    engine.choose_engine(settings.engine)
+    return settings
+
+
+def planning_day(settings: Settings, as_of: datetime | None) -> date:
+    """The run's date: as given, else today in SPARK_TZ."""
+    return as_of.date() if as_of else datetime.now(ZoneInfo(settings.spark_tz)).date()
+
+
+def checked_run_id(run_id: str | None) -> str:
+    """The given run id, or a new one. Raises ConfigurationError where the given one is no UUID."""
+    try:
+        return str(UUID(run_id)) if run_id else str(uuid4())
+    except ValueError as error:
+        raise ConfigurationError("--run-id", f"must be a UUID, not {run_id}") from error
+
+
+@contextmanager
+def execution(
+    options: Mapping[str, Any],
+    as_of: datetime | None,
+    run_id: str | None,
+    accept_quarantined: float | None = None,
+) -> Iterator[Execution]:
+    """Run what is inside as (a part of) a run: under the lock, with a lake, and with a run record whatever happens."""
+    settings = prepare(options)
+    identity = checked_run_id(run_id)
+    set_run_id(identity)
+    landed = Path(settings.paths.place(places.LANDED))
+    if not landed.is_dir():  # before the lock: nothing is to be made in a place that is no lake
+        raise ConfigurationError(str(landed), "there is no such directory; land files there or set DATA_ROOT")
+    records = run_records(settings)
+    record = records.find(identity) or RunRecord(identity, settings.app_env, engine.chosen_engine())
+    day = planning_day(settings, as_of)
+    record.as_of = day.isoformat()
+    if accept_quarantined is not None:
+        record.overrides["accept_quarantined"] = accept_quarantined
+    try:
+        with writing(settings.paths, identity), open_lake(settings) as lake:
+            run = Execution(settings, identity, day, record, records, lake, accept_quarantined)
+            yield run
+            for table in TABLES:
+                if lake.version(table) is not None:
+                    record.tables[table.name] = vars(lake.facts(table))
+        record.exit_code, record.error = 0, None
+    except BaseException as error:
+        record.status, record.exit_code = FAILED, exit_code_of(error)
+        record.error = str(error) or type(error).__name__
+        raise
+    finally:
+        record.finished_at = utc_now()
+        records.write(record)
+
+
+def run_records(settings: Settings) -> RunRecords:
+    latest = settings.pipeline_metrics_json or settings.paths.place(places.LATEST_RUN_RECORD)
+    return RunRecords(Path(settings.paths.place(places.RUN_RECORDS)), Path(latest))
+
+
+@contextmanager
+def looking(options: Mapping[str, Any]) -> Iterator[tuple[Settings, Lake]]:
+    """A lake to look at: no lock, no record, nothing in it changes."""
+    settings = prepare(options)
+    set_run_id(str(uuid4()))
+    with tempfile.TemporaryDirectory(prefix="returns-") as scratch, open_lake(settings, Path(scratch)) as lake:
+        yield settings, lake
+
+
+@contextmanager
+def stage(run: Execution, name: str) -> Iterator[dict[str, Any]]:
+    """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say."""
+    started = time.monotonic()
+    figures: dict[str, Any] = {}
+    with stage_in_logs(name):
+        logger.info("%s started", name)
+        try:
+            yield figures
+        finally:
+            seconds = time.monotonic() - started
+            run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
+        logger.info("%s finished in %.1f s", name, seconds, extra={"duration_sec": round(seconds, 3)})
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code that a command ends with because of `error`."""
+    if isinstance(error, PipelineError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    return 5 if isinstance(error, OSError) else 1

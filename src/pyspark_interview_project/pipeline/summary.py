@@ -1,0 +1,68 @@
+"""What a run tells the person who started it, on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pyspark_interview_project.config import paths as places
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.metrics.law import OUTCOMES
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, RunRecord
+from pyspark_interview_project.schemas.tables import TABLES
+
+
+def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapping[str, Any]]) -> None:
+    """Rows by outcome, reasons, the most returned SKUs (`top_groups`: rows of gold), seconds, and where things are."""
+    console = Console(soft_wrap=True, highlight=False)
+    if record.status == NO_NEW_DATA:
+        console.print(f"nothing new in {paths.place(places.LANDED)}; the tables are as they were")
+        return
+    silver = record.stage("bronze_to_silver")
+    if silver is not None:
+        rows = _table("rows", "", "amount")
+        rows.add_row("read", f"{silver['rows_read']:,}", silver["amounts"]["read"])
+        for outcome in OUTCOMES:
+            rows.add_row(outcome, f"{silver[f'rows_{outcome}']:,}", silver["amounts"][outcome])
+            if outcome == "quarantined":
+                for code, count in silver["quarantined_by_reason"].items():
+                    rows.add_row(f"  {code}", f"{count:,}", "")
+        console.print(rows)
+    groups = _table("most returned SKUs", "reason", "returns", "pieces", "amount")
+    for group in top_groups:
+        figures = (f"{group['return_count']:,}", f"{group['total_qty']:,}", f"{group['total_amount']:,}")
+        groups.add_row(group["sku"], group["reason"], *figures)
+    if top_groups:
+        console.print(groups)
+    tables = _table("table", "rows", "version", "place")
+    for table in TABLES:
+        if facts := record.tables.get(table.name):
+            tables.add_row(table.name, f"{facts['rows']:,}", str(facts["version"]), paths.place(table.place))
+    console.print(tables)
+    seconds = ", ".join(f"{stage['name']} {stage['duration_sec']:.1f} s" for stage in record.stages)
+    console.print(f"{record.status}: {seconds}; run {record.run_id}")
+    for warning in record.warnings:
+        console.print(f"warning: {warning}", markup=False)
+
+
+def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str, int]) -> None:
+    """The rows that a run would read, by outcome and reason."""
+    console = Console(soft_wrap=True, highlight=False)
+    table = _table("rows", "")
+    table.add_row("read", f"{rows_read:,}")
+    for outcome in OUTCOMES:
+        table.add_row(outcome, f"{rows[outcome]:,}")
+    for code, count in reasons.items():
+        table.add_row(f"  {code}", f"{count:,}")
+    console.print(table)
+
+
+def _table(*headings: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for position, heading in enumerate(headings):
+        is_text = position == 0 or heading in ("reason", "place")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
+    return table

@@ -1,0 +1,55 @@
+"""Judging: every rule in one pass over the delivered records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import reduce
+from operator import or_
+
+from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.pipeline.rules import CORRUPT_RECORD, RULES
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.transforms.normalise import Kind, delivered, settled_timestamp, typed
+from pyspark_interview_project.transforms.raw_record import raw_record
+
+# Of these, "missing" (nothing was delivered) is told from "invalid" (something else was).
+_PARSED = ("qty", "amount", "return_date", "ingest_ts")
+
+
+def judge(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
+    """Type and judge delivered records.
+
+    Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string); for deliveries
+             of text also raw_record (string) and is_corrupt (boolean: the record could not be taken apart).
+    Returns: the nine columns in their types in silver, reasons (array<string>: every code that applies, null for a good
+             row), raw_record (null for a good row), source_file. One row a record.
+    """
+    is_text = "raw_record" in records.columns
+    as_delivered = [F.col(name).alias(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)]
+    carried = [F.col(name) for name in (("source_file", "raw_record", "is_corrupt") if is_text else ("source_file",))]
+    is_corrupt = F.col("is_corrupt") if is_text else F.lit(False)
+
+    taken = records.select(*[delivered(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried)
+    read = taken.select(
+        *[typed(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
+        F.col("ingest_ts").alias("ingest_ts_taken"),
+        typed("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_read"),
+        F.lit(as_of.isoformat()).cast("date").alias("as_of"),
+        *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
+        *[F.col(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)],
+        *carried,
+    )
+    settled = read.withColumn("ingest_ts", settled_timestamp("ingest_ts_taken", "ingest_ts_read", kinds["ingest_ts"]))
+    broken = [F.coalesce(F.expr(rule.broken_when), F.lit(False)) for rule in RULES]
+    marked = settled.withColumn("is_rejected", reduce(or_, broken, is_corrupt))
+    codes = F.array_compact(F.array(*[F.when(is_broken, F.lit(rule.code)) for is_broken, rule in zip(broken, RULES)]))
+    reasons = F.when(is_corrupt, F.array(F.lit(CORRUPT_RECORD))).otherwise(codes)
+    raw = F.col("raw_record") if is_text else raw_record(kinds, suffix="_delivered")
+    return marked.select(
+        *[F.col(name) for name in RAW_NAMES],
+        F.when(F.col("is_rejected"), reasons).alias("reasons"),
+        F.when(F.col("is_rejected"), raw).alias("raw_record"),
+        F.col("source_file"),
+    )

@@ -1,0 +1,30 @@
+"""The quarantine's slice of a batch."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pyspark_interview_project.engine import DataFrame, Window
+from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.schemas.tables import QUARANTINE
+
+
+def quarantine_slice(judged: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
+    """The rejected rows of `judged` with the columns of the quarantine table.
+
+    quarantine_id is a hash of the batch, the file, the raw record and the how-manieth equal record of that file it is,
+    so that a repeated judgement gives the same ids.
+    """
+    rejected = judged.filter(F.col("reasons").isNotNull())
+    equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_file")
+    numbered = rejected.withColumn("occurrence", F.row_number().over(equal_records))
+    identity = F.concat_ws(
+        "|", F.lit(batch_id), F.col("source_file"), F.col("occurrence").cast("string"), F.col("raw_record")
+    )
+    return (
+        numbered.withColumn("quarantine_id", F.sha2(identity, 256))
+        .withColumn("batch_id", F.lit(batch_id))
+        .withColumn("quarantined_at", F.lit(quarantined_at.isoformat()).cast("timestamp"))
+        .withColumn("attempts", F.lit(1).cast("int"))
+        .select(*QUARANTINE.names)
+    )

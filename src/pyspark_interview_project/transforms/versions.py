@@ -1,0 +1,132 @@
+"""Which version of a return is kept, and what became of every other one.
+
+The greatest ingest_ts wins, null counting as older than any; equal ones are settled by a hash of the content, so that
+no order of files, partitions or retries changes the result. This holds inside a batch and against silver.
+"""
+
+from __future__ import annotations
+
+from pyspark_interview_project.engine import Column, DataFrame, Window
+from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+
+INSERTED = "inserted"
+UPDATED = "updated"
+SUPERSEDED = "superseded"
+DUPLICATE = "duplicate"
+QUARANTINED = "quarantined"
+OUTCOMES = (INSERTED, UPDATED, SUPERSEDED, DUPLICATE, QUARANTINED)
+
+CONTENT_NAMES = RAW_NAMES
+
+
+def content_hash() -> Column:
+    """SHA-256 (lower-case hexadecimal text) of the nine normalised columns.
+
+    Each is written as its length, a colon and its text, or as a dash where it is null, so that no two contents meet.
+    """
+
+    def part(text: Column) -> Column:
+        return F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))
+
+    as_text = {"ingest_ts": F.unix_micros(F.col("ingest_ts")).cast("string")}
+    parts = [part(as_text.get(name, F.col(name).cast("string"))) for name in CONTENT_NAMES]
+    return F.sha2(F.concat(*parts), 256)
+
+
+def accepted(judged: DataFrame) -> DataFrame:
+    """The rows that broke no rule: the nine columns and source_file."""
+    return judged.filter(F.col("reasons").isNull()).select(*CONTENT_NAMES, "source_file")
+
+
+def repeated_ids(returns: DataFrame) -> DataFrame:
+    """The return_ids that stand more than once in `returns`; one column, one row each."""
+    return (
+        returns.groupBy("return_id").agg(F.count(F.lit(1)).alias("versions")).filter("versions > 1").select("return_id")
+    )
+
+
+def known_ids(returns: DataFrame, silver: DataFrame) -> DataFrame:
+    """The return_ids of `returns` that silver has too; one column, one row each."""
+    return silver.select("return_id").join(returns.select("return_id"), on="return_id", how="left_semi")
+
+
+def settle(returns: DataFrame, silver: DataFrame | None, contested_ids: DataFrame) -> DataFrame:
+    """Settle the versions of the contested returns.
+
+    Reads:   returns (the nine columns, source_file), silver (the nine columns; None where it is empty), contested_ids
+             (return_id, each once).
+    Returns: every contested row of `returns` with outcome (string, one of OUTCOMES) and silver_return_date (date: where
+             silver keeps the version that is replaced; null where there is none). Rows of silver are not returned.
+    """
+    candidates = returns.join(contested_ids, on="return_id", how="left_semi").select(
+        *CONTENT_NAMES, "source_file", F.lit(False).alias("is_in_silver")
+    )
+    if silver is not None:
+        kept = silver.join(contested_ids, on="return_id", how="left_semi").select(
+            *CONTENT_NAMES, F.lit("").alias("source_file"), F.lit(True).alias("is_in_silver")
+        )
+        candidates = candidates.unionByName(kept)
+    hashed = candidates.withColumn("content_hash", content_hash())
+    # Among equals silver's own row comes first, then the smallest source_file: '' sorts before any file.
+    newest_first = Window.partitionBy("return_id").orderBy(
+        F.col("ingest_ts").desc_nulls_last(), F.col("content_hash").desc(), F.col("source_file").asc()
+    )
+    whole = Window.partitionBy("return_id")
+    silver_date = F.when(F.col("is_in_silver"), F.col("return_date"))
+    ranked = hashed.select(
+        *CONTENT_NAMES,
+        "source_file",
+        "is_in_silver",
+        "content_hash",
+        F.row_number().over(newest_first).alias("recency"),
+        F.first("content_hash").over(newest_first).alias("kept_hash"),
+        F.max(silver_date).over(whole).alias("silver_return_date"),
+    )
+    outcome = (
+        F.when((F.col("recency") == 1) & F.col("silver_return_date").isNull(), F.lit(INSERTED))
+        .when(F.col("recency") == 1, F.lit(UPDATED))
+        .when(F.col("content_hash") == F.col("kept_hash"), F.lit(DUPLICATE))
+        .otherwise(F.lit(SUPERSEDED))
+    )
+    return ranked.filter(~F.col("is_in_silver")).select(
+        *CONTENT_NAMES, "source_file", "silver_return_date", outcome.alias("outcome")
+    )
+
+
+def winners(returns: DataFrame, contested_ids: DataFrame, settled: DataFrame) -> DataFrame:
+    """The rows that silver takes: the nine columns, source_file, silver_return_date, outcome (inserted or updated)."""
+    names = (*CONTENT_NAMES, "source_file", "silver_return_date", "outcome")
+    uncontested = returns.join(contested_ids, on="return_id", how="left_anti").select(
+        *CONTENT_NAMES,
+        "source_file",
+        F.lit(None).cast("date").alias("silver_return_date"),
+        F.lit(INSERTED).alias("outcome"),
+    )
+    return uncontested.unionByName(settled.filter(F.col("outcome").isin([INSERTED, UPDATED])).select(*names))
+
+
+def count_outcomes(judged: DataFrame, contested_ids: DataFrame, settled: DataFrame) -> DataFrame:
+    """What became of every judged row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
+    figures = (F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount"))
+    rejected = judged.filter(F.col("reasons").isNotNull()).select("amount", F.lit(QUARANTINED).alias("outcome"))
+    uncontested = (
+        accepted(judged)
+        .join(contested_ids, on="return_id", how="left_anti")
+        .select("amount", F.lit(INSERTED).alias("outcome"))
+    )
+    every = rejected.unionByName(uncontested).unionByName(settled.select("amount", "outcome"))
+    return every.groupBy("outcome").agg(*figures)
+
+
+def count_read(judged: DataFrame) -> DataFrame:
+    """The judged rows of each source_file: rows (long), amount (decimal(38,2); of rows with a readable one)."""
+    return judged.groupBy("source_file").agg(
+        F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount")
+    )
+
+
+def count_reasons(judged: DataFrame) -> DataFrame:
+    """How many rejected rows carry each reason code: reason (string), rows (long)."""
+    codes = judged.filter(F.col("reasons").isNotNull()).select(F.explode("reasons").alias("reason"))
+    return codes.groupBy("reason").agg(F.count(F.lit(1)).alias("rows"))
