@@ -1,7 +1,8 @@
 """Whose PySpark API this process uses. The only module that imports one; everything else takes the names from here.
 
 `functions`, `Window` and `types` stand for the modules and the class of the chosen engine. They are looked up when they
-are used, so that a transform can be imported before the engine is chosen.
+are used, so that a transform can be imported before the engine is chosen. `DataFrame`, `Column` and
+`StructType` are for annotations only.
 """
 
 from __future__ import annotations
@@ -11,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark_interview_project.errors import ConfigurationError
 
-if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame, Window, functions, types
-
-__all__ = ["Column", "DataFrame", "Window", "choose_engine", "chosen_engine", "functions", "types"]
+__all__ = ["Column", "DataFrame", "StructType", "Window", "choose_engine", "chosen_engine", "functions", "types"]
 
 # engine -> the package whose modules `functions` and `types` and whose classes `Window`, … have PySpark's meaning
 _PACKAGES = {"embedded": "sqlframe.duckdb"}
@@ -39,23 +37,20 @@ def chosen_engine() -> str:
     return choose_engine()
 
 
-if not TYPE_CHECKING:
+class _Names:
+    """Stands for one module of the engine's API, or for one class of it."""
 
-    class _Names:
-        """Stands for one module or class of the engine's API."""
+    def __init__(self, module: str, name: str | None = None) -> None:
+        self._module, self._name = module, name
 
-        def __init__(self, name: str) -> None:
-            self._name = name
+    def __getattr__(self, attribute: str) -> Any:
+        module = import_module(f"{_PACKAGES[chosen_engine()]}{self._module}")
+        return getattr(getattr(module, self._name) if self._name else module, attribute)
 
-        def __getattr__(self, attribute: str) -> Any:
-            package = _PACKAGES[chosen_engine()]
-            holder = getattr(import_module(package), "Window") if self._name == "Window" else None
-            return getattr(holder or import_module(f"{package}.{self._name}"), attribute)
 
-    functions, types, Window = _Names("functions"), _Names("types"), _Names("Window")
-
-    def __getattr__(name: str) -> Any:
-        if name in ("DataFrame", "Column"):
-            package = import_module(_PACKAGES[chosen_engine()])
-            return getattr(package, name, None) or getattr(package, f"DuckDB{name}")
-        raise AttributeError(name)
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, Window, functions, types
+    from pyspark.sql.types import StructType
+else:
+    functions, types, Window = _Names(".functions"), _Names(".types"), _Names("", "Window")
+    DataFrame = Column = StructType = Any  # for annotations, which nothing evaluates

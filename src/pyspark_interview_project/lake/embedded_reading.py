@@ -98,7 +98,7 @@ class LandedReader:
         unknown: dict[str, None] = {}
         for lines in read_lines(self.local(file), file.path):
             records = [_json_record(line, unknown) for line in lines]
-            yield [list(column) for column in zip(*records)] or [[] for _ in _RECORD_SCHEMA][:-1], len(records)
+            yield [[record[position] for record in records] for position in range(len(RAW_NAMES) + 2)], len(records)
         self._note_unknown(file, list(unknown))
 
     def _csv_batches(self, file: LandedFile) -> Iterator[tuple[list[list[object]], int]]:

@@ -64,7 +64,7 @@ class Lake(Protocol):
     """The tables and landed files of one lake, through one engine. Close it; a closed lake's frames are void."""
 
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
-        """The records of the files, in frames that can be read once. Raises UnreadableInputError, here or on reading."""
+        """The records of the files, in frames that can be read once. Raises UnreadableInputError, now or then."""
         ...
 
     @property

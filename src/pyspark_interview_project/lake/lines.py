@@ -18,7 +18,7 @@ Line = tuple[str, bool]
 
 
 def read_lines(path: Path, name: str) -> Iterator[list[Line]]:
-    """The records of a text file (`.gz`: unpacked), in blocks. Empty lines are no records; byte-order marks are dropped.
+    """The records of a text file (`.gz`: unpacked), in blocks. Empty lines are none; byte-order marks are dropped.
 
     Raises UnreadableInputError naming the file `name` where it cannot be read or unpacked to its end.
     """

@@ -24,8 +24,11 @@ class ParquetLayout:
 
 
 def parquet_layout(path: Path, name: str) -> ParquetLayout:
-    """Read the footer. Raises UnreadableInputError naming the file `name`, and the column, where it is no Parquet, lacks
-    a required column, has one twice, or has one of a type that not every engine reads as that column."""
+    """Read the footer.
+
+    Raises UnreadableInputError naming the file `name`, and the column, where it is no Parquet, lacks a required column,
+    has one twice, or has one of a type that not every engine reads as that column.
+    """
     try:
         metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()

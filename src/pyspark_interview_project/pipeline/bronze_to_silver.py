@@ -66,16 +66,19 @@ class Classified:
 def bronze_to_silver(run: Execution) -> None:
     """Process every batch there is: the one that was not finished first, then one of all files not yet processed."""
     with stage(run, STAGE) as figures:
-        terms, reasons = LawTerms.none(), {}
+        terms = LawTerms.none()
+        reasons: dict[str, int] = {}
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
         while batch := planned_batch(run):
             run.record.batch_id = batch.batch_id
-            counted = _process(run, batch)
+            counted = _process(run, batch, figures)
             terms += LawTerms.from_record(counted.figures)
             for code, rows in counted.figures["quarantined_by_reason"].items():
                 reasons[code] = reasons.get(code, 0) + rows
             run.record.files += counted.figures["files"]
-            figures.update(terms.as_record(), rows=terms.rows["inserted"] + terms.rows["updated"])
+            figures.update(
+                terms.as_record(), quarantined_by_reason=reasons, rows=terms.rows["inserted"] + terms.rows["updated"]
+            )
 
 
 def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_version: int | None) -> Classified:
@@ -111,8 +114,8 @@ def _sum_of(rows: Any) -> Decimal:
     return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))
 
 
-def _process(run: Execution, batch: Batch) -> Counted:
-    """Take one batch to its end. Returns what it came to."""
+def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
+    """Take one batch to its end. Returns what it came to; a batch that a gate stops leaves in `figures` why."""
     lake = run.lake
     lake.ensure_tables()
     parts = parts_in(lake, SILVER, batch.batch_id) if batch.counted else {}
@@ -136,6 +139,9 @@ def _process(run: Execution, batch: Batch) -> Counted:
 
     write = plan_silver_write(lake, classified.winners, silver_version, run.settings.merge_rows_per_commit)
     _quarantine(run, batch, classified)
+    figures["rows_read"] += classified.terms.rows_read
+    figures["rows_quarantined"] += classified.terms.rows["quarantined"]
+    figures["quarantined_by_reason"] = classified.quarantined_by_reason
     _check_gates(run, classified)
     counted = Counted(silver_version or 0, len(write.parts), classified.as_record())
     batch = run.batches.count(batch, counted)
@@ -181,8 +187,8 @@ def _check_gates(run: Execution, classified: Classified) -> None:
             "quarantined_ratio",
             quarantine.value,
             quarantine.limit,
-            f"most rows have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the files "
-            f"or run with --accept-quarantined {_ceiling(quarantine.value)}",
+            f"most rows have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the "
+            f"files or run with --accept-quarantined {_ceiling(quarantine.value)}",
         )
 
 

@@ -6,12 +6,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pyspark_interview_project.engine import types
-
-if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
+from pyspark_interview_project.engine import StructType, types
 
 _DECIMAL = re.compile(r"\Adecimal\(([0-9]+),([0-9]+)\)\Z")
 _ARRAY = re.compile(r"\Aarray<([a-z]+)>\Z")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pyspark_interview_project.engine import StructType
 from pyspark_interview_project.schemas.columns import Column, struct_type
 
 if TYPE_CHECKING:
-    from pyspark.sql.types import StructType
-
     returns_raw_schema: StructType
 
 RAW_COLUMNS = (

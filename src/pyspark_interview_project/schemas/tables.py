@@ -15,7 +15,7 @@ _SOURCE_FILE = Column("source_file", "string", False, "landed file it came from,
 
 @dataclass(frozen=True)
 class TableContract:
-    """A Delta table: `place` is relative to the root of the lake; `checks` are by name, comparisons on plain columns."""
+    """A Delta table: `place` is relative to the root of the lake; `checks`, by name, compare plain columns."""
 
     name: str
     place: str

@@ -32,7 +32,7 @@ def _as_text(name: str, kind: Kind) -> Column:
 
 
 def _iso_timestamp(microseconds: Column) -> Column:
-    """Microseconds since the epoch as ISO 8601 in UTC; by arithmetic, because date formats follow the session's zone."""
+    """Microseconds since the epoch as ISO 8601 in UTC. By arithmetic: date formats follow the session's zone."""
     in_day = (microseconds % _MICROSECONDS_PER_DAY + _MICROSECONDS_PER_DAY) % _MICROSECONDS_PER_DAY
     days = F.round((microseconds - in_day) / _MICROSECONDS_PER_DAY).cast("int")
 
