@@ -67,7 +67,7 @@ class EmbeddedLake:
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._staging = tempfile.TemporaryDirectory(dir=self._scratch, prefix="staged-", ignore_cleanup_errors=True)
         return duckdb.connect(
-            f"{self._staging.name}/staged.duckdb",
+            ":memory:",
             config={
                 "memory_limit": self._memory_limit,
                 "temp_directory": f"{self._staging.name}/spilled",
@@ -120,12 +120,15 @@ class EmbeddedLake:
     # Frames
 
     def stage(self, *frames: DataFrame) -> DataFrame:
-        name = self._fresh_name()
+        # To a file, not to a table of DuckDB's: measured, that takes less than half the time and bounds the memory.
+        connection = self._connection
+        assert self._staging is not None
+        place = _literal(f"{self._staging.name}/{self._fresh_name()}.parquet")
         try:
-            self._connection.execute(f"create table {name} as {_union_all(frames)}")
+            connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
         except duckdb.Error as error:
             raise self._reader.failure or error from error
-        return self._table(name)
+        return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()

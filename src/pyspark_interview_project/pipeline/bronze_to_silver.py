@@ -126,6 +126,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
 
     # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
     silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
+    run.steps.step(f"judging batch {batch.batch_id} of {len(batch.files)} files")
     try:
         classified = classify(lake, batch.files, batch.as_of, silver_version)
         if changed := changed_files(run.paths, batch.files):
@@ -147,6 +148,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     batch = run.batches.count(batch, counted)
     for part in write.parts:
         if part.number not in parts:
+            run.steps.step(f"writing part {part.number} of {len(write.parts)} into silver")
             write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
     run.batches.commit(batch, run.run_id)
     return counted
@@ -161,7 +163,7 @@ def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
         check_commit(run.lake, QUARANTINE, written, note)
     if written.inserted != expected:
         raise VerificationError(QUARANTINE.place, {"rows": expected}, {"rows": written.inserted})
-    logger.info("quarantined %d rows", expected, extra={"rows": expected})
+    run.steps.step(f"quarantined {expected} rows")
 
 
 def _check_gates(run: Execution, classified: Classified) -> None:

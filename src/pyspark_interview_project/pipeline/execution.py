@@ -26,6 +26,7 @@ from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.tables import TABLES
 
 logger = logging.getLogger(__name__)
@@ -41,6 +42,7 @@ class Execution:
     record: RunRecord
     records: RunRecords
     lake: Lake
+    steps: Steps
     accept_quarantined: float | None = None
 
     @property
@@ -63,9 +65,13 @@ class Execution:
 def prepare(options: Mapping[str, Any]) -> Settings:
     """Settle settings, logs and engine. Called once in a process, by its main function."""
     settings = load_settings(options)
-    configure_logging(settings.log_level, for_a_person=settings.app_env == "dev" and sys.stderr.isatty())
+    configure_logging(settings.log_level, _is_for_a_person(settings))
     engine.choose_engine(settings.engine)
     return settings
+
+
+def _is_for_a_person(settings: Settings) -> bool:
+    return settings.app_env == "dev" and sys.stderr.isatty()
 
 
 def planning_day(settings: Settings, as_of: datetime | None) -> date:
@@ -102,8 +108,12 @@ def execution(
     if accept_quarantined is not None:
         record.overrides["accept_quarantined"] = accept_quarantined
     try:
-        with writing(settings.paths, identity), open_lake(settings) as lake:
-            run = Execution(settings, identity, day, record, records, lake, accept_quarantined)
+        with (
+            writing(settings.paths, identity),
+            open_lake(settings) as lake,
+            steps(_is_for_a_person(settings)) as shown_steps,
+        ):
+            run = Execution(settings, identity, day, record, records, lake, shown_steps, accept_quarantined)
             yield run
             for table in TABLES:
                 if lake.version(table) is not None:
@@ -138,13 +148,13 @@ def stage(run: Execution, name: str) -> Iterator[dict[str, Any]]:
     started = time.monotonic()
     figures: dict[str, Any] = {}
     with stage_in_logs(name):
-        logger.info("%s started", name)
+        run.steps.start(name)
         try:
             yield figures
         finally:
             seconds = time.monotonic() - started
             run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
-        logger.info("%s finished in %.1f s", name, seconds, extra={"duration_sec": round(seconds, 3)})
+        run.steps.finish(name, seconds)
 
 
 def exit_code_of(error: BaseException) -> int:

@@ -37,6 +37,7 @@ def silver_to_gold(run: Execution) -> None:
         assert silver_version is not None
         changed = {}
         for table in GOLD_TABLES:
+            run.steps.step(f"bringing {table.place} up to version {silver_version} of silver")
             written = _bring_up(run, table, silver_version)
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
@@ -89,7 +90,7 @@ def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Writ
         how = f"brought from version {since}"
     if written.version is not None:
         check_commit(lake, table, written, note)
-    logger.info("%s %s to version %d of silver", table.name, how, silver_version, extra=_counts(written))
+    logger.info("%s %s", table.name, how, extra=_counts(written))
     return written
 
 

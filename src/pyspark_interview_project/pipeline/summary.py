@@ -14,10 +14,12 @@ from pyspark_interview_project.metrics.law import OUTCOMES
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, RunRecord
 from pyspark_interview_project.schemas.tables import TABLES
 
+_FILE_WIDTH = 160
+
 
 def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapping[str, Any]]) -> None:
     """Rows by outcome, reasons, the most returned SKUs (`top_groups`: rows of gold), seconds, and where things are."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = _console()
     if record.status == NO_NEW_DATA:
         console.print(f"nothing new in {paths.place(places.LANDED)}; the tables are as they were")
         return
@@ -37,10 +39,11 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
         groups.add_row(group["sku"], group["reason"], *figures)
     if top_groups:
         console.print(groups)
-    tables = _table("table", "rows", "version", "place")
+    console.print(f"the tables under {paths.root}:")
+    tables = _table("place", "rows", "version")
     for table in TABLES:
         if facts := record.tables.get(table.name):
-            tables.add_row(table.name, f"{facts['rows']:,}", str(facts["version"]), paths.place(table.place))
+            tables.add_row(table.place, f"{facts['rows']:,}", str(facts["version"]))
     console.print(tables)
     seconds = ", ".join(f"{stage['name']} {stage['duration_sec']:.1f} s" for stage in record.stages)
     console.print(f"{record.status}: {seconds}; run {record.run_id}")
@@ -50,7 +53,7 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
 
 def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str, int]) -> None:
     """The rows that a run would read, by outcome and reason."""
-    console = Console(soft_wrap=True, highlight=False)
+    console = _console()
     table = _table("rows", "")
     table.add_row("read", f"{rows_read:,}")
     for outcome in OUTCOMES:
@@ -60,9 +63,15 @@ def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str
     console.print(table)
 
 
+def _console() -> Console:
+    """Stdout, as wide as the terminal; wide enough for every column where it is none."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+
+
 def _table(*headings: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for position, heading in enumerate(headings):
-        is_text = position == 0 or heading in ("reason", "place")
+        is_text = position == 0 or heading == "reason"
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     return table

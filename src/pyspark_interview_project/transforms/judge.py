@@ -11,7 +11,7 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.pipeline.rules import CORRUPT_RECORD, RULES
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.transforms.normalise import Kind, delivered, settled_timestamp, typed
+from pyspark_interview_project.transforms.normalise import Kind, settled_timestamp, taken, typed, without_blanks
 from pyspark_interview_project.transforms.raw_record import raw_record
 
 # Of these, "missing" (nothing was delivered) is told from "invalid" (something else was).
@@ -31,15 +31,18 @@ def judge(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFra
     carried = [F.col(name) for name in (("source_file", "raw_record", "is_corrupt") if is_text else ("source_file",))]
     is_corrupt = F.col("is_corrupt") if is_text else F.lit(False)
 
-    taken = records.select(*[delivered(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried)
-    read = taken.select(
+    kept = [F.col(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)] + carried
+    tidied = records.select(
+        *[without_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried
+    )
+    texts = tidied.select(*[taken(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
+    read = texts.select(
         *[typed(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
         F.col("ingest_ts").alias("ingest_ts_taken"),
         typed("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_read"),
         F.lit(as_of.isoformat()).cast("date").alias("as_of"),
         *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
-        *[F.col(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)],
-        *carried,
+        *kept,
     )
     settled = read.withColumn("ingest_ts", settled_timestamp("ingest_ts_taken", "ingest_ts_read", kinds["ingest_ts"]))
     broken = [F.coalesce(F.expr(rule.broken_when), F.lit(False)) for rule in RULES]

@@ -35,6 +35,7 @@ _LOWER_CASE = "abcdefghijklmnopqrstuvwxyz"
 _UPPER_CASE = _LOWER_CASE.upper()
 _WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]"
 _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
+_BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
 _NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\z"
 _DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
@@ -44,11 +45,14 @@ _TIMESTAMP = rf"\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}{_OFFSET}?\z"
 
 
 def _text(column: Column) -> Column:
-    """The text without white space at its ends; blank is null."""
-    # A first and a last character that are visible ASCII need no regular expression; nearly every value has them.
-    visible = F.substring(column, 1, 1).between("!", "~") & F.substring(column, -1, 1).between("!", "~")
+    """The text, given without blanks at its ends, without any white space there; blank is null."""
+    # Nearly every value begins and ends with visible ASCII, at least without its blanks, and is done then.
     trimmed = F.regexp_replace(column, _WHITE_SPACE_AT_AN_END, "")
-    return F.when(visible, column).otherwise(F.when(trimmed != F.lit(""), trimmed))
+    return F.when(_is_visible_at_both_ends(column), column).when(trimmed != F.lit(""), trimmed)
+
+
+def _is_visible_at_both_ends(column: Column) -> Column:
+    return F.substring(column, 1, 1).between("!", "~") & F.substring(column, -1, 1).between("!", "~")
 
 
 def _upper(column: Column) -> Column:
@@ -64,7 +68,8 @@ def _lower(column: Column) -> Column:
 def _reason(column: Column) -> Column:
     """The reason in lower case, white space inside it collapsed to one space; `unspecified` where there is none."""
     collapsed = F.regexp_replace(column, rf"{_WHITE_SPACE}+", " ")
-    return F.coalesce(_lower(collapsed), F.lit("unspecified"))
+    normalised = F.when(column.rlike(_BEYOND_SINGLE_BLANKS), _lower(collapsed)).otherwise(F.lower(column))
+    return F.coalesce(normalised, F.lit("unspecified"))
 
 
 def _is_ascii(column: Column) -> Column:
@@ -131,8 +136,17 @@ def settled_timestamp(name: str, instant: str, kind: Kind) -> Column:
     return _earlier_offset(instant, ~has_offset)
 
 
-def delivered(name: str, kind: Kind) -> Column:
-    """The first step: trimmed text where text was delivered, shortest text of a double, else the value as it is.
+def without_blanks(name: str, kind: Kind) -> Column:
+    """The first step: text without blanks at its ends, where there are any; other kinds as they are.
+
+    A step of its own, because an engine computes what a step is given once, and what stands in it as often as it does.
+    """
+    column = F.col(name)
+    return F.when(_is_visible_at_both_ends(column), column).otherwise(F.trim(column)) if kind == "text" else column
+
+
+def taken(name: str, kind: Kind) -> Column:
+    """The second step: trimmed text where text was delivered, shortest text of a double, else the value as it is.
 
     Quantities with a fraction part go on as text, so that one rule says what a whole number is.
     """
@@ -146,7 +160,7 @@ def delivered(name: str, kind: Kind) -> Column:
 
 
 def typed(name: str, kind: Kind) -> Column:
-    """The second step: the value of column `name`, after `delivered`, in its type in silver; null if it is not one."""
+    """The third step: the value of column `name`, after `taken`, in its type in silver; null if it is not one."""
     if name == "sku":
         return _upper(F.col(name))
     if name == "reason":

@@ -13,14 +13,20 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 
 def raw_record(kinds: Mapping[str, Kind], suffix: str) -> Column:
     """The JSON object (string) of the columns in `kinds`, in their order; each is read from its name and `suffix`."""
-    members = [F.concat(F.lit(f'"{name}":'), _json(_as_text(f"{name}{suffix}", kind))) for name, kind in kinds.items()]
+    members = [
+        F.when(
+            F.col(f"{name}{suffix}").isNotNull(),
+            F.concat(F.lit(f'"{name}":'), _json(_as_text(f"{name}{suffix}", kind))),
+        )
+        for name, kind in kinds.items()
+    ]
     return F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}"))
 
 
 def _json(text: Column) -> Column:
     """The text as a JSON string. An array of one is the form in which engines agree on how JSON is written."""
     array = F.to_json(F.array(text), {"ignoreNullFields": "false"}).cast("string")
-    return F.when(text.isNotNull(), F.substring(array, 2, F.length(array) - 2))
+    return F.regexp_replace(array, r"\A\[|\]\z", "")
 
 
 def _as_text(name: str, kind: Kind) -> Column:

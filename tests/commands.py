@@ -1,0 +1,78 @@
+"""Running the package's commands as a person does: in a process of their own, with an environment that is spelled out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RETURNS = Path(sys.executable).with_name("returns")
+ENGINE = os.environ.get("ENGINE") or "embedded"
+
+_TIMEOUT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def lines(self) -> list[str]:
+        """What it printed: lines without their padding, columns apart by one space."""
+        return [" ".join(line.split()) for line in self.stdout.splitlines() if line.strip()]
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        """The JSON lines of stderr."""
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+
+    @property
+    def complaints(self) -> list[str]:
+        """The other lines of stderr: what a person is told."""
+        return [line for line in self.stderr.splitlines() if line.strip() and not line.startswith("{")]
+
+
+def environment(lake: Path, **more: str) -> dict[str, str]:
+    """The whole environment of a command that works on `lake`. Of our own only what a process needs is in it."""
+    own = {name: os.environ[name] for name in ("HOME", "PATH", "JAVA_HOME") if name in os.environ}
+    return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
+
+
+def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITORY) -> Ended:
+    """Run a program to its end."""
+    arguments = [str(argument) for argument in command]
+    done = subprocess.run(arguments, env=env, cwd=cwd, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def returns(lake: Path, *arguments: str, **env: str) -> Ended:
+    """`returns …` on a lake."""
+    return run([RETURNS, *arguments], environment(lake, **env))
+
+
+def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
+    """`python -m name …` on a lake, from the top of the checkout."""
+    return run([sys.executable, "-m", name, *arguments], environment(lake, **env))
+
+
+def succeeded(ended: Ended) -> Ended:
+    """The command, which must have ended well; else its output is what the test fails with."""
+    assert ended.exit_code == 0, ended.stderr
+    return ended
+
+
+def at_once(*calls: Callable[[], T]) -> list[T]:
+    """The results of calls that have nothing to do with each other, two at a time: most of a command is waiting."""
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return [call.result() for call in [pool.submit(call) for call in calls]]
