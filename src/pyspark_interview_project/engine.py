@@ -7,6 +7,8 @@ are used, so that a transform can be imported before the engine is chosen. `Data
 
 from __future__ import annotations
 
+import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,21 +17,33 @@ from pyspark_interview_project.errors import ConfigurationError
 __all__ = ["Column", "DataFrame", "StructType", "Window", "choose_engine", "chosen_engine", "functions", "types"]
 
 # engine -> the package whose modules `functions` and `types` and whose classes `Window`, … have PySpark's meaning
-_PACKAGES = {"embedded": "sqlframe.duckdb"}
-_AUTOMATIC = "embedded"
+_PACKAGES = {"embedded": "sqlframe.duckdb", "spark": "pyspark.sql"}
 _chosen: str | None = None
 
 
 def choose_engine(requested: str = "auto") -> str:
     """Fix the engine of this process and return its name. Later calls must ask for the same one, or for `auto`."""
     global _chosen
-    wanted = (_chosen or _AUTOMATIC) if requested == "auto" else requested
+    wanted = (_chosen or _automatic()) if requested == "auto" else requested
     if wanted not in _PACKAGES:
         raise ConfigurationError("engine", f"must be one of {', '.join(_PACKAGES)} or auto, not {wanted}")
     if _chosen not in (None, wanted):
         raise ConfigurationError("engine", f"this process already runs {_chosen}; start another one for {wanted}")
     _chosen = wanted
     return wanted
+
+
+def on_databricks() -> bool:
+    """Whether this process runs where Databricks provides the session."""
+    return "DATABRICKS_RUNTIME_VERSION" in os.environ
+
+
+def _automatic() -> str:
+    # The environment is read here, below every main function, for notebooks: they import us without one.
+    has_session = (
+        "pyspark.sql" in sys.modules and sys.modules["pyspark.sql"].SparkSession.getActiveSession() is not None
+    )
+    return "spark" if on_databricks() or os.environ.get("SPARK_REMOTE") or has_session else "embedded"
 
 
 def chosen_engine() -> str:

@@ -17,7 +17,7 @@ from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
 AppEnv = Literal["dev", "test", "prod"]
-EngineChoice = Literal["embedded", "auto"]
+EngineChoice = Literal["embedded", "spark", "auto"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     embedded_memory_limit: str = Field(
         pattern=r"\A[0-9]+(MB|GB)\z", description="memory of the embedded engine's DuckDB before it spills to disk"
     )
+    spark_master: str = Field(min_length=1, description="master of a Spark that is started for the run")
+    spark_remote: str | None = Field(description="Spark Connect server to use instead: sc://host:port, or local[*]")
+    spark_driver_memory: str = Field(pattern=r"\A[0-9]+[mg]\z", description="memory of the JVM of a local Spark")
     scratch_dir: str | None = Field(description="local directory for spilled and staged rows; null: the system's own")
 
     @field_validator("spark_tz")
@@ -52,6 +55,12 @@ class Settings(BaseSettings):
         if name not in available_timezones():
             raise ValueError(f"{name} is no time zone of the IANA database")
         return name
+
+    @property
+    def wanted_engine(self) -> str:
+        """The engine asked for; auto means Spark where a cluster is named."""
+        names_a_cluster = self.spark_remote or not self.spark_master.startswith("local")
+        return "spark" if self.engine == "auto" and names_a_cluster else self.engine
 
     @property
     def paths(self) -> LakePaths:

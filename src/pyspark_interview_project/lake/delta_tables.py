@@ -55,10 +55,19 @@ class DeltaTables:
                     self.place(table),
                     schema=Schema.from_json(delta_schema_json(table.columns)),
                     partition_by=list(table.partition_by),
-                    name=table.name,
                     description=table.description,
                     configuration=_PROPERTIES,
                 )
+        self.check_shapes()
+        for table in TABLES:
+            if missing := self.missing_checks(table):
+                delta = self.open(table)
+                for name, check in missing.items():
+                    delta.alter.add_constraint({name: check})
+
+    def check_shapes(self) -> None:
+        """Raise ConfigurationError where a table is not as its contract says, or has a feature that is refused."""
+        for table in TABLES:
             delta = self.open(table)
             configuration = delta.metadata().configuration
             for name in _OFF:
@@ -72,9 +81,16 @@ class DeltaTables:
                 raise ConfigurationError(table.place, f"the table has a column {names[0]} that its contract lacks")
             if len(delta.schema().fields) != len(table.names):
                 raise ConfigurationError(table.place, "the table lacks columns of its contract")
-            for name, check in table.checks.items():
-                if f"delta.constraints.{name}" not in configuration:
-                    delta.alter.add_constraint({name: check})
+
+    def missing_checks(self, table: TableContract) -> Mapping[str, str]:
+        """The constraints of the contract that the table does not have: a run was killed between its first commits."""
+        configuration = self.open(table).metadata().configuration
+        return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
+
+    def rows_written(self, table: TableContract) -> int:
+        """How many rows the newest commit says that it wrote."""
+        metrics = self.open(table).history(1)[0]["operationMetrics"]
+        return int(metrics.get("numOutputRows", 0))
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
         return DeltaTable(self.place(table), version=version)

@@ -18,9 +18,18 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.lake.delta_tables import DeltaTables
-from pyspark_interview_project.lake.embedded_reading import LandedReader
-from pyspark_interview_project.lake.interface import CommitNote, Delivery, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.lake.embedded_reading import TextReader
+from pyspark_interview_project.lake.interface import (
+    ALL_TEXT,
+    CommitNote,
+    Delivery,
+    TableCommit,
+    TableFacts,
+    Upsert,
+    Written,
+)
 from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.transforms.normalise import Kind
@@ -45,7 +54,6 @@ _ARROW_TYPES = {
     "timestamp": pa.timestamp("us", "UTC"),
     "array<string>": pa.list_(pa.string()),
 }
-_ALL_TEXT: Mapping[str, Kind] = {name: "text" for name in RAW_NAMES}
 
 
 class EmbeddedLake:
@@ -57,7 +65,8 @@ class EmbeddedLake:
             raise ConfigurationError("data_root", f"the embedded engine needs a local path, not {paths.root}")
         self._paths, self._time_zone, self._memory_limit, self._scratch = paths, time_zone, memory_limit, scratch
         self._tables = DeltaTables(paths)
-        self._reader = LandedReader(paths)
+        self._layouts = Layouts(paths)
+        self._reader = TextReader(self._layouts)
         self._names = 0
         self._staging: tempfile.TemporaryDirectory[str] | None = None
 
@@ -86,19 +95,17 @@ class EmbeddedLake:
     # Reading
 
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
-        by_format: dict[str, list[LandedFile]] = {"json": [], "csv": [], "parquet": []}
-        for file in files:
-            by_format[file.format].append(file)
+        formats = by_format(files)
         texts = []
-        if by_format["json"]:
-            texts.append(self._view_of(self._reader.json_records(by_format["json"])))
-        for header, group in self._reader.csv_layouts(by_format["csv"]).items():
+        if formats["json"]:
+            texts.append(self._view_of(self._reader.json_records(formats["json"])))
+        for header, group in self._layouts.csv(formats["csv"]).items():
             texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
-        typed = [self._parquet(group, kinds) for kinds, group in self._reader.parquet_layouts(by_format["parquet"])]
-        return [*([Delivery(self._view(_union_all(texts)), _ALL_TEXT)] if texts else []), *typed]
+        typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
+        return [*([Delivery(self._view(_union_all(texts)), ALL_TEXT)] if texts else []), *typed]
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
-        names = ", ".join(_literal(_no_glob(str(self._reader.local(file)))) for file in files)
+        names = ", ".join(_literal(_no_glob(str(self._layouts.local(file)))) for file in files)
         columns = [f'"{name}"' if name in kinds else f'cast(null as varchar) as "{name}"' for name in RAW_NAMES]
         source_file = f"substr(filename, {len(self._paths.root) + 2}) as source_file"
         frame = self._view(
@@ -112,10 +119,10 @@ class EmbeddedLake:
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
-        return self._reader.unknown_columns
+        return self._layouts.unknown_columns
 
     def rows_delivered(self) -> Mapping[str, int]:
-        return dict(self._reader.rows)
+        return {**self._reader.rows, **self._layouts.parquet_rows}
 
     # Frames
 

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.transforms.normalise import Kind
 
@@ -18,6 +19,9 @@ class Delivery:
 
     frame: DataFrame
     kinds: Mapping[str, Kind]
+
+
+ALL_TEXT: Mapping[str, Kind] = {name: "text" for name in RAW_NAMES}
 
 
 @dataclass(frozen=True)

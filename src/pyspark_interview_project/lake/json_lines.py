@@ -17,17 +17,19 @@ def _no_number(token: str) -> NoReturn:
     raise ValueError(f"{token} is no JSON")
 
 
-# Numbers stay the text that they were delivered as: no digit is lost on the way to a decimal.
-_decoder = json.JSONDecoder(object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=_no_number)
+def strict_decoder() -> json.JSONDecoder:
+    """What members_of reads with; made once for many lines, and where it is used, because it cannot be sent there."""
+    # Numbers stay the text that they were delivered as: no digit is lost on the way to a decimal.
+    return json.JSONDecoder(object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=_no_number)
 
 
-def members_of(line: str) -> tuple[Members, frozenset[str]] | None:
+def members_of(line: str, decoder: json.JSONDecoder) -> tuple[Members, frozenset[str]] | None:
     """The members of the object on this line, as text (true and false too; null is None), and the keys of those that
     are nested. None where the line is anything but one strict object: text behind it, single quotes, trailing commas,
     NaN, keys that stand twice, half of a surrogate pair.
     """
     try:
-        found = _decoder.decode(line)
+        found = decoder.decode(line)
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, _Object):

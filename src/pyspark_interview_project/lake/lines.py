@@ -11,7 +11,7 @@ from typing import IO, cast
 from pyspark_interview_project.errors import UnreadableInputError
 
 _BLOCK_BYTES = 4 * 1024 * 1024
-_BYTE_ORDER_MARK = "\ufeff"
+BYTE_ORDER_MARK = "\ufeff"
 
 # A record's text without its line end, and whether it is UTF-8; where it is not, U+FFFD stands for what is unreadable.
 Line = tuple[str, bool]
@@ -46,12 +46,23 @@ def _decoded(block: bytes) -> list[Line]:
     try:
         lines = [(text, True) for text in block.decode("utf-8").split("\n")]
     except UnicodeDecodeError:
-        lines = [_decoded_line(line) for line in block.split(b"\n")]
-    cleaned = ((text.removesuffix("\r").removeprefix(_BYTE_ORDER_MARK), is_utf8) for text, is_utf8 in lines)
+        lines = [_text_of(line) for line in block.split(b"\n")]
+    cleaned = ((_without_ends(text), is_utf8) for text, is_utf8 in lines)
     return [line for line in cleaned if line[0]]
 
 
-def _decoded_line(line: bytes) -> Line:
+def decoded_line(line: bytes) -> Line | None:
+    """One line, given without its LF; None where it is empty."""
+    text, is_utf8 = _text_of(line)
+    cleaned = _without_ends(text)
+    return (cleaned, is_utf8) if cleaned else None
+
+
+def _without_ends(text: str) -> str:
+    return text.removesuffix("\r").removeprefix(BYTE_ORDER_MARK)
+
+
+def _text_of(line: bytes) -> Line:
     try:
         return line.decode("utf-8"), True
     except UnicodeDecodeError:

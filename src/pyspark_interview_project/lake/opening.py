@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.engine import chosen_engine
 from pyspark_interview_project.lake.embedded import EmbeddedLake
 from pyspark_interview_project.lake.interface import Lake
 
@@ -24,7 +25,13 @@ def open_lake(settings: Settings, scratch: Path | None = None) -> Iterator[Lake]
         scratch = Path(settings.paths.place(paths.SCRATCH))
         shutil.rmtree(scratch, ignore_errors=True)
     place = scratch or Path(str(settings.scratch_dir))
-    lake = EmbeddedLake(settings.paths, settings.spark_tz, settings.embedded_memory_limit, place)
+    lake: Lake
+    if chosen_engine() == "spark":
+        from pyspark_interview_project.lake.spark import SparkLake  # needs the extra `spark`
+
+        lake = SparkLake(settings.paths, settings, place)
+    else:
+        lake = EmbeddedLake(settings.paths, settings.spark_tz, settings.embedded_memory_limit, place)
     try:
         yield lake
     finally:

@@ -66,7 +66,7 @@ def prepare(options: Mapping[str, Any]) -> Settings:
     """Settle settings, logs and engine. Called once in a process, by its main function."""
     settings = load_settings(options)
     configure_logging(settings.log_level, _is_for_a_person(settings))
-    engine.choose_engine(settings.engine)
+    engine.choose_engine(settings.wanted_engine)
     return settings
 
 

@@ -1,0 +1,77 @@
+"""How the landed files of a batch deliver the nine columns, from their headers and footers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.lake.lines import read_lines
+from pyspark_interview_project.lake.parquet_layout import parquet_layout
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
+from pyspark_interview_project.transforms.normalise import Kind
+from pyspark_interview_project.transforms.text_fields import split_header
+
+
+class Layouts:
+    """Groups files that can be read together. `unknown_columns` and `parquet_rows` fill as files are looked at."""
+
+    def __init__(self, paths: LakePaths) -> None:
+        self._paths = paths
+        self.unknown_columns: dict[str, Sequence[str]] = {}
+        self.parquet_rows: dict[str, int] = {}
+
+    def local(self, file: LandedFile) -> Path:
+        return Path(self._paths.place(file.path))
+
+    def note_unknown(self, path: str, names: Sequence[str]) -> None:
+        """Remember columns of a file that are none of ours."""
+        if names:
+            self.unknown_columns[path] = tuple(names)
+
+    def check_gzip(self, file: LandedFile) -> None:
+        """Raise UnreadableInputError where a file named .gz is empty: no engine but ours minds."""
+        if file.is_gzipped and file.size == 0:
+            raise UnreadableInputError(file.path, "it is empty and no gzip file")
+
+    def header_line(self, file: LandedFile) -> str:
+        """The first line of a CSV file. Raises UnreadableInputError where there is none, or none of text."""
+        for lines in read_lines(self.local(file), file.path):
+            for text, is_utf8 in lines:
+                if not is_utf8:
+                    raise UnreadableInputError(file.path, "its header is not UTF-8")
+                return text
+        raise UnreadableInputError(file.path, "it is empty and has no header")
+
+    def csv(self, files: Sequence[LandedFile]) -> Mapping[tuple[str, ...], list[LandedFile]]:
+        """The CSV files by the fields of their headers. Raises UnreadableInputError naming file and column."""
+        layouts: dict[tuple[str, ...], list[LandedFile]] = {}
+        for file in files:
+            header = tuple(split_header(self.header_line(file)) or ())
+            if missing := [name for name in REQUIRED_NAMES if name not in header]:
+                raise UnreadableInputError(file.path, f"column {missing[0]} is missing in its header")
+            if twice := [name for name in RAW_NAMES if header.count(name) > 1]:
+                raise UnreadableInputError(file.path, f"column {twice[0]} stands twice in its header")
+            self.note_unknown(file.path, [name for name in header if name not in RAW_NAMES])
+            layouts.setdefault(header, []).append(file)
+        return layouts
+
+    def parquet(self, files: Sequence[LandedFile]) -> list[tuple[Mapping[str, Kind], list[LandedFile]]]:
+        """The Parquet files by the kinds of their columns. Raises UnreadableInputError naming file and column."""
+        groups: list[tuple[Mapping[str, Kind], list[LandedFile]]] = []
+        for file in files:
+            layout = parquet_layout(self.local(file), file.path)
+            self.parquet_rows[file.path] = layout.rows
+            self.note_unknown(file.path, layout.unknown)
+            group = next((group for kinds, group in groups if kinds == layout.kinds), None)
+            if group is None:
+                groups.append((layout.kinds, group := []))
+            group.append(file)
+        return groups
+
+
+def by_format(files: Sequence[LandedFile]) -> Mapping[str, list[LandedFile]]:
+    """The files by what their names claim: json, csv, parquet; each there, empty or not."""
+    return {name: [file for file in files if file.format == name] for name in ("json", "csv", "parquet")}
