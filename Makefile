@@ -7,21 +7,25 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --quiet --require-hashes --no-build-isolation
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
+JARS_STAMP := .venv/.installed-jars
+# On Spark in one session; the others start processes of their own and belong to test-long.
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_lake.py tests/test_spark.py tests/test_parity.py
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect lint lock wheel clean
 
 help: ## Show the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(DEV_STAMP) ## Set up .venv with the package (editable), its extras and the development tools
-	@:
+	@if command -v java >/dev/null; then $(MAKE) --no-print-directory $(JARS_STAMP); \
+	else echo "There is no Java: the embedded engine works, Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless)"; fi
 
-run: $(RUN_STAMP) ## Run the main job: on DATA_ROOT if given, else on a TPC-DS sample in data/ (also ENGINE=, ARGS=)
+run: $(if $(filter spark,$(ENGINE)),$(JARS_STAMP),$(RUN_STAMP)) ## Run the main job: on DATA_ROOT if given, else on a TPC-DS sample in data/ (also ENGINE=, ARGS=)
 ifeq ($(strip $(DATA_ROOT)),)
 	@$(BIN)/python samples/land_tpcds_returns.py "$(LOCAL_LAKE)"
 	@DATA_ROOT="$(LOCAL_LAKE)" $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
@@ -36,8 +40,19 @@ fmt: $(DEV_STAMP) ## Format the code
 	@$(BIN)/isort --quiet .
 	@$(BIN)/black --quiet .
 
-test: $(DEV_STAMP) ## Run the tests
-	@$(BIN)/python -m pytest -q
+test: test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
+
+test-embedded: $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
+	@ENGINE=embedded $(BIN)/python -m pytest -q
+
+test-spark: $(JARS_STAMP) ## Run the tests on Spark but those that start a process each, and compare the engines
+	@ENGINE=spark $(BIN)/python -m pytest -q $(SPARK_TESTS)
+
+test-long: test-connect ## Run what is too slow for people: the command line on Spark, classic and Connect
+	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_end_to_end.py tests/test_differential.py
+
+test-connect: $(JARS_STAMP) ## Run a whole run through a Spark Connect server
+	@ENGINE=spark $(BIN)/python -m pytest -q tests/connect
 
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	@$(BIN)/black --check .
@@ -82,6 +97,13 @@ $(RUN_STAMP): requirements/run.txt pyproject.toml
 $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@echo "Adding Spark and the development tools to .venv (once, a minute or two)"
 	@$(PIP_INSTALL) --only-binary=:all: --no-binary=pyspark --requirement requirements/dev.txt
+	@touch $@
+
+$(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
+	@command -v java >/dev/null || { \
+	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make test-embedded" >&2; exit 2; }
+	@echo "Fetching Spark's Delta jars (once)"
+	@$(BIN)/python -m pyspark_interview_project.lake.spark_jars >/dev/null
 	@touch $@
 
 $(BIN)/uv:

@@ -106,7 +106,7 @@ class EmbeddedLake:
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         names = ", ".join(_literal(_no_glob(str(self._layouts.local(file)))) for file in files)
-        columns = [f'"{name}"' if name in kinds else f'cast(null as varchar) as "{name}"' for name in RAW_NAMES]
+        columns = [f'{_in_sparks_types(name, kinds.get(name))} as "{name}"' for name in RAW_NAMES]
         source_file = f"substr(filename, {len(self._paths.root) + 2}) as source_file"
         frame = self._view(
             f"select {', '.join(columns)}, {source_file} "
@@ -170,7 +170,7 @@ class EmbeddedLake:
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
         try:
             feed = pa.RecordBatchReader.from_stream(self._tables.changes(table, since, until))
-            return self.stage(self._view_of(feed))
+            return self.stage(self._view_of(feed, ("_change_type", *table.names)))
         except (DeltaError, duckdb.Error, OSError):
             return None
 
@@ -221,10 +221,10 @@ class EmbeddedLake:
         self._connection.execute(f"create view {name} as {sql}")
         return self._table(name)
 
-    def _view_of(self, stream: pa.RecordBatchReader) -> DataFrame:
+    def _view_of(self, stream: pa.RecordBatchReader, names: Sequence[str] = ("*",)) -> DataFrame:
         name = self._fresh_name()
         self._connection.register(f"{name}_stream", stream)
-        return self._view(f"select * from {name}_stream")
+        return self._view(f"select {', '.join(names)} from {name}_stream")
 
     def _stream(self, table: TableContract, frame: DataFrame) -> _RowStream:
         schema = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
@@ -253,6 +253,13 @@ class _RowStream:
 
 def _sql(frame: DataFrame) -> str:
     return cast(Any, frame).sql(dialect="duckdb", optimize=False)  # type: ignore[no-any-return]
+
+
+def _in_sparks_types(name: str, kind: Kind | None) -> str:
+    """SQL for a column of a Parquet file in a type that Spark has too: DuckDB also knows unsigned integers."""
+    if kind is None:
+        return "cast(null as varchar)"
+    return f'cast("{name}" as decimal(20,0))' if kind == "integer" else f'"{name}"'
 
 
 def _union_all(frames: Sequence[DataFrame]) -> str:

@@ -33,8 +33,28 @@ def _as_text(name: str, kind: Kind) -> Column:
     if kind in ("timestamp", "local_timestamp"):
         return _iso_timestamp(F.unix_micros(F.col(name).cast("timestamp")))
     if kind in ("float", "double"):
-        return F.col(name).cast("double").cast("string")
+        return _double_text(name)
     return F.col(name).cast("string")
+
+
+def _double_text(name: str) -> Column:
+    """The shortest text of a double: 12345678.9, 1.5e20, NaN, -Infinity. Engines differ in when and how they write
+    exponents, so those in between go through a decimal and the others are brought to one form.
+    """
+    number = F.col(name).cast("double")
+    text = F.lower(number.cast("string"))
+    exponent = F.replace(
+        F.replace(F.replace(text, F.lit("e+"), F.lit("e")), F.lit("e-0"), F.lit("e-")), F.lit(".0e"), F.lit("e")
+    )
+    decimal_text = F.expr(f"cast(try_cast(cast(cast({name} as double) as string) as decimal(38,21)) as string)")
+    plain = F.regexp_replace(F.regexp_replace(decimal_text, r"0+\z", ""), r"\.\z", ".0")
+    magnitude = F.abs(number)
+    return (
+        F.when(F.isnan(number), F.lit("NaN"))
+        .when(text.contains("inf"), F.when(number > 0, F.lit("Infinity")).otherwise(F.lit("-Infinity")))
+        .when((magnitude >= 1e-4) & (magnitude < 1e16), plain)
+        .otherwise(exponent)
+    )
 
 
 def _iso_timestamp(microseconds: Column) -> Column:
