@@ -1,4 +1,4 @@
-"""Running the package's commands as a person does: in a process of their own, with an environment that is spelled out."""
+"""Running the package's commands as a person does: each in its own process, with an environment that is spelled out."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RETURNS = Path(sys.executable).with_name("returns")
 ENGINE = os.environ.get("ENGINE") or "embedded"
 
 _TIMEOUT_SECONDS = 120
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ class EmbeddedFrames:
 
     def read(self, frame: Any) -> tuple[Columns, list[Row]]:
         arrow = self._connection.sql(frame.sql(dialect="duckdb", optimize=False)).to_arrow_table()
+        for position, field in enumerate(arrow.schema):
+            if self._type_name(field.type) == "timestamp":  # as UTC already here: elsewhere the first day has no Python
+                arrow = arrow.set_column(position, field.name, arrow[position].cast(self._arrow_type("timestamp")))
         columns = [(field.name, self._type_name(field.type)) for field in arrow.schema]
         return columns, list(zip(*[column.to_pylist() for column in arrow.columns], strict=True))
 
@@ -170,7 +173,7 @@ def frame_of(frames: Frames) -> FrameOf:
 
 @pytest.fixture(scope="module")
 def assert_frame(frames: Frames) -> AssertFrame:
-    """`assert_frame(frame, columns, rows)`: these columns in this order, of these types, and these rows in any order."""
+    """`assert_frame(frame, columns, rows)`: these columns in this order and types, these rows in any order."""
     return partial(_assert_frame, frames)
 
 

@@ -60,6 +60,13 @@ def versions(root: Path) -> dict[str, int]:
     return {place: version(root, place) for place in TABLES}
 
 
+def facts(root: Path, place: str) -> dict[str, int]:
+    """Version, rows and bytes of a table, as the run record states them."""
+    table = DeltaTable(str(root / place))
+    sizes = [Path(uri.removeprefix("file://")).stat().st_size for uri in table.file_uris()]
+    return {"version": table.version(), "rows": len(rows(root, place)), "bytes": sum(sizes)}
+
+
 def commit_notes(root: Path, place: str) -> list[dict[str, Any]]:
     """What the pipeline's commits of a table say of themselves, the newest first; commits of others left out."""
     history = DeltaTable(str(root / place)).history()
@@ -91,4 +98,4 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def in_order(unordered: Any) -> list[Row]:
     """The rows sorted, nulls first."""
-    return sorted(unordered, key=lambda row: [(value is not None, str(value)) for value in row])
+    return sorted(unordered, key=lambda row: [(value is not None, value) for value in row])

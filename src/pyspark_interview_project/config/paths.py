@@ -31,7 +31,7 @@ class LakePaths:
     def at(cls, data_root: str) -> LakePaths:
         """Take DATA_ROOT as a person gives it: a path (relative to the working directory, `~` allowed) or a URI."""
         if data_root.startswith("file:"):
-            return cls(unquote(urlparse(data_root).path).rstrip("/") or "/")
+            return cls(str(Path(unquote(urlparse(data_root).path)).absolute()))
         if _SCHEME.match(data_root):
             return cls(data_root.rstrip("/"))
         return cls(str(Path(data_root).expanduser().absolute()))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import date
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import (
@@ -47,12 +49,16 @@ class DeltaTables:
     def place(self, table: TableContract) -> str:
         return self._paths.place(table.place)
 
+    def _uri(self, table: TableContract) -> str:
+        # Of a path delta-rs would take some characters for others; of a URI each is what it says.
+        return Path(self.place(table)).as_uri()
+
     def ensure(self) -> None:
         """Create the tables that are not there, finish those half created, and refuse those of another shape."""
         for table in TABLES:
             if self.version(table) is None:
                 DeltaTable.create(
-                    self.place(table),
+                    self._uri(table),
                     schema=Schema.from_json(delta_schema_json(table.columns)),
                     partition_by=list(table.partition_by),
                     description=table.description,
@@ -93,7 +99,7 @@ class DeltaTables:
         return int(metrics.get("numOutputRows", 0))
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
-        return DeltaTable(self.place(table), version=version)
+        return DeltaTable(self._uri(table), version=version)
 
     def version(self, table: TableContract) -> int | None:
         try:
@@ -109,7 +115,8 @@ class DeltaTables:
 
     def files(self, table: TableContract, version: int | None = None) -> list[str]:
         """The absolute paths of the data files of one version."""
-        return list(self.open(table, version).file_uris())
+        added = pa.table(self.open(table, version).get_add_actions(flatten=True))
+        return [f"{self.place(table)}/{unquote(path)}" for path in added.column("path").to_pylist()]
 
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
         for entry in self.open(table).history():

@@ -30,11 +30,13 @@ from pyspark_interview_project.lake.interface import (
 )
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
+from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 
+_FILE = "_file_that_was_read"  # no column of a landed file's is called this
 _ROWS_PER_ARROW_BATCH = 100_000
 _DUCKDB_TYPES = {
     "string": "varchar",
@@ -107,10 +109,10 @@ class EmbeddedLake:
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         names = ", ".join(_literal(_no_glob(str(self._layouts.local(file)))) for file in files)
         columns = [f'{_in_sparks_types(name, kinds.get(name))} as "{name}"' for name in RAW_NAMES]
-        source_file = f"substr(filename, {len(self._paths.root) + 2}) as source_file"
+        source_file = f"substr({_FILE}, {len(self._paths.root) + 2}) as source_file"
         frame = self._view(
             f"select {', '.join(columns)}, {source_file} "
-            f"from read_parquet([{names}], filename = true, hive_partitioning = false)"
+            f"from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
         )
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         if every["ingest_ts"] == "local_timestamp" and self._time_zone == "UTC":
@@ -157,15 +159,19 @@ class EmbeddedLake:
 
     def read(self, table: TableContract, version: int | None = None) -> DataFrame:
         files = self._tables.files(table, version)
-        columns = ", ".join(
-            f'cast("{c.name}" as {_DUCKDB_TYPES.get(c.type, c.type)}) as "{c.name}"' for c in table.columns
-        )
         if not files:
-            nothing = ", ".join(f'null as "{name}"' for name in table.names)
-            return self._view(f"select {columns} from (select {nothing}) where false")
+            nothing = ", ".join(f'cast(null as {_duckdb_type(column)}) as "{column.name}"' for column in table.columns)
+            return self._view(f"select {nothing} where false")
+        # The partition's value is in the name of the file's own directory; DuckDB would look at the whole path.
+        columns = ", ".join(
+            f"cast({_partition_value(column.name) if column.name in table.partition_by else _quoted(column.name)} "
+            f"as {_duckdb_type(column)}) as {_quoted(column.name)}"
+            for column in table.columns
+        )
         names = ", ".join(_literal(_no_glob(file)) for file in files)
-        partitioned = str(bool(table.partition_by)).lower()
-        return self._view(f"select {columns} from read_parquet([{names}], hive_partitioning = {partitioned})")
+        return self._view(
+            f"select {columns} from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
+        )
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
         try:
@@ -269,6 +275,18 @@ def _union_all(frames: Sequence[DataFrame]) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
+
+
+def _duckdb_type(column: Column) -> str:
+    return _DUCKDB_TYPES.get(column.type, column.type)
+
+
+def _partition_value(name: str) -> str:
+    return f"regexp_extract({_FILE}, '/{name}=([^/]*)/[^/]*\\z', 1)"
 
 
 def _no_glob(path: str) -> str:

@@ -141,7 +141,7 @@ class Upsert:
     """How rows meet a table: `keys` are equal in both. Conditions are plain comparisons of target.x and source.x.
 
     A matched row is deleted where `delete_when` holds, else updated where `update_when` holds; a row without a match is
-    inserted unless `delete_when` holds.
+    inserted. Where `delete_when` holds there must be a match.
     """
 
     keys: tuple[str, ...]

@@ -9,8 +9,13 @@ from typing import Any, NoReturn
 Members = Mapping[str, str | None]
 
 
-class _Object(list[tuple[str, Any]]):
-    """The members of a JSON object as they stand, keys that stand twice included."""
+class _Object(dict[str, Any]):
+    """A JSON object whose keys each stand once."""
+
+    def __init__(self, members: list[tuple[str, Any]]) -> None:
+        super().__init__(members)
+        if len(self) != len(members):
+            raise ValueError("a key stands twice")
 
 
 def _no_number(token: str) -> NoReturn:
@@ -36,10 +41,8 @@ def members_of(line: str, decoder: json.JSONDecoder) -> tuple[Members, frozenset
         return None
     members: dict[str, str | None] = {}
     nested = set()
-    for key, value in found:
-        if key in members:
-            return None
-        if isinstance(value, list):  # an object is one too
+    for key, value in found.items():
+        if isinstance(value, (list, dict)):
             nested.add(key)
             members[key] = None
         elif value is None or isinstance(value, str):

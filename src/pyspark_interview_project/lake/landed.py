@@ -48,11 +48,11 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Landing:
-    """What stands under bronze: files with data as (path, size, modified_ns), and the paths of files that are neither
-    data nor marked as unfinished or hidden."""
+    """What stands under bronze: files with data as (path, size, modified_ns), and the paths of what is no data, though
+    neither hidden nor marked as unfinished, each with why."""
 
     files: tuple[tuple[str, int, int], ...]
-    ignored: tuple[str, ...]
+    ignored: Mapping[str, str]
 
 
 def format_of(path: str) -> str | None:
@@ -66,20 +66,33 @@ def format_of(path: str) -> str | None:
 def find_landed(lake: LakePaths, as_of: date) -> Landing:
     """List the landed files, in the order of their paths, but those under a directory dt=… later than `as_of`.
 
-    Raises ConfigurationError where the landing directory does not exist.
+    Raises ConfigurationError where the landing directory does not exist, and UnreadableInputError naming a file whose
+    name is not UTF-8.
     """
     landing = Path(lake.place(paths.LANDED))
     if not landing.is_dir():
         raise ConfigurationError(str(landing), "there is no such directory; land files there or set DATA_ROOT")
-    files, ignored = [], []
+    files, ignored = [], {}
     for path in sorted(_walk(landing, as_of)):
         relative = f"{paths.LANDED}/{path.relative_to(landing).as_posix()}"
-        if format_of(relative):
+        if not _is_utf8(relative):
+            raise UnreadableInputError(ascii(relative), "its name is not UTF-8")
+        if not path.is_file():
+            ignored[relative] = "it is a link to a directory, or to nothing"
+        elif format_of(relative):
             status = path.stat()
             files.append((relative, status.st_size, status.st_mtime_ns))
         else:
-            ignored.append(relative)
-    return Landing(tuple(files), tuple(ignored))
+            ignored[relative] = "its name claims none of the formats"
+    return Landing(tuple(files), ignored)
+
+
+def _is_utf8(path: str) -> bool:
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _walk(directory: Path, as_of: date) -> Iterator[Path]:
@@ -89,7 +102,7 @@ def _walk(directory: Path, as_of: date) -> Iterator[Path]:
         if entry.is_dir(follow_symlinks=False):
             if not _landed_later(entry.name, as_of):
                 yield from _walk(Path(entry.path), as_of)
-        elif entry.is_file():
+        else:
             yield Path(entry.path)
 
 

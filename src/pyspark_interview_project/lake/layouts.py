@@ -59,17 +59,17 @@ class Layouts:
         return layouts
 
     def parquet(self, files: Sequence[LandedFile]) -> list[tuple[Mapping[str, Kind], list[LandedFile]]]:
-        """The Parquet files by the kinds of their columns. Raises UnreadableInputError naming file and column."""
-        groups: list[tuple[Mapping[str, Kind], list[LandedFile]]] = []
+        """The Parquet files that can be read together, with the kinds of their columns.
+
+        Raises UnreadableInputError naming file and column.
+        """
+        groups: dict[tuple[tuple[str, str], ...], tuple[Mapping[str, Kind], list[LandedFile]]] = {}
         for file in files:
             layout = parquet_layout(self.local(file), file.path)
             self.parquet_rows[file.path] = layout.rows
             self.note_unknown(file.path, layout.unknown)
-            group = next((group for kinds, group in groups if kinds == layout.kinds), None)
-            if group is None:
-                groups.append((layout.kinds, group := []))
-            group.append(file)
-        return groups
+            groups.setdefault(layout.types, (layout.kinds, []))[1].append(file)
+        return list(groups.values())
 
 
 def by_format(files: Sequence[LandedFile]) -> Mapping[str, list[LandedFile]]:

@@ -16,9 +16,13 @@ from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS, Kind
 
 @dataclass(frozen=True)
 class ParquetLayout:
-    """`kinds` names the columns of ours that the file has; `unknown` the others; `rows` is how many records it has."""
+    """`kinds` names the columns of ours that the file has; `unknown` the others; `rows` is how many records it has.
+
+    Files with the same `types` can be read together: an engine takes the first file's types for those of all.
+    """
 
     kinds: Mapping[str, Kind]
+    types: tuple[tuple[str, str], ...]
     unknown: tuple[str, ...]
     rows: int
 
@@ -27,7 +31,7 @@ def parquet_layout(path: Path, name: str) -> ParquetLayout:
     """Read the footer.
 
     Raises UnreadableInputError naming the file `name`, and the column, where it is no Parquet, lacks a required column,
-    has one twice, or has one of a type that not every engine reads as that column.
+    has one of ours twice or in another case, or has one of a type that not every engine reads as that column.
     """
     try:
         metadata = pq.read_metadata(path)
@@ -36,18 +40,24 @@ def parquet_layout(path: Path, name: str) -> ParquetLayout:
         raise UnreadableInputError(name, f"is no readable Parquet: {error}") from error
     if missing := [column for column in REQUIRED_NAMES if column not in schema.names]:
         raise UnreadableInputError(name, f"column {missing[0]} is missing")
+    for other in schema.names:
+        if other not in RAW_NAMES and other.lower() in RAW_NAMES:
+            raise UnreadableInputError(name, f"column {other} differs from {other.lower()} only in case")
     kinds: dict[str, Kind] = {}
+    types: dict[str, str] = {}
     for column in RAW_NAMES:
         if schema.names.count(column) > 1:
             raise UnreadableInputError(name, f"column {column} stands twice")
-        if column not in schema.names:
-            continue
+        if column not in schema.names or pa.types.is_null(schema.field(column).type):
+            continue  # a column of nulls without a type, as some writers have it, is one that is not there
         arrow_type = schema.field(column).type
         kind = _kind(arrow_type)
         if kind not in ACCEPTED_KINDS[column]:
             raise UnreadableInputError(name, f"column {column} is {arrow_type}, which cannot be read as {column}")
         kinds[column] = kind
-    return ParquetLayout(kinds, tuple(column for column in schema.names if column not in RAW_NAMES), metadata.num_rows)
+        types[column] = kind if kind == "text" else str(arrow_type)
+    unknown = tuple(column for column in schema.names if column not in RAW_NAMES)
+    return ParquetLayout(kinds, tuple(types.items()), unknown, metadata.num_rows)
 
 
 def _kind(arrow_type: pa.DataType) -> Kind | None:

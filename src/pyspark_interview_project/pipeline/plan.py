@@ -32,7 +32,7 @@ def draft_batch(paths: LakePaths, as_of: date, run_id: str) -> tuple[Batch | Non
     known = batches.known_files()
     files = new_files(paths, landing, known)
     known_paths = {file.path for file in known}
-    remarks = [f"{path} is ignored: its name claims none of the formats" for path in landing.ignored]
+    remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
     remarks += [
         f"{f.path} was replaced by other content; it is processed as new" for f in files if f.path in known_paths
     ]

@@ -80,12 +80,13 @@ def _try_cast(name: str, type_name: str) -> str:
     return f"try_cast({name} as {type_name})"
 
 
-def _guarded(name: str, expression: str, pattern: str) -> Column:
-    return F.when(F.col(name).rlike(pattern), F.expr(expression))
-
-
 def _qty_from_text(name: str) -> Column:
-    return _guarded(name, _try_cast(_try_cast(name, "decimal(38,0)"), "int"), _WHOLE_NUMBER)
+    # With an exponent it takes a look at the value to say whether it is whole: 1e1 is, 15e-1 is not.
+    scaled = _try_cast(name, "decimal(38,18)")
+    whole = F.expr(f"{scaled} = floor({scaled})")
+    return F.when(F.col(name).rlike(_WHOLE_NUMBER), F.expr(_try_cast(_try_cast(name, "decimal(38,0)"), "int"))).when(
+        F.col(name).rlike(_NUMBER) & F.col(name).rlike("[eE]") & whole, F.expr(_try_cast(scaled, "int"))
+    )
 
 
 def _within_limit(amount: Column) -> Column:
@@ -93,7 +94,7 @@ def _within_limit(amount: Column) -> Column:
 
 
 def _amount_from_text(name: str) -> Column:
-    return _within_limit(_guarded(name, _try_cast(name, "decimal(18,2)"), _NUMBER))
+    return _within_limit(F.when(F.col(name).rlike(_NUMBER), F.expr(_try_cast(name, "decimal(18,2)"))))
 
 
 def _date_from_text(name: str) -> Column:
@@ -106,10 +107,11 @@ def _earlier_offset(instant: str, is_local: Column) -> Column:
     """The instant itself, or where its local time happened twice, the first time it did.
 
     An engine reads a local time in the hour that autumn repeats as the first or as the second; the first one is the
-    second one less the shift, and shows the same local time. Zones shift by an hour, Lord Howe Island by half of one.
+    second one less the shift, and shows the same local time. Zones shift by an hour;
+    Lord Howe Island by half of one, Troll by two.
     """
     result = F.col(instant)
-    for shift in ("30 minutes", "1 hour"):
+    for shift in ("30 minutes", "1 hour", "2 hours"):
         shows_the_same = F.expr(
             f"cast({instant} - interval {shift} as timestamp_ntz) = cast({instant} as timestamp_ntz)"
         )
@@ -142,7 +144,11 @@ def without_blanks(name: str, kind: Kind) -> Column:
     A step of its own, because an engine computes what a step is given once, and what stands in it as often as it does.
     """
     column = F.col(name)
-    return F.when(_is_visible_at_both_ends(column), column).otherwise(F.trim(column)) if kind == "text" else column
+    return (
+        F.when(_is_visible_at_both_ends(column), column).otherwise(F.btrim(column, F.lit(" ")))
+        if kind == "text"
+        else column
+    )
 
 
 def taken(name: str, kind: Kind) -> Column:

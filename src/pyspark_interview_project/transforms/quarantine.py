@@ -7,6 +7,7 @@ from datetime import datetime
 from pyspark_interview_project.engine import DataFrame, Window
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.tables import QUARANTINE
+from pyspark_interview_project.transforms.hashing import hash_of
 
 
 def quarantine_slice(judged: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
@@ -18,11 +19,10 @@ def quarantine_slice(judged: DataFrame, batch_id: str, quarantined_at: datetime)
     rejected = judged.filter(F.col("reasons").isNotNull())
     equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_file")
     numbered = rejected.withColumn("occurrence", F.row_number().over(equal_records))
-    identity = F.concat_ws(
-        "|", F.lit(batch_id), F.col("source_file"), F.col("occurrence").cast("string"), F.col("raw_record")
-    )
+    occurrence = F.col("occurrence").cast("string")
+    identity = hash_of(F.lit(batch_id), F.col("source_file"), occurrence, F.col("raw_record"))
     return (
-        numbered.withColumn("quarantine_id", F.sha2(identity, 256))
+        numbered.withColumn("quarantine_id", identity)
         .withColumn("batch_id", F.lit(batch_id))
         .withColumn("quarantined_at", F.lit(quarantined_at.isoformat()).cast("timestamp"))
         .withColumn("attempts", F.lit(1).cast("int"))

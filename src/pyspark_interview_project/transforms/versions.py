@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark_interview_project.engine import Column, DataFrame, Window
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.transforms.hashing import hash_of
 
 INSERTED = "inserted"
 UPDATED = "updated"
@@ -23,15 +24,10 @@ CONTENT_NAMES = RAW_NAMES
 def content_hash() -> Column:
     """SHA-256 (lower-case hexadecimal text) of the nine normalised columns.
 
-    Each is written as its length, a colon and its text, or as a dash where it is null, so that no two contents meet.
+    The time is in microseconds since the epoch, the others are their text.
     """
-
-    def part(text: Column) -> Column:
-        return F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-"))
-
     as_text = {"ingest_ts": F.unix_micros(F.col("ingest_ts")).cast("string")}
-    parts = [part(as_text.get(name, F.col(name).cast("string"))) for name in CONTENT_NAMES]
-    return F.sha2(F.concat(*parts), 256)
+    return hash_of(*[as_text.get(name, F.col(name).cast("string")) for name in CONTENT_NAMES])
 
 
 def accepted(judged: DataFrame) -> DataFrame:

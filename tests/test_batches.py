@@ -1,0 +1,115 @@
+"""Batches: written down before anything is done with them, marked done last."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.lake.batches import ABANDONED, COMMITTED, PLANNED, Batch, Batches, Counted
+from pyspark_interview_project.lake.landed import LandedFile
+
+AS_OF = date(2026, 3, 10)
+FILE = LandedFile("bronze/returns_raw/a.csv", 4, 1_700_000_000_123_456_789, "ab" * 32)
+OTHER_FILE = LandedFile("bronze/returns_raw/ß [x].csv", 5, 2, "cd" * 32)
+COUNTED = Counted(silver_version=3, commits=2, figures={"rows_read": 7, "amounts": {"read": "1.00"}})
+
+
+@pytest.fixture
+def batches(tmp_path: Path) -> Batches:
+    return Batches(LakePaths(str(tmp_path)))
+
+
+def plan(batches: Batches, *files: LandedFile) -> Batch:
+    """Draft a batch of the files and write it down."""
+    batch = batches.draft(files, AS_OF, "run-1")
+    batches.plan(batch)
+    return batch
+
+
+def test_batches_of_a_new_lake_are_none(batches: Batches) -> None:
+    assert ([*batches.all()], batches.pending(), batches.known_files()) == ([], None, [])
+
+
+def test_draft_writes_nothing(batches: Batches, tmp_path: Path) -> None:
+    batches.draft((FILE,), AS_OF, "run-1")
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_draft_of_the_same_files_has_the_same_id_whenever_they_landed(batches: Batches) -> None:
+    first = batches.draft((FILE,), AS_OF, "run-1")
+    later = batches.draft((replace(FILE, modified_ns=9),), date(2026, 4, 1), "run-2")
+    assert later.batch_id == first.batch_id
+
+
+@pytest.mark.parametrize("change", [{"path": "b.csv"}, {"size": 5}, {"sha256": "00" * 32}])
+def test_draft_of_other_files_has_another_id(batches: Batches, change: dict[str, str]) -> None:
+    other = batches.draft((replace(FILE, **change),), AS_OF, "run-1")
+    assert other.batch_id != batches.draft((FILE,), AS_OF, "run-1").batch_id
+
+
+def test_draft_ids_sort_by_age(batches: Batches) -> None:
+    ids = []
+    for _ in range(11):
+        batch = plan(batches, FILE)
+        batches.abandon(batch, "run-1", "again")
+        ids.append(batch.batch_id)
+    assert ids == sorted(ids) and len({*ids}) == 11 and ids[0].startswith("000001-")
+
+
+def test_plan_batch_is_read_back_as_it_was_written(batches: Batches) -> None:
+    batch = plan(batches, FILE, OTHER_FILE)
+    assert [*batches.all()] == [batch]
+    assert (batch.state, batch.as_of, batch.planned_by, batch.counted) == (PLANNED, AS_OF, "run-1", None)
+
+
+def test_pending_is_the_batch_that_is_only_planned(batches: Batches) -> None:
+    batch = plan(batches, FILE)
+    assert batches.pending() == batch
+
+
+def test_pending_keeps_what_was_counted(batches: Batches) -> None:
+    counted = batches.count(plan(batches, FILE), COUNTED)
+    assert counted.counted == COUNTED
+    assert batches.pending() == counted
+
+
+def test_commit_batch_is_done_and_its_files_are_known(batches: Batches) -> None:
+    done = batches.commit(plan(batches, FILE, OTHER_FILE), "run-2")
+    assert (done.state, batches.pending(), batches.known_files()) == (COMMITTED, None, [FILE, OTHER_FILE])
+    assert [batch.state for batch in batches.all()] == [COMMITTED]
+
+
+def test_abandon_batch_is_given_up_and_its_files_can_be_planned_again(batches: Batches) -> None:
+    given_up = batches.abandon(plan(batches, FILE), "run-2", "a.csv is gone")
+    assert (given_up.state, batches.pending(), batches.known_files()) == (ABANDONED, None, [])
+    assert plan(batches, FILE) == batches.pending()
+
+
+def test_abandon_says_on_record_who_and_why(batches: Batches, tmp_path: Path) -> None:
+    batch = batches.abandon(plan(batches, FILE), "run-2", "a.csv is gone")
+    record = json.loads((tmp_path / "ops" / "batches" / batch.batch_id / "abandoned.json").read_text())
+    assert (record["run_id"], record["why"]) == ("run-2", "a.csv is gone")
+
+
+def test_all_batches_come_the_oldest_first(batches: Batches) -> None:
+    first = batches.commit(plan(batches, OTHER_FILE), "run-1")
+    second = batches.abandon(plan(batches, FILE), "run-2", "gone")
+    third = plan(batches, FILE)
+    assert [*batches.all()] == [first, second, third]
+
+
+def test_all_batches_leave_out_a_directory_whose_plan_was_not_finished(batches: Batches, tmp_path: Path) -> None:
+    torn = tmp_path / "ops" / "batches" / "000001-abc"
+    torn.mkdir(parents=True)
+    (torn / ".plan.json.x1.tmp").write_text("{")
+    assert ([*batches.all()], batches.pending()) == ([], None)
+
+
+def test_plan_of_one_lake_is_not_seen_in_another(batches: Batches, tmp_path: Path) -> None:
+    plan(batches, FILE)
+    assert [*Batches(LakePaths(str(tmp_path / "other"))).all()] == []

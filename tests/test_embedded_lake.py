@@ -1,0 +1,753 @@
+"""The lake on tiny files and tables: what is read, what is written, what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import LakeBench
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+from pyspark_interview_project.lake.interface import CommitNote, Delivery, TableCommit, Upsert, Written
+from pyspark_interview_project.lake.landed import LandedFile, find_landed, new_files
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TABLES
+
+OpenBench = Callable[..., AbstractContextManager[LakeBench]]
+
+TEXT = f"{', '.join(f'{name} string' for name in RAW_NAMES)}, raw_record string, is_corrupt boolean, source_file string"
+SILVER_COLUMNS = (
+    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
+    "return_date date, ingest_ts timestamp, batch_id string, source_file string"
+)
+QUARANTINE_COLUMNS = (
+    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
+    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
+)
+GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
+NOTE = CommitNote("run-1", "bronze_to_silver", "B1", {"part": 1})
+TYPED_KINDS = {
+    **dict.fromkeys(RAW_NAMES, "text"),
+    "qty": "integer",
+    "amount": "double",
+    "return_date": "date",
+    "ingest_ts": "timestamp",
+}
+NEWEST = Upsert(keys=("return_id",), update_when="target.batch_id <> source.batch_id")
+CSV_HEADER = "return_id,order_id,sku,qty,amount,return_date"
+
+
+# Landed files --------------------------------------------------------------------------------------------------------
+
+
+def land(bench: LakeBench, name: str, content: bytes | str | dict[str, Any]) -> str:
+    """Land a text file, or a Parquet file of Arrow arrays; return its path relative to the root of the lake."""
+    path = bench.root / "bronze" / "returns_raw" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, dict):
+        pq.write_table(pa.table(content), path)
+    else:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return f"bronze/returns_raw/{name}"
+
+
+def landed(bench: LakeBench) -> tuple[LandedFile, ...]:
+    paths = LakePaths.at(str(bench.root))
+    return new_files(paths, find_landed(paths, date(2026, 3, 10)), [])
+
+
+def delivered(bench: LakeBench) -> list[Delivery]:
+    return bench.lake.read_landed(landed(bench))
+
+
+def text_of(bench: LakeBench) -> Any:
+    """What landed as text, staged."""
+    [delivery] = delivered(bench)
+    assert delivery.kinds == dict.fromkeys(RAW_NAMES, "text")
+    return bench.lake.stage(delivery.frame)
+
+
+def text_row(raw: str, path: str, is_corrupt: bool = False, **values: str) -> tuple[Any, ...]:
+    return (*({**dict.fromkeys(RAW_NAMES), **values}.values()), raw, is_corrupt, path)
+
+
+def parquet_columns(**changes: Any) -> dict[str, Any]:
+    """The Arrow arrays of one typed return."""
+    columns = {
+        "return_id": pa.array(["R1"]),
+        "order_id": pa.array(["O1"]),
+        "customer_id": pa.array([None], pa.string()),
+        "sku": pa.array(["mug"]),
+        "reason": pa.array(["late"]),
+        "qty": pa.array([2], pa.int32()),
+        "amount": pa.array([1.5]),
+        "return_date": pa.array([date(2026, 1, 5)]),
+        "ingest_ts": pa.array([1_767_608_430_000_001], pa.timestamp("us", "UTC")),
+    }
+    return {name: array for name, array in (columns | changes).items() if array is not None}
+
+
+def typed_record(path: str, **changes: Any) -> dict[str, Any]:
+    """What parquet_columns() deliver, as values."""
+    return {
+        "return_id": "R1",
+        "order_id": "O1",
+        "customer_id": None,
+        "sku": "mug",
+        "reason": "late",
+        "qty": 2,
+        "amount": 1.5,
+        "return_date": date(2026, 1, 5),
+        "ingest_ts": datetime(2026, 1, 5, 10, 20, 30, 1, UTC),
+        **changes,
+        "source_file": path,
+    }
+
+
+def typed_records(bench: LakeBench) -> list[dict[str, Any]]:
+    """What landed as Parquet of one kind, staged; in the order of the files."""
+    records = []
+    for delivery in delivered(bench):
+        assert delivery.kinds == TYPED_KINDS
+        records += bench.lake.collect(bench.lake.stage(delivery.frame))
+    return sorted(records, key=lambda record: str(record["source_file"]))
+
+
+def test_read_landed_nothing_delivers_nothing(bench: LakeBench) -> None:
+    assert bench.lake.read_landed([]) == []
+
+
+def test_read_landed_json_lines_are_text_as_delivered(bench: LakeBench) -> None:
+    line = '{"qty": 2.0, "return_id": " R1 ", "amount": 1.10, "reason": null, "sku": true, "note": {"x": [1]}}'
+    path = land(bench, "a.jsonl", f"{line}\r\n\n")
+    expected = text_row(line, path, return_id=" R1 ", sku="true", qty="2.0", amount="1.10")
+    bench.assert_frame(text_of(bench), TEXT, [expected])
+
+
+def test_read_landed_json_lines_that_are_broken_are_kept_as_corrupt(bench: LakeBench) -> None:
+    lines = ['{"return_id": "R1"', '["R1"]', '{"return_id": "R1", "qty": [2]}', '{"return_id": {"x": 1}}', "text"]
+    path = land(bench, "a.json", "\n".join(lines).encode() + b'\n{"return_id": "R\xff"}\n')
+    lines.append('{"return_id": "R\ufffd"}')
+    bench.assert_frame(text_of(bench), TEXT, [text_row(line, path, is_corrupt=True) for line in lines])
+
+
+def test_read_landed_csv_columns_go_by_their_names(bench: LakeBench) -> None:
+    path = land(bench, "a.csv", "\ufeffqty,note,return_date,amount,sku,order_id,return_id\r\n2,x,d,1,s,o,r\r\n")
+    expected = text_row(
+        "2,x,d,1,s,o,r", path, qty="2", return_date="d", amount="1", sku="s", order_id="o", return_id="r"
+    )
+    bench.assert_frame(text_of(bench), TEXT, [expected])
+
+
+def test_read_landed_csv_lines_that_are_broken_are_kept_as_corrupt(bench: LakeBench) -> None:
+    lines = ["R1,O1", 'R1,O1,"s,2,1,d', "R1,O1,s,2,1,d,more"]
+    path = land(bench, "a.csv", "\n".join([CSV_HEADER, *lines]).encode() + b"\nR\xff,O1,s,2,1,d")
+    lines.append("R\ufffd,O1,s,2,1,d")
+    bench.assert_frame(text_of(bench), TEXT, [text_row(line, path, is_corrupt=True) for line in lines])
+
+
+def test_read_landed_csv_header_that_stands_again_is_no_record(bench: LakeBench) -> None:
+    path = land(bench, "a.csv", f"{CSV_HEADER}\nR1,O1,s,2,1,d\n{CSV_HEADER}\n")
+    good = dict(zip(CSV_HEADER.split(","), ("R1", "O1", "s", "2", "1", "d")))
+    bench.assert_frame(text_of(bench), TEXT, [text_row("R1,O1,s,2,1,d", path, **good)])
+    assert bench.lake.rows_delivered() == {path: 1}
+
+
+@pytest.mark.parametrize("content", [CSV_HEADER, f"{CSV_HEADER}\n\n"])
+def test_read_landed_csv_of_a_header_alone_has_no_records(bench: LakeBench, content: str) -> None:
+    path = land(bench, "a.csv", content)
+    bench.assert_frame(text_of(bench), TEXT, [])
+    assert bench.lake.rows_delivered() == {path: 0}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        ("return_id,order_id,sku,qty,amount\n", "return_date"),
+        ("return_id,order_id,sku,QTY,amount,return_date\n", "qty"),
+        (f"{CSV_HEADER},qty\n", "qty"),
+        (f'{CSV_HEADER},"note\n', "return_id"),
+        ("", "empty"),
+        ("\n\n", "empty"),
+        (b"return_id,\xff\n", "UTF-8"),
+    ],
+)
+def test_read_landed_csv_header_that_is_wrong_is_refused_with_file_and_column(
+    bench: LakeBench, content: bytes | str, problem: str
+) -> None:
+    path = land(bench, "a.csv", content)
+    with pytest.raises(UnreadableInputError) as raised:
+        delivered(bench)
+    assert raised.value.path == path and problem in raised.value.problem
+
+
+def test_read_landed_text_of_several_files_and_formats_is_one_delivery(bench: LakeBench) -> None:
+    good = dict(zip(CSV_HEADER.split(","), ("R1", "O1", "s", "2", "1", "d")))
+    zipped = land(bench, "x/a.csv.gz", gzip.compress(f"{CSV_HEADER}\nR1,O1,s,2,1,d\n".encode()))
+    other = land(bench, "b.csv", "return_date,amount,qty,sku,order_id,return_id\nd,1,2,s,O1,R1\n")
+    lines = land(bench, "c.ndjson", '{"return_id": "R1"}\n{"return_id": "R2"}')
+    expected = [
+        text_row("R1,O1,s,2,1,d", zipped, **good),
+        text_row("d,1,2,s,O1,R1", other, **good),
+        text_row('{"return_id": "R1"}', lines, return_id="R1"),
+        text_row('{"return_id": "R2"}', lines, return_id="R2"),
+    ]
+    bench.assert_frame(text_of(bench), TEXT, expected)
+    assert bench.lake.rows_delivered() == {zipped: 1, other: 1, lines: 2}
+
+
+def test_read_landed_gzip_file_cut_short_is_refused_with_its_name_when_it_is_read(bench: LakeBench) -> None:
+    path = land(bench, "a.jsonl.gz", gzip.compress(b'{"return_id": "R1"}\n' * 100)[:-9])
+    with pytest.raises(UnreadableInputError) as raised:
+        text_of(bench)
+    assert raised.value.path == path
+
+
+def test_read_landed_columns_that_are_none_of_ours_are_told_of_by_file(bench: LakeBench) -> None:
+    lines = land(bench, "a.jsonl", '{"return_id": "R1", "note": 1}\n{"Qty": 2, "note": 3}\n')
+    table = land(bench, "b.csv", f"{CSV_HEADER},colour\n")
+    typed = land(bench, "c.parquet", parquet_columns(shop=pa.array([1])))
+    land(bench, "d.jsonl", '{"return_id": "R1"}\n')
+    bench.lake.stage(delivered(bench)[0].frame)
+    assert bench.lake.unknown_columns == {lines: ("note", "Qty"), table: ("colour",), typed: ("shop",)}
+
+
+def test_read_landed_parquet_keeps_its_values(bench: LakeBench) -> None:
+    path = land(bench, "a.parquet", parquet_columns())
+    assert typed_records(bench) == [typed_record(path)]
+    assert bench.lake.rows_delivered() == {path: 1}
+
+
+def test_read_landed_parquet_without_an_optional_column_has_nulls_there(bench: LakeBench) -> None:
+    path = land(bench, "a.parquet", parquet_columns(reason=None))
+    assert typed_records(bench) == [typed_record(path, reason=None)]
+
+
+def test_read_landed_parquet_of_the_same_kinds_is_read_by_the_names_of_its_columns(bench: LakeBench) -> None:
+    one = land(bench, "a.parquet", parquet_columns(note=pa.array(["x"])))
+    other = land(bench, "b.parquet", dict(reversed(parquet_columns(sku=pa.array(["lamp"])).items())))
+    assert typed_records(bench) == [typed_record(one), typed_record(other, sku="lamp")]
+
+
+@pytest.mark.parametrize(
+    ("column", "arrays", "values"),
+    [
+        ("qty", [pa.array([2], pa.int32()), pa.array([2**31], pa.int64())], [2, 2**31]),
+        ("qty", [pa.array([2], pa.uint8()), pa.array([-3], pa.int16())], [2, -3]),
+        ("return_id", [pa.array(["R1"]), pa.array(["R2"], pa.large_string())], ["R1", "R2"]),
+        ("sku", [pa.array(["mug"]), pa.array(["lamp"]).dictionary_encode()], ["mug", "lamp"]),
+        (
+            "ingest_ts",
+            [pa.array([1], pa.timestamp("ms", "UTC")), pa.array([1], pa.timestamp("us", "Asia/Tokyo"))],
+            [datetime(1970, 1, 1, 0, 0, 0, 1000, UTC), datetime(1970, 1, 1, 0, 0, 0, 1, UTC)],
+        ),
+    ],
+    ids=["wider integers", "unsigned and signed", "large text", "dictionary", "finer times"],
+)
+@pytest.mark.parametrize("backwards", [False, True])
+def test_read_landed_parquet_of_one_kind_in_several_types_keeps_every_value(
+    bench: LakeBench, column: str, arrays: list[Any], values: list[Any], backwards: bool
+) -> None:
+    names = ("b.parquet", "a.parquet") if backwards else ("a.parquet", "b.parquet")
+    paths = [land(bench, name, parquet_columns(**{column: array})) for name, array in zip(names, arrays)]
+    expected = [typed_record(path, **{column: value}) for path, value in zip(paths, values)]
+    assert typed_records(bench) == sorted(expected, key=lambda record: str(record["source_file"]))
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_read_landed_parquet_decimals_of_several_scales_keep_every_digit(bench: LakeBench, backwards: bool) -> None:
+    names = ("b.parquet", "a.parquet") if backwards else ("a.parquet", "b.parquet")
+    amounts = [Decimal("1"), Decimal("123456789012.3450")]
+    types = [pa.decimal128(5, 0), pa.decimal128(20, 4)]
+    paths = [
+        land(bench, name, parquet_columns(amount=pa.array([amount], type_)))
+        for name, amount, type_ in zip(names, amounts, types)
+    ]
+    found = {
+        record["source_file"]: record["amount"]
+        for delivery in delivered(bench)
+        for record in bench.lake.collect(bench.lake.stage(delivery.frame))
+    }
+    assert found == dict(zip(paths, amounts))
+
+
+@pytest.mark.parametrize("other", ["filename", "source_file", "raw_record", "is_corrupt", "x y\"z'"])
+@pytest.mark.parametrize("is_first", [False, True])
+def test_read_landed_parquet_column_of_another_name_is_never_taken_for_ours(
+    bench: LakeBench, other: str, is_first: bool
+) -> None:
+    foreign = {other: pa.array([99])}
+    path = land(bench, "a.parquet", {**foreign, **parquet_columns()} if is_first else {**parquet_columns(), **foreign})
+    assert typed_records(bench) == [typed_record(path)]
+    assert bench.lake.unknown_columns == {path: (other,)}
+
+
+@pytest.mark.parametrize("other", ["QTY", "Qty"])
+def test_read_landed_parquet_column_that_differs_in_case_alone_is_refused(bench: LakeBench, other: str) -> None:
+    path = land(bench, "a.parquet", {other: pa.array([99]), **parquet_columns()})
+    with pytest.raises(UnreadableInputError) as refused:
+        delivered(bench)
+    assert (refused.value.path, refused.value.problem) == (path, f"column {other} differs from qty only in case")
+
+
+def test_read_landed_parquet_of_other_kinds_is_a_delivery_of_its_own(bench: LakeBench) -> None:
+    land(bench, "a.parquet", parquet_columns())
+    land(bench, "b.parquet", parquet_columns(amount=pa.array(["1.5"])))
+    assert sorted(delivery.kinds["amount"] for delivery in delivered(bench)) == ["double", "text"]
+
+
+def test_read_landed_parquet_directory_that_looks_like_a_partition_adds_nothing(bench: LakeBench) -> None:
+    path = land(bench, "qty=7/dt=2026-01-01/a.parquet", parquet_columns())
+    assert typed_records(bench) == [typed_record(path)]
+
+
+ODD_NAMES = [
+    "a b",
+    "d'e",
+    'q"uote',
+    "[x]",
+    "*",
+    "?",
+    "50%20",
+    "#1",
+    "é😀",
+    "a\\b",
+    "semi;colon",
+    "{x,y}",
+    "$HOME",
+    "=1",
+]
+
+
+def test_read_landed_files_with_odd_names_are_read_and_named(bench: LakeBench) -> None:
+    lines = [land(bench, f"{odd}/{odd}.jsonl", '{"return_id": "R1"}') for odd in ODD_NAMES]
+    tables = [land(bench, f"{odd}/{odd}.csv", f"{CSV_HEADER}\n") for odd in ODD_NAMES]
+    typed = [land(bench, f"{odd}/{odd}.parquet", parquet_columns()) for odd in ODD_NAMES]
+    texts, parquet = delivered(bench)
+    expected = [text_row('{"return_id": "R1"}', path, return_id="R1") for path in lines]
+    bench.assert_frame(texts.frame, TEXT, expected)
+    found = {record["source_file"]: record for record in bench.lake.collect(parquet.frame)}
+    assert found == {path: typed_record(path) for path in typed}
+    counts = {**dict.fromkeys(lines, 1), **dict.fromkeys(tables, 0), **dict.fromkeys(typed, 1)}
+    assert bench.lake.rows_delivered() == counts
+
+
+def test_read_landed_name_with_a_pattern_reads_no_other_file(bench: LakeBench) -> None:
+    land(bench, "a[bc]*.parquet", parquet_columns())
+    land(bench, "ab1.parquet", parquet_columns(return_id=pa.array(["other"])))
+    [file] = [file for file in landed(bench) if "[" in file.path]
+    [delivery] = bench.lake.read_landed([file])
+    assert bench.lake.collect(delivery.frame) == [typed_record(file.path)]
+
+
+def test_stage_frames_of_the_same_columns_are_one_that_can_be_read_again(bench: LakeBench) -> None:
+    one, other = bench.frame_of([("a", 1)], "x string, n int"), bench.frame_of([("b", None)], "x string, n int")
+    staged = bench.lake.stage(one, other)
+    for _ in range(2):
+        bench.assert_frame(staged, "x string, n int", [("a", 1), ("b", None)])
+
+
+def test_collect_gives_the_rows_as_dictionaries(bench: LakeBench) -> None:
+    frame = bench.frame_of([("a", date(2026, 1, 5))], "x string, day date")
+    assert bench.lake.collect(frame) == [{"x": "a", "day": date(2026, 1, 5)}]
+
+
+# Tables --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tables")
+
+
+@pytest.fixture
+def tables(bench: LakeBench, made_once: Path) -> LakeBench:
+    """A lake whose tables are there and empty. They are made by the first test and copied for the others."""
+    made = made_once / "lake"
+    if not made.exists():
+        bench.lake.ensure_tables()
+        shutil.copytree(bench.root, made)
+    else:
+        shutil.copytree(made, bench.root, dirs_exist_ok=True)
+    return bench
+
+
+def silver_row(return_id: str = "R1", batch_id: str = "B1", **changes: Any) -> tuple[Any, ...]:
+    values = {
+        "return_id": return_id,
+        "order_id": "O1",
+        "customer_id": None,
+        "sku": "MUG",
+        "reason": "late",
+        "qty": 2,
+        "amount": "1.50",
+        "return_date": "2026-01-05",
+        "ingest_ts": "2026-01-05T10:20:30.000001",
+        "batch_id": batch_id,
+        "source_file": "bronze/returns_raw/ß.csv",
+    }
+    return tuple((values | changes).values())
+
+
+def silver_frame(bench: LakeBench, *rows: tuple[Any, ...]) -> Any:
+    return bench.frame_of(rows, SILVER_COLUMNS)
+
+
+def quarantined_row(key: str, batch_id: str) -> tuple[Any, ...]:
+    at = "2026-03-10T12:00:00.000001"
+    return (key, None, None, "raw 'ß", ["sku_missing", "qty_invalid"], "f", batch_id, at, 1)
+
+
+def quarantine_frame(bench: LakeBench, *rows: tuple[Any, ...]) -> Any:
+    return bench.frame_of(rows, QUARANTINE_COLUMNS)
+
+
+def note(batch_id: str, **facts: int | str) -> CommitNote:
+    return CommitNote("run-1", "bronze_to_silver", batch_id, facts)
+
+
+def version(bench: LakeBench, table: Any = SILVER) -> int:
+    found = bench.lake.version(table)
+    assert found is not None
+    return found
+
+
+def test_version_of_a_table_that_is_not_there_is_none(bench: LakeBench) -> None:
+    assert [bench.lake.version(table) for table in TABLES] == [None] * len(TABLES)
+
+
+def test_ensure_tables_makes_every_table_empty_and_as_its_contract_says(bench: LakeBench) -> None:
+    bench.lake.ensure_tables()
+    bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [])
+    bench.assert_frame(bench.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [])
+    bench.assert_frame(bench.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
+    assert [bench.lake.facts(table).rows for table in TABLES] == [0] * len(TABLES)
+
+
+def test_ensure_tables_again_changes_nothing(tables: LakeBench) -> None:
+    before = [tables.lake.version(table) for table in TABLES]
+    tables.lake.ensure_tables()
+    assert [tables.lake.version(table) for table in TABLES] == before
+
+
+def test_ensure_tables_set_what_both_engines_need(tables: LakeBench) -> None:
+    for table in TABLES:
+        log = (tables.root / table.place / "_delta_log" / f"{0:020d}.json").read_text()
+        [metadata] = [json.loads(line)["metaData"] for line in log.splitlines() if "metaData" in line]
+        assert metadata["configuration"]["delta.enableChangeDataFeed"] == "true"
+        assert metadata["configuration"]["delta.enableDeletionVectors"] == "false"
+        assert metadata["configuration"]["delta.columnMapping.mode"] == "none"
+        assert metadata["partitionColumns"] == list(table.partition_by)
+
+
+def test_append_rows_are_there_with_version_note_and_facts(tables: LakeBench) -> None:
+    before = version(tables)
+    rows = [silver_row(), silver_row("R2", customer_id="C1", return_date="2024-02-29", ingest_ts=None)]
+    written = tables.lake.append(SILVER, silver_frame(tables, *rows), NOTE)
+    assert written == Written(before + 1, inserted=2)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, rows)
+    facts = tables.lake.facts(SILVER)
+    files = [*(tables.root / "silver" / "returns").glob("return_date=*/*.parquet")]
+    assert (facts.version, facts.rows, facts.bytes) == (before + 1, 2, sum(file.stat().st_size for file in files))
+    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B1", "part": 1}
+    assert next(tables.lake.commits(SILVER)) == TableCommit(before + 1, expected)
+
+
+def test_append_more_columns_than_the_table_has_writes_only_its_own(tables: LakeBench) -> None:
+    frame = tables.frame_of([(*silver_row(), "inserted")], f"{SILVER_COLUMNS}, outcome string")
+    tables.lake.append(SILVER, frame, NOTE)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+
+
+def test_append_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
+    before = version(tables)
+    assert tables.lake.append(SILVER, silver_frame(tables), NOTE) == Written(None)
+    assert version(tables) == before
+
+
+@pytest.mark.parametrize(
+    "changes", [{"qty": 0}, {"amount": "-0.01"}, {"sku": None}, {"order_id": None}, {"reason": None}, {"qty": None}]
+)
+def test_append_rows_that_break_the_contract_are_refused_by_the_table(
+    tables: LakeBench, changes: dict[str, Any]
+) -> None:
+    before = version(tables)
+    with pytest.raises(Exception, match="(?i)constraint|invariant|null|validation"):
+        tables.lake.append(SILVER, silver_frame(tables, silver_row("R2"), silver_row(**changes)), NOTE)
+    assert (version(tables), tables.lake.facts(SILVER).rows) == (before, 0)
+
+
+def test_append_rows_at_the_edge_of_the_contract_are_taken(tables: LakeBench) -> None:
+    row = silver_row(qty=1, amount="0.00", customer_id=None, ingest_ts=None)
+    assert tables.lake.append(SILVER, silver_frame(tables, row), NOTE).inserted == 1
+
+
+def test_read_older_version_is_as_it_was(tables: LakeBench) -> None:
+    first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), NOTE).version
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), NOTE)
+    tables.assert_frame(tables.lake.read(SILVER, first), SILVER_COLUMNS, [silver_row()])
+    assert (tables.lake.facts(SILVER, first).rows, tables.lake.facts(SILVER).rows) == (1, 2)
+
+
+def test_merge_updates_what_it_knows_and_inserts_the_rest(tables: LakeBench) -> None:
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
+    before = version(tables)
+    rows = [silver_row("R2", "B2", qty=9), silver_row("R3", "B2")]
+    day = date(2026, 1, 5)
+    written = tables.lake.merge(
+        SILVER, silver_frame(tables, *rows), note("B2", part=3), NEWEST, {"return_date": (day, day)}
+    )
+    assert written == Written(before + 1, inserted=1, updated=1)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
+    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B2", "part": 3}
+    assert next(tables.lake.commits(SILVER)) == TableCommit(before + 1, expected)
+
+
+def test_merge_correction_of_the_date_moves_the_row_to_another_partition(tables: LakeBench) -> None:
+    tables.lake.append(SILVER, silver_frame(tables, silver_row(), silver_row("R2")), note("B1"))
+    moved = silver_row("R1", "B2", return_date="2026-02-28")
+    within = {"return_date": (date(2026, 1, 5), date(2026, 2, 28))}
+    written = tables.lake.merge(SILVER, silver_frame(tables, moved), note("B2"), NEWEST, within)
+    assert (written.inserted, written.updated) == (0, 1)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [moved, silver_row("R2")])
+
+
+def test_merge_repeated_has_no_effect(tables: LakeBench) -> None:
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
+    rows = [silver_row("R2", "B2", qty=9), silver_row("R3", "B2")]
+    tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
+    again = tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
+    assert (again.inserted, again.updated, again.deleted) == (0, 0, 0)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
+
+
+def test_merge_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
+    before = version(tables)
+    assert tables.lake.merge(SILVER, silver_frame(tables), note("B2"), NEWEST, {}) == Written(None)
+    assert version(tables) == before
+
+
+def test_merge_with_a_condition_of_deletion_deletes_such_rows(tables: LakeBench) -> None:
+    gold = [("MUG", "late", 2, 3, "1.00"), ("LAMP", "late", 1, 1, "2.00"), ("TENT", "late", 1, 1, "4.00")]
+    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(gold, GOLD_COLUMNS), note("B1"))
+    changed = [
+        ("MUG", "late", 3, 4, "1.50"),
+        ("LAMP", "late", 0, 0, "0.00"),
+        ("NEW", "late", 1, 1, "8.00"),
+    ]
+    upsert = Upsert(keys=("sku", "reason"), delete_when="source.return_count = 0")
+    written = tables.lake.merge(
+        GOLD_BY_SKU_REASON, tables.frame_of(changed, GOLD_COLUMNS), note("B2"), upsert, within={}
+    )
+    assert (written.inserted, written.updated, written.deleted) == (1, 1, 1)
+    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [changed[0], changed[2], gold[2]])
+
+
+def test_replace_slice_twice_leaves_the_rows_of_the_batch_once(tables: LakeBench) -> None:
+    other = quarantined_row("Q9", "B0")
+    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, other), note("B0"))
+    rows = [quarantined_row("Q1", "B1"), quarantined_row("Q2", "B1")]
+    for _ in range(2):
+        written = tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, *rows), note("B1"))
+        assert (written.version, written.inserted) == (version(tables, QUARANTINE), 2)
+    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [other, *rows])
+
+
+@pytest.mark.parametrize("rows", [None, ()], ids=["none", "empty"])
+def test_replace_slice_by_nothing_removes_the_rows_of_the_batch(tables: LakeBench, rows: tuple[()] | None) -> None:
+    kept, removed = quarantined_row("Q1", "B1"), quarantined_row("Q2", "B2")
+    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
+    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, removed), note("B2"))
+    nothing = None if rows is None else quarantine_frame(tables)
+    written = tables.lake.replace_slice(QUARANTINE, nothing, note("B2"))
+    assert written == Written(version(tables, QUARANTINE), deleted=1)
+    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
+
+
+def test_replace_slice_that_is_not_there_by_nothing_changes_no_row(tables: LakeBench) -> None:
+    kept = quarantined_row("Q1", "B1")
+    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
+    assert tables.lake.replace_slice(QUARANTINE, None, note("B2")) == Written(None)
+    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
+
+
+def test_overwrite_puts_the_rows_in_the_place_of_all(tables: LakeBench) -> None:
+    first, second = [("MUG", "late", 2, 3, "1.00"), ("LAMP", "late", 1, 1, "2.00")], [("MUG", "odd", 1, 1, "4.00")]
+    for rows in (first, second):
+        written = tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(rows, GOLD_COLUMNS), note("B1"))
+        assert (written.version, written.inserted) == (version(tables, GOLD_BY_SKU_REASON), len(rows))
+    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, second)
+
+
+def test_overwrite_by_no_rows_empties_the_table(tables: LakeBench) -> None:
+    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([("M", "x", 1, 1, "1.00")], GOLD_COLUMNS), note("B1"))
+    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([], GOLD_COLUMNS), note("B2"))
+    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
+
+
+CHANGES = f"_change_type string, {SILVER_COLUMNS}"
+
+
+def change_rows(bench: LakeBench, since: int, until: int) -> Any:
+    changes = bench.lake.changes(SILVER, since, until)
+    assert changes is not None
+    return changes.select("_change_type", *SILVER.names)
+
+
+def test_changes_are_the_rows_before_and_after(tables: LakeBench) -> None:
+    start = version(tables)
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
+    appended = version(tables)
+    rows = [silver_row("R2", "B2", return_date="2026-02-28"), silver_row("R3", "B2")]
+    tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
+    merged = [
+        ("update_preimage", *silver_row("R2")),
+        ("update_postimage", *rows[0]),
+        ("insert", *rows[1]),
+    ]
+    inserted = [("insert", *silver_row("R1")), ("insert", *silver_row("R2"))]
+    tables.assert_frame(change_rows(tables, appended, version(tables)), CHANGES, merged)
+    tables.assert_frame(change_rows(tables, start, appended), CHANGES, inserted)
+    tables.assert_frame(change_rows(tables, start, version(tables)), CHANGES, inserted + merged)
+
+
+def test_changes_whose_files_are_gone_are_none(tables: LakeBench) -> None:
+    start = version(tables)
+    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1"))
+    for file in (tables.root / "silver" / "returns").glob("return_date=*/*.parquet"):
+        file.unlink()
+    assert tables.lake.changes(SILVER, start, version(tables)) is None
+
+
+def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(tables: LakeBench) -> None:
+    made = version(tables)
+    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1", part=1))
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=2))
+    commits = [*tables.lake.commits(SILVER)]
+    assert [commit.version for commit in commits] == [*range(made + 2, -1, -1)]
+    assert [commit.note.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
+    assert commits[-1].note == {}
+
+
+# What is refused -----------------------------------------------------------------------------------------------------
+
+
+def rewrite_metadata(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    """Change silver's metadata as another writer would have made the table."""
+    log = root / "silver" / "returns" / "_delta_log"
+    for path in log.glob("*.json"):
+        actions = [json.loads(line) for line in path.read_text().splitlines()]
+        for action in actions:
+            if "metaData" in action:
+                change(action["metaData"])
+        path.write_text("".join(json.dumps(action) + "\n" for action in actions))
+
+
+def set_property(name: str, value: str) -> Callable[[dict[str, Any]], None]:
+    return lambda metadata: metadata["configuration"].__setitem__(name, value)
+
+
+def change_fields(change: Callable[[list[dict[str, Any]]], None]) -> Callable[[dict[str, Any]], None]:
+    def changed(metadata: dict[str, Any]) -> None:
+        schema = json.loads(metadata["schemaString"])
+        change(schema["fields"])
+        metadata["schemaString"] = json.dumps(schema)
+
+    return changed
+
+
+FOREIGN = {"name": "colour", "type": "string", "nullable": True, "metadata": {}}
+
+
+@pytest.mark.parametrize(
+    ("change", "part_of_problem"),
+    [
+        (set_property("delta.enableDeletionVectors", "true"), "delta.enableDeletionVectors"),
+        (set_property("delta.enableRowTracking", "true"), "delta.enableRowTracking"),
+        (set_property("delta.enableInCommitTimestamps", "true"), "delta.enableInCommitTimestamps"),
+        (set_property("delta.columnMapping.mode", "name"), "column mapping"),
+        (change_fields(lambda fields: fields.append(FOREIGN)), "colour"),
+        (change_fields(lambda fields: fields.pop()), "lacks"),
+    ],
+    ids=["deletion vectors", "row tracking", "in-commit timestamps", "column mapping", "foreign column", "too few"],
+)
+def test_ensure_tables_table_that_is_not_as_its_contract_says_is_refused_with_its_name(
+    tables: LakeBench, change: Callable[[dict[str, Any]], None], part_of_problem: str
+) -> None:
+    rewrite_metadata(tables.root, change)
+    with pytest.raises(ConfigurationError) as raised:
+        tables.lake.ensure_tables()
+    assert raised.value.subject == "silver/returns" and part_of_problem in raised.value.problem
+
+
+def test_ensure_tables_table_half_made_gets_the_constraints_it_lacks(tables: LakeBench) -> None:
+    log = tables.root / "silver" / "returns" / "_delta_log"
+    for path in log.iterdir():
+        if path.name != f"{0:020d}.json":
+            path.unlink()
+    tables.lake.ensure_tables()
+    with pytest.raises(Exception, match="(?i)constraint|invariant|validation"):
+        tables.lake.append(SILVER, silver_frame(tables, silver_row(qty=0)), NOTE)
+    assert tables.lake.facts(SILVER).rows == 0
+
+
+# Where a lake can be -------------------------------------------------------------------------------------------------
+
+ODD_ROOTS = ["d'e", "a*b", "a b", 'q"uote', "a?b", "#1", "é😀", "qty=7", "return_date=1999-01-01"]
+
+
+@pytest.mark.parametrize("odd", ODD_ROOTS)
+def test_lake_under_a_root_with_an_odd_name_works(
+    open_bench: OpenBench, made_once: Path, tmp_path: Path, odd: str
+) -> None:
+    with open_bench(tmp_path / odd / "lake") as bench:
+        bench.lake.ensure_tables()
+        path = land(bench, "a.parquet", parquet_columns())
+        assert typed_records(bench) == [typed_record(path)]
+        start = version(bench)
+        bench.lake.append(SILVER, silver_frame(bench, silver_row("R1")), note("B1"))
+        rows = [silver_row("R1", "B2", qty=9), silver_row("R2", "B2")]
+        bench.lake.merge(SILVER, silver_frame(bench, *rows), note("B2"), NEWEST, {})
+        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, rows)
+        inserted = change_rows(bench, start, start + 1)
+        bench.assert_frame(inserted, CHANGES, [("insert", *silver_row("R1"))])
+    assert (tmp_path / odd / "lake" / "silver" / "returns" / "_delta_log").is_dir()
+
+
+def test_lake_that_was_moved_still_has_its_rows(open_bench: OpenBench, tmp_path: Path) -> None:
+    with open_bench(tmp_path / "here") as bench:
+        bench.lake.ensure_tables()
+        bench.lake.append(SILVER, silver_frame(bench, silver_row()), NOTE)
+    (tmp_path / "here").rename(tmp_path / "there")
+    with open_bench(tmp_path / "there") as bench:
+        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+
+
+def test_lake_of_another_time_zone_keeps_every_instant(open_bench: OpenBench, tmp_path: Path) -> None:
+    with open_bench(tmp_path / "lake", time_zone="Asia/Tokyo") as bench:
+        bench.lake.ensure_tables()
+        bench.lake.append(SILVER, silver_frame(bench, silver_row()), NOTE)
+        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+
+
+def test_close_leaves_nothing_in_the_scratch_directory(open_bench: OpenBench, tmp_path: Path) -> None:
+    with open_bench(tmp_path / "lake") as bench:
+        bench.lake.stage(bench.frame_of([("a",)], "x string"))
+        assert [*(tmp_path / "scratch").iterdir()] != []
+    assert [*(tmp_path / "scratch").iterdir()] == []
+
+
+def test_tables_of_a_lake_are_the_documented_places(tables: LakeBench) -> None:
+    places = {path.parent.relative_to(tables.root).as_posix() for path in tables.root.rglob("_delta_log")}
+    assert places == {SILVER.place, QUARANTINE.place, *(table.place for table in GOLD_TABLES)}

@@ -1,0 +1,114 @@
+"""Logs: one line of JSON on stderr for each event, with the run and the stage; plain text for a person."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from pyspark_interview_project import logging_setup
+from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
+
+OURS = "pyspark_interview_project.somewhere"
+
+
+@pytest.fixture(autouse=True)
+def restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Loggers, handlers and the correlation id as they were before the test."""
+    root, ours = logging.getLogger(), logging.getLogger("pyspark_interview_project")
+    before = root.handlers[:], root.level, ours.level, logging_setup._run_id.get()
+    yield
+    root.handlers[:], root.level, ours.level = before[:3]
+    logging_setup._run_id.set(before[3])
+
+
+def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines on stderr; stdout must be empty."""
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_configure_logging_line_is_json_with_every_field(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    set_run_id("run-1")
+    with stage_in_logs("bronze_to_silver"):
+        logging.getLogger(OURS).info("read %d rows", 3, extra={"rows": 3})
+    [line] = logged(capsys)
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {
+        "level": "INFO",
+        "logger": OURS,
+        "message": "read 3 rows",
+        "run_id": "run-1",
+        "stage": "bronze_to_silver",
+        "rows": 3,
+    }
+
+
+def test_configure_logging_line_outside_a_stage_has_none(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    with stage_in_logs("bronze_to_silver"):
+        pass
+    logging.getLogger(OURS).info("done")
+    assert [line["stage"] for line in logged(capsys)] == [None]
+
+
+def test_stage_in_logs_stage_inside_a_stage_ends_where_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    with stage_in_logs("outer"):
+        with pytest.raises(ValueError), stage_in_logs("inner"):
+            raise ValueError
+        logging.getLogger(OURS).info("done")
+    assert [line["stage"] for line in logged(capsys)] == ["outer"]
+
+
+def test_configure_logging_exception_keeps_its_traceback_in_the_same_line(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger(OURS).exception("failed")
+    [line] = logged(capsys)
+    assert line["exc_info"].startswith("Traceback") and line["exc_info"].endswith("ValueError: broken")
+
+
+def test_configure_logging_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("WARNING", for_a_person=False)
+    logging.getLogger(OURS).info("a detail")
+    logging.getLogger(OURS).warning("look at this")
+    assert [line["message"] for line in logged(capsys)] == ["look at this"]
+
+
+def test_configure_logging_libraries_are_heard_from_warning_on_and_correlated(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("DEBUG", for_a_person=False)
+    set_run_id("run-1")
+    logging.getLogger("some.library").info("about itself")
+    logging.getLogger("some.library").warning("deprecated")
+    assert [(line["message"], line["run_id"]) for line in logged(capsys)] == [("deprecated", "run-1")]
+
+
+def test_configure_logging_called_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    configure_logging("INFO", for_a_person=False)
+    logging.getLogger(OURS).info("once")
+    assert [line["message"] for line in logged(capsys)] == ["once"]
+
+
+def test_configure_logging_for_a_person_is_plain_text_without_markup(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging_setup.console, "_file", sys.stderr)
+    configure_logging("INFO", for_a_person=True)
+    logging.getLogger(OURS).info("took [red]3[/red] rows")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "INFO" in captured.err and "took [red]3[/red] rows" in captured.err
+    assert not captured.err.lstrip().startswith("{")
