@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import pytest
 
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
 from pyspark_interview_project.lake.interface import Lake
 
@@ -144,10 +145,56 @@ def _embedded_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[
         lake.close()
 
 
+class SparkFrames:
+    """Frames of the one Spark session of the suite."""
+
+    def __init__(self) -> None:
+        from pyspark_interview_project.lake.spark_session import open_session
+
+        self._spark = open_session(_settings(Path("unused"), "UTC")).spark
+        self.set_time_zone("UTC")
+
+    def make(self, rows: Sequence[Row], columns: Columns) -> Any:
+        return self._spark.createDataFrame(list(rows), ", ".join(f"{name} {type_}" for name, type_ in columns))
+
+    def read(self, frame: Any) -> tuple[Columns, list[Row]]:
+        arrow = frame.toArrow()
+        for position, field in enumerate(arrow.schema):
+            if str(field.type).startswith("timestamp") and field.type.tz:
+                arrow = arrow.set_column(
+                    position, field.name, arrow[position].cast(EmbeddedFrames._arrow_type("timestamp"))
+                )
+        return list(frame.dtypes), list(zip(*[column.to_pylist() for column in arrow.columns], strict=True))
+
+    def set_time_zone(self, name: str) -> None:
+        self._spark.conf.set("spark.sql.session.timeZone", name)
+
+    def close(self) -> None:
+        """The session stays for the next module: to start one takes seconds."""
+
+
+@contextmanager
+def _spark_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Lake, Frames]]:
+    from pyspark_interview_project.lake.spark import SparkLake
+
+    frames = SparkFrames()
+    lake = SparkLake(LakePaths.at(str(root)), _settings(root, time_zone), scratch)
+    try:
+        frames.set_time_zone(time_zone)
+        yield lake, frames
+    finally:
+        lake.close()
+
+
+def _settings(root: Path, time_zone: str) -> Settings:
+    return load_settings({"app_env": "test", "data_root": str(root), "spark_tz": time_zone})
+
+
 # What an engine has to bring for the tests: frames of its own, and a lake with the frames of its session.
-_FRAMES: dict[str, Callable[[], Frames]] = {"embedded": EmbeddedFrames}
+_FRAMES: dict[str, Callable[[], Frames]] = {"embedded": EmbeddedFrames, "spark": SparkFrames}
 _LAKES: dict[str, Callable[[Path, Path, str], AbstractContextManager[tuple[Lake, Frames]]]] = {
-    "embedded": _embedded_lake
+    "embedded": _embedded_lake,
+    "spark": _spark_lake,
 }
 
 

@@ -12,6 +12,14 @@ class PipelineError(Exception):
     exit_code = 1
 
 
+class EngineError(PipelineError):
+    """The engine failed in a way that nobody foresaw; what it said is in the message, the rest in the cause."""
+
+    def __init__(self, engine: str, problem: str) -> None:
+        self.engine, self.problem = engine, problem
+        super().__init__(f"{engine}: {problem}")
+
+
 class ConfigurationError(PipelineError):
     """A setting, an argument or the set-up is wrong; nothing was started."""
 

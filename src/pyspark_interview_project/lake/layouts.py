@@ -29,7 +29,7 @@ class Layouts:
     def note_unknown(self, path: str, names: Sequence[str]) -> None:
         """Remember columns of a file that are none of ours."""
         if names:
-            self.unknown_columns[path] = tuple(names)
+            self.unknown_columns[path] = tuple(sorted(names))
 
     def check_gzip(self, file: LandedFile) -> None:
         """Raise UnreadableInputError where a file named .gz is empty: no engine but ours minds."""

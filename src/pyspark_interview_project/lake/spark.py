@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.errors import ConfigurationError, StorageError, UnreadableInputError
+from pyspark_interview_project.errors import ConfigurationError, EngineError, StorageError, UnreadableInputError
 from pyspark_interview_project.lake.delta_tables import DeltaTables
 from pyspark_interview_project.lake.interface import (
     ALL_TEXT,
@@ -108,7 +108,8 @@ class SparkLake:
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         with self._spark_errors(self._paths.root):
-            return [row.asDict() for row in frame.collect()]
+            rows: list[dict[str, Any]] = frame.toArrow().to_pylist()  # a Row would have times in this machine's zone
+            return rows
 
     # Tables
 
@@ -156,7 +157,7 @@ class SparkLake:
         reader = reader.option("startingVersion", since + 1).option("endingVersion", until)
         try:
             return self.stage(reader.load(self._tables.place(table)))
-        except (PySparkException, StorageError, UnreadableInputError):
+        except (PySparkException, EngineError, StorageError, UnreadableInputError):
             return None
 
     def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
@@ -265,7 +266,7 @@ class SparkLake:
                     raise UnreadableInputError(path, f"cannot be read to its end: {first_line(error)}") from error
             if any(sign in text for sign in ("No space left", "Permission denied", "Read-only file system")):
                 raise StorageError(place, first_line(error)) from error
-            raise
+            raise EngineError("spark", first_line(error)) from error
 
 
 def _literal(text: str) -> str:
