@@ -34,8 +34,10 @@ SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".jsonl.gz", ".ndj
 WHITE = "\t\n\x0b\f\r \u00a0"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
-INTEGER = re.compile(r"([+-]?[0-9]+)(\.0*)?")
+INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")  # with an exponent any number may be one: the value says
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+WITH_EXPONENT = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}")
+SMALL_WITH_EXPONENT = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{0,9})?[eE][+-]?0?[0-9]")
 DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 TIMESTAMP = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]+))?"
@@ -239,15 +241,16 @@ def _native_text(value: Any) -> str | None:
 
 # --------------------------------------------------------------------------------------------------------------- values
 def parse_qty(text: str) -> int | None:
-    found = INTEGER.fullmatch(text)
-    if found is None or len(found[1].lstrip("+-0")) > 10:
+    if INTEGER.fullmatch(text) is None and SMALL_WITH_EXPONENT.fullmatch(text) is None:
         return None
-    number = int(found[1])
-    return number if -(2**31) <= number < 2**31 else None
+    number = Decimal(text)  # exact, whatever its length
+    if number and (number.adjusted() > 9 or number != number.to_integral_value()):
+        return None
+    return int(number) if -(2**31) <= number < 2**31 else None
 
 
 def parse_amount(text: str) -> Decimal | None:
-    if NUMBER.fullmatch(text) is None:
+    if NUMBER.fullmatch(text) is None or ("e" in text.lower() and WITH_EXPONENT.fullmatch(text) is None):
         return None
     number = Decimal(text)  # exact, whatever its length
     if number and number.adjusted() >= 12:

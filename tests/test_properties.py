@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 import independent_query
@@ -31,6 +31,9 @@ from pyspark_interview_project.pipeline import run_pipeline
 LANDED = "bronze/returns_raw"
 AS_OF = datetime.date(2026, 11, 23)
 OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined")
+
+# A failing example is shown as it was found: to look for a smaller one takes minutes. Add Phase.shrink to have it.
+PHASES = (Phase.explicit, Phase.generate)
 
 # Of each column: values that pass, and values that are odd. Few different ids and times, so that versions meet and tie.
 USUAL: Mapping[str, Sequence[str | None]] = {
@@ -51,7 +54,7 @@ USUAL: Mapping[str, Sequence[str | None]] = {
         "x,y",
         "\u3000",
     ),
-    "qty": ("1", "2", "2.0", "+3", "007", " 4", "2147483647", "5.", "6.000"),
+    "qty": ("1", "2", "2.0", "+3", "007", " 4", "2147483647", "5.", "6.000", "1e2", "20e-1"),
     "amount": (
         *("10", "10.00", "0", "-0.004", "0.005", "1.005", "2.675", "1e2", "1.5E-1", ".5", "7.", "+12.34", " 9.99"),
         *("999999999999.99", "100000000000.005", "123456.789", "1e-30", "0.00499999999999999999999999"),
@@ -69,7 +72,7 @@ ODD: Mapping[str, Sequence[str | None]] = {
     "customer_id": (None,),
     "sku": (None, "", " "),
     "reason": (None,),
-    "qty": (None, "", "0", "-1", "1.5", "two", "2147483648", "1e2", "1 000", "99999999999999999999", "٣"),
+    "qty": (None, "", "0", "-1", "1.5", "two", "2147483648", "15e-1", "1 000", "99999999999999999999", "٣"),
     "amount": (
         *(None, "", "-0.01", "-5", "-0.005", "NaN", "inf", "1,000.00", "1000000000000", "999999999999.995", "1e12"),
         *("abc", "0x10", "1e", "1_000", "12.3.4"),
@@ -165,7 +168,7 @@ def assert_law_holds(record: Mapping[str, Any]) -> None:
 
 
 @given(data=st.data(), time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]))
-@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
 def test_tables_do_not_depend_on_how_rows_are_landed(data: st.DataObject, time_zone: str) -> None:
     rows = data.draw(rows_of_returns(), label="rows")
     split = data.draw(splits(rows), label="split")

@@ -49,16 +49,15 @@ def members_of(line: str, decoder: json.JSONDecoder) -> tuple[Members, frozenset
             members[key] = value
         else:
             members[key] = "true" if value else "false"
-    if "\\u" in line and not _is_text(members):
+    if "\\u" in line and not _is_text(found):
         return None
     return members, frozenset(nested)
 
 
-def _is_text(members: Members) -> bool:
+def _is_text(value: object) -> bool:
+    """Whether all text in a JSON value is text: half of a surrogate pair is none."""
     try:
-        for key, value in members.items():
-            key.encode("utf-8")
-            (value or "").encode("utf-8")
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True

@@ -35,8 +35,8 @@ def writing(lake: LakePaths, run_id: str) -> Iterator[None]:
         holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
         write_atomically(holder_file, json.dumps(holder | {"run_id": run_id}) + "\n")
         yield
-        holder_file.unlink(missing_ok=True)
     finally:
+        holder_file.unlink(missing_ok=True)
         lock.release()
 
 

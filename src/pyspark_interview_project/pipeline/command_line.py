@@ -10,7 +10,6 @@ from datetime import datetime
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
-import click
 import typer
 
 from pyspark_interview_project.errors import PipelineError
@@ -18,8 +17,12 @@ from pyspark_interview_project.pipeline.execution import exit_code_of
 
 logger = logging.getLogger(__name__)
 
+# The parent of every error of usage. Typer brings a Click of its own and names only some of its classes.
+_UsageError: Any = typer.BadParameter.__mro__[1]
+
 EngineOption = Annotated[
-    str | None, typer.Option("--engine", help="embedded or auto (the settings' choice by default).", metavar="NAME")
+    str | None,
+    typer.Option("--engine", help="embedded, spark or auto; the settings' choice by default.", metavar="NAME"),
 ]
 AsOfOption = Annotated[
     datetime | None,
@@ -33,8 +36,6 @@ AcceptQuarantinedOption = Annotated[
     float | None,
     typer.Option(
         "--accept-quarantined",
-        min=0,
-        max=1,
         metavar="RATIO",
         help="Let this run pass with up to this share of quarantined rows; goes on record.",
     ),
@@ -56,18 +57,23 @@ def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
     _end_on_sigterm()
     try:
         app(args=None if argv is None else list(argv), standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
+    except _UsageError as error:
+        message = error.format_message()
+        if "\n" in message or not message:
+            error.show()  # a call without a command: the help
+        else:
+            program = error.ctx.command_path if error.ctx else "returns"
+            print(f"error: {message} (see {program} --help)", file=sys.stderr)
         sys.exit(2)
-    except (click.exceptions.Exit, click.exceptions.Abort) as end:
-        if code := getattr(end, "exit_code", 130):
-            sys.exit(code)
+    except typer.Exit as end:
+        if end.exit_code:
+            sys.exit(end.exit_code)
     except (PipelineError, OSError) as error:
         # A person's mistake or a full disk: what and where, not how we got there.
         print(f"error: {_one_line(error)}", file=sys.stderr)
         logger.debug("ended by %s", type(error).__name__, exc_info=True)
         sys.exit(exit_code_of(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("error: interrupted; run again, it goes on where it stopped", file=sys.stderr)
         sys.exit(130)
 

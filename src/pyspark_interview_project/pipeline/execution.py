@@ -96,6 +96,8 @@ def execution(
 ) -> Iterator[Execution]:
     """Run what is inside as (a part of) a run: under the lock, with a lake, and with a run record whatever happens."""
     settings = prepare(options)
+    if accept_quarantined is not None and not 0 <= accept_quarantined <= 1:
+        raise ConfigurationError("--accept-quarantined", f"must be a share from 0 to 1, not {accept_quarantined:g}")
     identity = checked_run_id(run_id)
     set_run_id(identity)
     landed = Path(settings.paths.place(places.LANDED))

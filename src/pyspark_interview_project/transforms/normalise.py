@@ -37,7 +37,10 @@ _WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]"
 _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
 _BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
-_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?\z"
+_PLAIN_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
+# So many digits that every engine reads them exactly, and more than anything that writes exponents has.
+_NUMBER_WITH_EXPONENT = r"\A[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}\z"
+_SMALL_NUMBER_WITH_EXPONENT = r"\A[+-]?[0-9]{1,9}(\.[0-9]{0,9})?[eE][+-]?0?[0-9]\z"
 _DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-7]):[0-5][0-9]|[+-]18:00)"
@@ -83,9 +86,9 @@ def _try_cast(name: str, type_name: str) -> str:
 def _qty_from_text(name: str) -> Column:
     # With an exponent it takes a look at the value to say whether it is whole: 1e1 is, 15e-1 is not.
     scaled = _try_cast(name, "decimal(38,18)")
-    whole = F.expr(f"{scaled} = floor({scaled})")
+    is_whole = F.expr(f"{scaled} = floor({scaled})")
     return F.when(F.col(name).rlike(_WHOLE_NUMBER), F.expr(_try_cast(_try_cast(name, "decimal(38,0)"), "int"))).when(
-        F.col(name).rlike(_NUMBER) & F.col(name).rlike("[eE]") & whole, F.expr(_try_cast(scaled, "int"))
+        F.col(name).rlike(_SMALL_NUMBER_WITH_EXPONENT) & is_whole, F.expr(_try_cast(scaled, "int"))
     )
 
 
@@ -94,7 +97,13 @@ def _within_limit(amount: Column) -> Column:
 
 
 def _amount_from_text(name: str) -> Column:
-    return _within_limit(F.when(F.col(name).rlike(_NUMBER), F.expr(_try_cast(name, "decimal(18,2)"))))
+    plain = F.when(F.col(name).rlike(_PLAIN_NUMBER), F.expr(_try_cast(name, "decimal(18,2)")))
+    return _within_limit(plain.when(F.col(name).rlike(_NUMBER_WITH_EXPONENT), _amount_from_shortest_text(name)))
+
+
+def _amount_from_shortest_text(name: str) -> Column:
+    # By way of a wider decimal: DuckDB reads a text with an exponent only if its digits alone fit.
+    return F.expr(_try_cast(_try_cast(name, "decimal(38,2)"), "decimal(18,2)"))
 
 
 def _date_from_text(name: str) -> Column:
@@ -174,8 +183,8 @@ def typed(name: str, kind: Kind) -> Column:
     if name == "qty":
         return F.expr(_try_cast(name, "int")) if kind == "integer" else _qty_from_text(name)
     if name == "amount":
-        # No text of a double needs the guard.
-        return _amount_from_text(name) if kind == "text" else _within_limit(F.expr(_try_cast(name, "decimal(18,2)")))
+        # No text of a double needs a guard.
+        return _amount_from_text(name) if kind == "text" else _within_limit(_amount_from_shortest_text(name))
     if name == "return_date":
         return F.col(name) if kind == "date" else _date_from_text(name)
     if name == "ingest_ts":
