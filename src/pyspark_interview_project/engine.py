@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pyspark_interview_project.errors import ConfigurationError
@@ -27,6 +28,9 @@ def choose_engine(requested: str = "auto") -> str:
     wanted = (_chosen or _automatic()) if requested == "auto" else requested
     if wanted not in _PACKAGES:
         raise ConfigurationError("engine", f"must be one of {', '.join(_PACKAGES)} or auto, not {wanted}")
+    if wanted == "spark" and find_spec("pyspark") is None:
+        install = "pip install 'pyspark-interview-project[spark]'"
+        raise ConfigurationError("engine", f"Spark is not installed; {install}, or use the embedded engine")
     if _chosen not in (None, wanted):
         raise ConfigurationError("engine", f"this process already runs {_chosen}; start another one for {wanted}")
     _chosen = wanted
