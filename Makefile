@@ -9,14 +9,14 @@ RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
 # On Spark in one session; the others start processes of their own and belong to test-long.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_lake.py tests/test_spark.py tests/test_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,7 +40,7 @@ fmt: $(DEV_STAMP) ## Format the code
 	@$(BIN)/isort --quiet .
 	@$(BIN)/black --quiet .
 
-test: test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
+test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
 
 test-embedded: $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
 	@ENGINE=embedded $(BIN)/python -m pytest -q
@@ -49,7 +49,10 @@ test-spark: $(JARS_STAMP) ## Run the tests on Spark but those that start a proce
 	@ENGINE=spark $(BIN)/python -m pytest -q $(SPARK_TESTS)
 
 test-long: test-connect ## Run what is too slow for people: the command line on Spark, classic and Connect
-	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_end_to_end.py tests/test_differential.py
+	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_lake.py tests/test_end_to_end.py tests/test_differential.py
+
+soak: $(JARS_STAMP) ## Compare the engines on 50,000 generated records (PARITY_EXAMPLES= for another number)
+	@ENGINE=spark PARITY_EXAMPLES=$(or $(PARITY_EXAMPLES),50000) $(BIN)/python -m pytest -q tests/test_parity.py
 
 test-connect: $(JARS_STAMP) ## Run a whole run through a Spark Connect server
 	@ENGINE=spark $(BIN)/python -m pytest -q tests/connect

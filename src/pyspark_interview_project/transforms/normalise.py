@@ -40,6 +40,7 @@ _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
 _PLAIN_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
 # So many digits that every engine reads them exactly, and more than anything that writes exponents has.
 _NUMBER_WITH_EXPONENT = r"\A[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}\z"
+_ZERO_WITH_EXPONENT = r"\A[+-]?(0{1,18}(\.0{0,18})?|\.0{1,18})[eE][+-]?[0-9]{1,3}\z"  # engines shift it out of range
 _SMALL_NUMBER_WITH_EXPONENT = r"\A[+-]?[0-9]{1,9}(\.[0-9]{0,9})?[eE][+-]?0?[0-9]\z"
 _DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
@@ -97,8 +98,12 @@ def _within_limit(amount: Column) -> Column:
 
 
 def _amount_from_text(name: str) -> Column:
-    plain = F.when(F.col(name).rlike(_PLAIN_NUMBER), F.expr(_try_cast(name, "decimal(18,2)")))
-    return _within_limit(plain.when(F.col(name).rlike(_NUMBER_WITH_EXPONENT), _amount_from_shortest_text(name)))
+    amount = (
+        F.when(F.col(name).rlike(_PLAIN_NUMBER), F.expr(_try_cast(name, "decimal(18,2)")))
+        .when(F.col(name).rlike(_ZERO_WITH_EXPONENT), F.lit(0).cast("decimal(18,2)"))
+        .when(F.col(name).rlike(_NUMBER_WITH_EXPONENT), _amount_from_shortest_text(name))
+    )
+    return _within_limit(amount)
 
 
 def _amount_from_shortest_text(name: str) -> Column:
