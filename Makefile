@@ -8,15 +8,17 @@ PIP_INSTALL := $(PIP) install --quiet --require-hashes --no-build-isolation
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
-# On Spark in one session; the others start processes of their own and belong to test-long.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py
+# On Spark in one session.
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py
+# Only for Spark: left out on the embedded engine.
+SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/connect
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-parity test-connect lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -43,18 +45,15 @@ fmt: $(DEV_STAMP) ## Format the code
 test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
 
 test-embedded: $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
-	@ENGINE=embedded $(BIN)/python -m pytest -q
+	@ENGINE=embedded $(BIN)/python -m pytest -q $(SPARK_ONLY:%=--ignore=%)
 
-test-spark: $(JARS_STAMP) ## Run the tests on Spark but those that start a process each, and compare the engines
+test-spark: $(JARS_STAMP) ## Run the component tests and Spark's own on Spark, in one session
 	@ENGINE=spark $(BIN)/python -m pytest -q $(SPARK_TESTS)
 
-test-long: test-connect ## Run what is too slow for people: the command line on Spark, classic and Connect
-	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_lake.py tests/test_end_to_end.py tests/test_differential.py
+test-parity: $(JARS_STAMP) ## Compare the engines value by value and lake by lake (not in `make test` yet)
+	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_parity.py
 
-soak: $(JARS_STAMP) ## Compare the engines on 50,000 generated records (PARITY_EXAMPLES= for another number)
-	@ENGINE=spark PARITY_EXAMPLES=$(or $(PARITY_EXAMPLES),50000) $(BIN)/python -m pytest -q tests/test_parity.py
-
-test-connect: $(JARS_STAMP) ## Run a whole run through a Spark Connect server
+test-connect: $(JARS_STAMP) ## Run a whole run through a Spark Connect server (not in `make test` yet)
 	@ENGINE=spark $(BIN)/python -m pytest -q tests/connect
 
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets

@@ -1,0 +1,388 @@
+"""Spark's own side: what it needs, its session and settings, what a person sees of it, files it cannot read."""
+
+from __future__ import annotations
+
+import ast
+import gzip
+import json
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import SparkSession
+
+import lake_reading
+from commands import REPOSITORY, RETURNS, Ended, environment, run, succeeded
+from landing import COLUMNS, Row, csv_text, json_line, row_of
+from pyspark_interview_project import engine
+from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.lake.spark_jars import JARS, checked_jars, jar_directory
+from pyspark_interview_project.lake.spark_session import open_session
+from pyspark_interview_project.pipeline import run_pipeline
+from test_properties import as_before
+
+LANDED = "bronze/returns_raw"
+PACKAGE = REPOSITORY / "src" / "pyspark_interview_project"
+GOOD = row_of("R-1", "O-1", "C-1", "MUG", "damaged", "2", "19.90", "2026-11-18", "2026-11-18T08:00:00Z")
+MANY = [{**GOOD, "return_id": f"R-{number}", "amount": f"{number * 7919 % 100000 / 100}"} for number in range(5000)]
+
+
+@pytest.fixture
+def landed(tmp_path: Path) -> Path:
+    """A lake with one landed file and no tables."""
+    lake = tmp_path / "lake"
+    return _land(lake, "web.jsonl", f"{json_line(GOOD)}\n".encode())
+
+
+def _land(lake: Path, name: str, content: bytes) -> Path:
+    path = lake / LANDED / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return lake
+
+
+def _settings(lake: Path, **options: str) -> Settings:
+    return load_settings({"app_env": "test", "data_root": str(lake), **options})
+
+
+def _run(lake: Path, *arguments: str, cwd: Path = REPOSITORY, **env: str) -> Ended:
+    """`returns run --engine spark` in a process of its own."""
+    variables = environment(lake, ENGINE="", **env)
+    return run([RETURNS, "run", "--engine", "spark", "--as-of", "2026-11-20", *arguments], variables, cwd)
+
+
+def _assert_refused_in_one_line(ended: Ended, lake: Path, *parts: str) -> None:
+    assert ended.exit_code == 2, ended.stderr
+    (complaint,) = ended.complaints
+    assert [part for part in parts if part not in complaint] == [], complaint
+    assert "embedded engine" in complaint
+    assert not (lake / "silver").exists()
+
+
+# ----------------------------------------------------------------------------------------------------------------- jars
+@pytest.fixture
+def jars(tmp_path: Path) -> Path:
+    """A copy of the jars to do harm to."""
+    return Path(shutil.copytree(jar_directory(), tmp_path / "share" / "pyspark_interview_project" / "jars"))
+
+
+def test_checked_jars_those_that_install_fetched_are_found() -> None:
+    assert [path.name.rpartition("-")[0] for path in checked_jars()] == list(JARS)
+    assert {path.parent for path in checked_jars()} == {jar_directory()}
+
+
+@pytest.mark.parametrize("artifact", JARS)
+def test_checked_jars_one_missing_is_refused_by_name(jars: Path, artifact: str) -> None:
+    (jar,) = jars.glob(f"{artifact}-*.jar")
+    jar.unlink()
+    with pytest.raises(ConfigurationError) as raised:
+        checked_jars(jars)
+    assert (raised.value.subject, raised.value.exit_code) == (str(jar), 2)
+    assert "missing" in raised.value.problem
+
+
+@pytest.mark.parametrize("artifact", JARS)
+def test_checked_jars_one_of_other_content_is_refused_by_name(jars: Path, artifact: str) -> None:
+    (jar,) = jars.glob(f"{artifact}-*.jar")
+    content = bytearray(jar.read_bytes())
+    content[len(content) // 2] ^= 1
+    jar.write_bytes(content)
+    with pytest.raises(ConfigurationError) as raised:
+        checked_jars(jars)
+    assert (raised.value.subject, raised.value.exit_code) == (str(jar), 2)
+    assert "not the file it should be" in raised.value.problem
+
+
+@pytest.mark.parametrize("artifact", JARS)
+@pytest.mark.parametrize("harm", ["missing", "not the file it should be"])
+def test_run_with_a_jar_missing_or_wrong_is_exit_2_and_one_line(
+    landed: Path, tmp_path: Path, jars: Path, artifact: str, harm: str
+) -> None:
+    (jar,) = jars.glob(f"{artifact}-*.jar")
+    jar.unlink() if harm == "missing" else jar.write_bytes(b"PK")
+    script = (
+        f"import sys; sys.prefix = {str(tmp_path)!r}\nfrom pyspark_interview_project.cli import main\n"
+        "sys.argv[0] = 'returns'; main()"
+    )
+    ended = run([sys.executable, "-c", script, "run", "--engine", "spark"], environment(landed, ENGINE=""))
+    _assert_refused_in_one_line(ended, landed, str(jar), harm, "make install")
+
+
+# ----------------------------------------------------------------------------------------------------------------- Java
+def _java_that_says(directory: Path, version: str) -> Path:
+    """A Java that does nothing but say its version; returns its home."""
+    program = directory / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\" 2020-01-01' >&2\n", encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return directory
+
+
+@pytest.fixture
+def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of this machine's Java, for what the test starts: `environment` takes the variables from here."""
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+
+
+@pytest.mark.usefixtures("no_java")
+def test_run_without_java_is_exit_2_and_says_what_to_install(landed: Path, tmp_path: Path) -> None:
+    ended = _run(landed, PATH=str(tmp_path))
+    _assert_refused_in_one_line(ended, landed, "java", "install Java 17 or 21", "openjdk-17-jre-headless")
+
+
+def test_run_with_java_home_without_a_java_is_exit_2_and_says_what_to_install(landed: Path, tmp_path: Path) -> None:
+    ended = _run(landed, JAVA_HOME=str(tmp_path / "nowhere"))
+    _assert_refused_in_one_line(ended, landed, "java", "install Java 17 or 21")
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("11.0.2", "Java 11"), ("25", "Java 25"), ("16.0.1", "Java 16"), ("mine", "Java of no known version")],
+)
+@pytest.mark.usefixtures("no_java")
+def test_run_with_java_of_another_version_is_exit_2_and_says_which(
+    landed: Path, tmp_path: Path, version: str, said: str
+) -> None:
+    home = _java_that_says(tmp_path / "java", version)
+    ended = _run(landed, PATH=f"{home / 'bin'}:/bin:/usr/bin")
+    _assert_refused_in_one_line(ended, landed, str(home), said, "install Java 17 or 21")
+
+
+def test_run_takes_java_home_before_the_path(landed: Path, tmp_path: Path) -> None:
+    home = _java_that_says(tmp_path / "java", "11.0.2")
+    _assert_refused_in_one_line(_run(landed, JAVA_HOME=str(home)), landed, str(home), "Java 11")
+
+
+# -------------------------------------------------------------------------------------------------------------- session
+@pytest.fixture
+def spark(frames: object, engine_name: str) -> Iterator[SparkSession]:
+    """The session of the suite; its settings are put back behind the test."""
+    assert engine_name == "spark", "run with ENGINE=spark"
+    session = SparkSession.active()
+    yield session
+    open_session(_settings(Path("unused")))
+
+
+def test_open_session_has_the_settings_that_keep_data_right(spark: SparkSession) -> None:
+    expected = {
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.ansi.enabled": "true",
+        "spark.sql.files.ignoreCorruptFiles": "false",
+        "spark.sql.files.ignoreMissingFiles": "false",
+        "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+        "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+        "spark.sql.parquet.int96RebaseModeInRead": "CORRECTED",
+    }
+    assert {name: spark.conf.get(name) for name in expected} == expected
+
+
+def test_open_session_has_the_settings_that_suit_one_machine(spark: SparkSession) -> None:
+    expected = {
+        "spark.master": "local[*]",
+        "spark.driver.memory": "2g",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.host": "127.0.0.1",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.databricks.delta.snapshotPartitions": "1",
+        "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    }
+    assert {name: spark.conf.get(name) for name in expected} == expected
+    jars = (spark.conf.get("spark.jars") or "").split(",")
+    assert [jar.removeprefix("file://") for jar in jars] == [str(jar) for jar in checked_jars()]
+    assert spark.conf.get("spark.jars.packages", None) is None  # nothing is resolved when a session starts
+
+
+def test_open_session_listens_to_this_machine_only(spark: SparkSession) -> None:
+    assert {address for _, address in _listening(_driver_of(spark))} == {"127.0.0.1"}
+
+
+def _driver_of(spark: SparkSession) -> int:
+    """The process of the JVM: a child of ours."""
+    children = subprocess.run(
+        ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True, timeout=10
+    )
+    (java,) = [line.split()[0] for line in children.stdout.splitlines() if line.split()[1].startswith("java")]
+    return int(java)
+
+
+def _listening(process: int) -> list[tuple[int, str]]:
+    """Port and address of each socket on which a process takes connections."""
+    sockets = {
+        os.readlink(link)[8:-1]
+        for link in Path(f"/proc/{process}/fd").iterdir()
+        if os.readlink(link).startswith("socket:")
+    }
+    found = []
+    for line in [*Path("/proc/net/tcp").read_text().splitlines()[1:], *_tcp6()]:
+        fields = line.split()
+        if fields[3] == "0A" and fields[9] in sockets:
+            address, port = fields[1].split(":")
+            found.append((int(port, 16), _address(address)))
+    return found
+
+
+def _tcp6() -> list[str]:
+    table = Path("/proc/net/tcp6")
+    return table.read_text().splitlines()[1:] if table.exists() else []
+
+
+def _address(text: str) -> str:
+    return ".".join(str(byte) for byte in reversed(bytes.fromhex(text[-8:])))
+
+
+@pytest.mark.parametrize("name", ["spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"])
+def test_open_session_one_that_loses_rows_silently_is_put_right(spark: SparkSession, name: str) -> None:
+    spark.conf.set(name, "true")
+    opened = open_session(_settings(Path("unused")))
+    assert (opened.spark.conf.get(name), opened.is_ours) == ("false", False)
+
+
+def test_open_session_of_another_time_zone_takes_it(spark: SparkSession) -> None:
+    opened = open_session(_settings(Path("unused"), spark_tz="Europe/Berlin"))
+    assert opened.spark.conf.get("spark.sql.session.timeZone") == "Europe/Berlin"
+
+
+def test_open_session_ansi_turned_off_by_others_is_put_right(spark: SparkSession) -> None:
+    spark.conf.set("spark.sql.ansi.enabled", "false")
+    open_session(_settings(Path("unused")))
+    assert spark.conf.get("spark.sql.ansi.enabled") == "true"
+
+
+# ------------------------------------------------------------------------------------------------ what no code may name
+FORBIDDEN = {"sparkContext", "SparkContext", "rdd", "RDD", "_jvm", "_jsparkSession", "_jsc", "_sc", "cache", "persist"}
+
+
+def _forbidden_names(source: str) -> set[str]:
+    """The names of FORBIDDEN that code uses as a name, an attribute or an import."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        names |= {node.attr} if isinstance(node, ast.Attribute) else set()
+        names |= {node.id} if isinstance(node, ast.Name) else set()
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.ImportFrom | ast.Import) else set()
+    return names & FORBIDDEN
+
+
+@pytest.mark.parametrize("source", ["frame.cache()", "spark.sparkContext", "from pyspark import RDD", "f.persist(x)"])
+def test_forbidden_names_are_seen(source: str) -> None:
+    assert len(_forbidden_names(source)) == 1
+
+
+def test_package_uses_nothing_that_connect_lacks() -> None:
+    sources = sorted(PACKAGE.rglob("*.py"))
+    found = {str(path): names for path in sources if (names := _forbidden_names(path.read_text(encoding="utf-8")))}
+    assert found == {}
+    assert PACKAGE / "lake" / "spark.py" in sources
+
+
+# ------------------------------------------------------------------------------------------------------ what a run says
+def test_run_prints_its_result_and_json_lines_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    lake, elsewhere = tmp_path / "lake", tmp_path / "elsewhere"
+    shutil.copytree(REPOSITORY / "samples" / "returns", lake / LANDED)
+    elsewhere.mkdir()
+
+    ended = succeeded(_run(lake, cwd=elsewhere, MAX_QUARANTINED_RATIO="1"))
+
+    assert [line for line in ended.stderr.splitlines() if not line.startswith("{")] == []
+    assert all({"timestamp", "level"} & entry.keys() for entry in ended.logs)
+    assert ended.stdout and "WARN" not in ended.stdout
+    assert list(elsewhere.iterdir()) == []
+    assert lake_reading.latest_run_record(lake)["engine"] == "spark"
+
+
+# -------------------------------------------------------------------------------------------- files that cannot be read
+@pytest.fixture(scope="module")
+def lake_with_tables(tmp_path_factory: pytest.TempPathFactory, frames: object) -> Path:
+    """A lake after its first load."""
+    lake = _land(tmp_path_factory.mktemp("corrupt") / "lake", "first.csv", csv_text([GOOD]).encode())
+    _run_here(lake)
+    return lake
+
+
+def _run_here(lake: Path) -> None:
+    """A run in this process, through the session that is there."""
+    with as_before() as process:
+        for name, value in environment(lake, ENGINE="spark", LOG_LEVEL="ERROR").items():
+            process.setenv(name, value)
+        run_pipeline.main(["--engine", "spark", "--as-of", "2026-11-20"])
+
+
+def _damaged_in_the_middle(rows: list[Row]) -> bytes:
+    """A Parquet file whose footer is fine and whose pages are not."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({name: [row[name] for row in rows] for name in COLUMNS}), sink, compression="snappy")
+    content = bytearray(sink.getvalue().to_pybytes())
+    middle = len(content) // 4
+    content[middle : middle + 400] = b"\xff" * 400
+    return bytes(content)
+
+
+CORRUPT = {
+    "damaged.parquet": _damaged_in_the_middle(MANY),
+    "cut.jsonl.gz": gzip.compress("".join(f"{json_line(row)}\n" for row in MANY).encode())[:-3000],
+    "cut.csv.gz": gzip.compress(csv_text(MANY).encode())[:-3000],
+    "cut.parquet": _damaged_in_the_middle(MANY)[:-20],
+    "empty.csv.gz": b"",
+}
+
+
+@pytest.mark.parametrize("name", CORRUPT)
+def test_run_corrupt_file_is_exit_4_naming_it_and_changes_no_table(
+    lake_with_tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    lake = Path(shutil.copytree(lake_with_tables, tmp_path / "lake"))
+    before = lake_reading.everything(lake)
+    _land(lake, "good.jsonl", f"{json_line({**GOOD, 'return_id': 'R-2'})}\n".encode())
+    _land(lake, name, CORRUPT[name])
+
+    with pytest.raises(SystemExit) as ended:
+        _run_here(lake)
+
+    assert ended.value.code == 4
+    (complaint,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("{")]
+    assert f"{LANDED}/{name}" in complaint
+    assert lake_reading.everything(lake) == before
+
+
+@pytest.mark.parametrize("name", ["damaged.parquet", "cut.jsonl.gz"])
+def test_run_corrupt_file_is_exit_4_whatever_spark_defaults_say(tmp_path: Path, name: str) -> None:
+    defaults = tmp_path / "conf" / "spark-defaults.conf"
+    defaults.parent.mkdir()
+    defaults.write_text("spark.sql.files.ignoreCorruptFiles true\nspark.sql.files.ignoreMissingFiles true\n")
+    lake = _land(tmp_path / "lake", name, CORRUPT[name])
+
+    ended = _run(lake, SPARK_CONF_DIR=str(defaults.parent))
+
+    assert ended.exit_code == 4, ended.stderr
+    assert f"{LANDED}/{name}" in ended.complaints[0]
+    assert lake_reading.rows(lake, lake_reading.SILVER) == []
+
+
+# ------------------------------------------------------------------------------------------------- the engine of `auto`
+def test_choose_engine_auto_with_spark_remote_is_spark() -> None:
+    script = "from pyspark_interview_project.engine import choose_engine; print(choose_engine('auto'))"
+    env = environment(Path("unused"), SPARK_REMOTE="sc://localhost:15002")
+    assert run([sys.executable, "-c", script], env).stdout == "spark\n"
+
+
+@pytest.mark.usefixtures("spark")
+def test_choose_engine_auto_with_a_session_in_this_process_is_spark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "_chosen", None)
+    monkeypatch.delenv("SPARK_REMOTE", raising=False)
+    assert engine.choose_engine("auto") == "spark"
+
+
+def test_run_auto_with_a_master_of_a_cluster_wants_spark(landed: Path, tmp_path: Path) -> None:
+    variables = environment(landed, ENGINE="auto", SPARK_MASTER="spark://127.0.0.1:1", JAVA_HOME=str(tmp_path))
+    ended = run([RETURNS, "run"], variables)
+    _assert_refused_in_one_line(ended, landed, "java")
+    assert json.loads((landed / "metrics" / "pipeline_metrics.json").read_text())["engine"] == "spark"
