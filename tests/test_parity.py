@@ -655,7 +655,7 @@ def damaged_lines(valid: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
     changed = st.builds(at, valid, st.integers(0, 250), st.integers(0, 3), BYTES)
     cut = st.builds(lambda line, place: line[:place], valid, st.integers(0, 250))
     ends = st.builds(bytes.__add__, valid, BYTES)
-    starts = st.builds(bytes.__add__, BYTES, valid)
+    starts = st.builds(bytes.__add__, st.one_of(BYTES, st.just(b"\xef\xbb\xbf")), valid)
     return st.builds(bytes.__add__, st.one_of(valid, valid, changed, changed, cut, ends, starts), LINE_ENDS)
 
 
