@@ -743,6 +743,38 @@ def test_lake_of_another_time_zone_keeps_every_instant(open_bench: OpenBench, tm
         bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
 
 
+def as_written_with_int96(root: Path) -> None:
+    """Make the data files of silver what other writers make of them: their instants as INT96, a type without a zone."""
+    log = root / SILVER.place / "_delta_log"
+    for commit in log.glob("*.json"):
+        actions = [json.loads(line) for line in commit.read_text(encoding="utf-8").splitlines()]
+        for action in actions:
+            if "add" in action:
+                file = root / SILVER.place / action["add"]["path"]
+                pq.write_table(pq.read_table(file, partitioning=None), file, use_deprecated_int96_timestamps=True)
+                action["add"]["size"] = file.stat().st_size
+        commit.write_text("\n".join(map(json.dumps, actions)), encoding="utf-8")
+        commit.with_name(f".{commit.name}.crc").unlink(missing_ok=True)  # Spark's own, of the commit as it was
+
+
+def test_lake_with_files_of_int96_keeps_every_instant(open_bench: OpenBench, tmp_path: Path) -> None:
+    with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
+        bench.lake.ensure_tables()
+        bench.lake.append(SILVER, silver_frame(bench, silver_row("R1")), NOTE)
+    as_written_with_int96(tmp_path / "lake")
+
+    with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
+        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), NOTE)
+        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
+        changes = bench.lake.changes(SILVER, 0, appended.version or 0)
+        assert changes is not None
+        bench.assert_frame(changes.select(*SILVER.names), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
+
+        corrected = silver_row("R1", batch_id="B2", qty=9)
+        bench.lake.merge(SILVER, silver_frame(bench, corrected), NOTE, NEWEST, {})
+        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [corrected, silver_row("R2")])
+
+
 def test_close_leaves_nothing_in_the_scratch_directory(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(tmp_path / "lake") as bench:
         bench.lake.stage(bench.frame_of([("a",)], "x string"))

@@ -162,16 +162,17 @@ class EmbeddedLake:
         if not files:
             nothing = ", ".join(f'cast(null as {_duckdb_type(column)}) as "{column.name}"' for column in table.columns)
             return self._view(f"select {nothing} where false")
-        # The partition's value is in the name of the file's own directory; DuckDB would look at the whole path.
-        columns = ", ".join(
-            f"cast({_partition_value(column.name) if column.name in table.partition_by else _quoted(column.name)} "
-            f"as {_duckdb_type(column)}) as {_quoted(column.name)}"
-            for column in table.columns
-        )
+        unzoned = self._files_with_int96(files)
+        groups = {"timestamptz": [file for file in files if file not in unzoned], "timestamp": sorted(unzoned)}
+        return self._view(" union all ".join(_rows_of(table, group, type_) for type_, group in groups.items() if group))
+
+    def _files_with_int96(self, files: Sequence[str]) -> set[str]:
+        """The files whose instants DuckDB reads as timestamps without a zone. In UTC that makes no difference."""
+        if self._time_zone == "UTC":
+            return set()
         names = ", ".join(_literal(_no_glob(file)) for file in files)
-        return self._view(
-            f"select {columns} from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
-        )
+        found = self._connection.execute(f"select file_name from parquet_schema([{names}]) where type = 'INT96'")
+        return {name for (name,) in found.fetchall()}
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
         try:
@@ -259,6 +260,23 @@ class _RowStream:
 
 def _sql(frame: DataFrame) -> str:
     return cast(Any, frame).sql(dialect="duckdb", optimize=False)  # type: ignore[no-any-return]
+
+
+def _rows_of(table: TableContract, files: Sequence[str], timestamps: str) -> str:
+    """SQL for the rows of data files whose instants are of the type `timestamps`."""
+
+    def value(column: Column) -> str:
+        # The partition's value is in the name of the file's own directory; DuckDB would look at the whole path.
+        source = _partition_value(column.name) if column.name in table.partition_by else _quoted(column.name)
+        if column.type == "timestamp":  # a cast between the two would take the instant for a local time
+            source = f"{source} at time zone 'UTC'" if timestamps == "timestamp" else source
+        return f"cast({source} as {_duckdb_type(column)}) as {_quoted(column.name)}"
+
+    names = ", ".join(_literal(_no_glob(file)) for file in files)
+    return (
+        f"select {', '.join(map(value, table.columns))} "
+        f"from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
+    )
 
 
 def _in_sparks_types(name: str, kind: Kind | None) -> str:

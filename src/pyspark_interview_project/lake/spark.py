@@ -129,7 +129,9 @@ class SparkLake:
             for column in table.columns
         )
         partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
-        properties = ", ".join(f"'{name}' = '{value}'" for name, value in _PROPERTIES.items())
+        # Created with its constraints: one commit, where an ALTER TABLE for each takes seconds.
+        checks = {f"delta.constraints.{name}": check for name, check in table.checks.items()}
+        properties = ", ".join(f"'{name}' = {_literal(value)}" for name, value in (_PROPERTIES | checks).items())
         self._sql(
             table,
             f"create table {self._name(table)} ({columns}) using delta {partitions} "
