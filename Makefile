@@ -9,16 +9,21 @@ RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
 # On Spark in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py
+# Those that test more than a transform, on Spark too.
+SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
+    tests/test_properties.py
 # Only for Spark: left out on the embedded engine.
-SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/connect
+SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
+# A test's session is short: the compiler for long ones costs it more than it gains.
+ON_SPARK = ENGINE=spark JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m pytest -q
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-parity test-connect lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,14 +52,17 @@ test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (S
 test-embedded: $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
 	@ENGINE=embedded $(BIN)/python -m pytest -q $(SPARK_ONLY:%=--ignore=%)
 
-test-spark: $(JARS_STAMP) ## Run the component tests and Spark's own on Spark, in one session
-	@ENGINE=spark $(BIN)/python -m pytest -q $(SPARK_TESTS)
+test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
+	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-parity: $(JARS_STAMP) ## Compare the engines value by value and lake by lake (not in `make test` yet)
-	@ENGINE=spark $(BIN)/python -m pytest -q tests/test_parity.py
+test-long: $(JARS_STAMP) test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
+	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 
-test-connect: $(JARS_STAMP) ## Run a whole run through a Spark Connect server (not in `make test` yet)
-	@ENGINE=spark $(BIN)/python -m pytest -q tests/connect
+test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
+	@$(ON_SPARK) tests/connect
+
+soak: $(JARS_STAMP) ## Compare the engines on 50,000 hostile values of each sort, others each time
+	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	@$(BIN)/black --check .

@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from spark_commands import SparkCommands
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 RETURNS = Path(sys.executable).with_name("returns")
 ENGINE = os.environ.get("ENGINE") or "embedded"
 
 _TIMEOUT_SECONDS = 120
+_SPARK = SparkCommands()
 
 T = TypeVar("T")
 
@@ -47,12 +50,13 @@ class Ended:
 
 def environment(lake: Path, **more: str) -> dict[str, str]:
     """The whole environment of a command that works on `lake`. Of our own only what a process needs is in it."""
-    own = {name: os.environ[name] for name in ("HOME", "PATH", "JAVA_HOME") if name in os.environ}
+    needed = ("HOME", "PATH", "JAVA_HOME", "JAVA_TOOL_OPTIONS")
+    own = {name: os.environ[name] for name in needed if name in os.environ}
     return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
 
 
 def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITORY) -> Ended:
-    """Run a program to its end."""
+    """Run a program to its end, in a process of its own."""
     arguments = [str(argument) for argument in command]
     done = subprocess.run(arguments, env=env, cwd=cwd, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
     return Ended(done.returncode, done.stdout, done.stderr)
@@ -60,12 +64,19 @@ def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITO
 
 def returns(lake: Path, *arguments: str, **env: str) -> Ended:
     """`returns …` on a lake."""
-    return run([RETURNS, *arguments], environment(lake, **env))
+    return _run_warm([str(RETURNS), *arguments], environment(lake, **env))
 
 
 def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
     """`python -m name …` on a lake, from the top of the checkout."""
-    return run([sys.executable, "-m", name, *arguments], environment(lake, **env))
+    return _run_warm([sys.executable, "-m", name, *arguments], environment(lake, **env))
+
+
+def _run_warm(command: Sequence[str], env: dict[str, str]) -> Ended:
+    """Run a command of the package; on Spark in the process that keeps a session for all of them."""
+    if env["ENGINE"] != "spark":
+        return run(command, env)
+    return Ended(*_SPARK.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
 
 
 def succeeded(ended: Ended) -> Ended:

@@ -52,6 +52,15 @@ def everything(root: Path) -> dict[str, tuple[int, list[Row]]]:
     return {place: (version(root, place), rows(root, place)) for place in TABLES}
 
 
+def comparable(root: Path) -> dict[str, list[Row]]:
+    """The rows of every table, all columns but the time at which a row was quarantined."""
+    return {place: rows(root, place, _comparable_columns(root, place)) for place in TABLES}
+
+
+def _comparable_columns(root: Path, place: str) -> list[str]:
+    return sorted({field.name for field in DeltaTable(str(root / place)).schema().fields} - {"quarantined_at"})
+
+
 def version(root: Path, place: str) -> int:
     return DeltaTable(str(root / place)).version()
 

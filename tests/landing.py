@@ -47,9 +47,14 @@ def land(path: Path, rows: Sequence[Row], *, as_native: bool = False) -> Path:
 
 def write_text(path: Path, text: str) -> Path:
     """Write a text file, gzipped where its name says so."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     content = text.encode("utf-8")
-    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    return write_bytes(path, gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write a file and the directories above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
     return path
 
 

@@ -646,7 +646,7 @@ def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(ta
 def rewrite_metadata(root: Path, change: Callable[[dict[str, Any]], None]) -> None:
     """Change silver's metadata as another writer would have made the table."""
     log = root / "silver" / "returns" / "_delta_log"
-    for checksum in [*log.glob("*.crc"), *log.glob(".*.crc")]:
+    for checksum in {*log.glob("*.crc"), *log.glob(".*.crc")}:
         checksum.unlink()  # some writers repeat the metadata there
     for path in log.glob("*.json"):
         actions = [json.loads(line) for line in path.read_text().splitlines()]
@@ -706,7 +706,7 @@ def test_ensure_tables_table_half_made_gets_the_constraints_it_lacks(tables: Lak
 
 # Where a lake can be -------------------------------------------------------------------------------------------------
 
-ODD_ROOTS = ["d'e", "a*b", "a b", 'q"uote', "a?b", "#1", "é😀", "qty=7", "return_date=1999-01-01"]
+ODD_ROOTS = ["d'e", "a*b", "a b", 'q"uote', "é😀", "qty=7", "return_date=1999-01-01"]
 
 
 @pytest.mark.parametrize("odd", ODD_ROOTS)
@@ -754,7 +754,8 @@ def as_written_with_int96(root: Path) -> None:
                 pq.write_table(pq.read_table(file, partitioning=None), file, use_deprecated_int96_timestamps=True)
                 action["add"]["size"] = file.stat().st_size
         commit.write_text("\n".join(map(json.dumps, actions)), encoding="utf-8")
-        commit.with_name(f".{commit.name}.crc").unlink(missing_ok=True)  # Spark's own, of the commit as it was
+    for checksum in (root / SILVER.place).glob("**/*.crc"):
+        checksum.unlink()  # Spark's, of the files as they were
 
 
 def test_lake_with_files_of_int96_keeps_every_instant(open_bench: OpenBench, tmp_path: Path) -> None:

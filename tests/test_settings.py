@@ -94,6 +94,7 @@ def test_load_settings_unknown_app_env_is_refused_with_its_name(monkeypatch: pyt
         ("spark_tz", "Europe/Bielefeld"),
         ("spark_tz", "utc+1"),
         ("data_root", ""),
+        *(("data_root", f"/lake{odd}") for odd in ("[1]", "\\", "?", "#1", "^", "|", "%41", "\n")),
         ("max_quarantined_ratio", "1.01"),
         ("max_quarantined_ratio", "-0.01"),
         ("max_quarantined_ratio", "nan"),

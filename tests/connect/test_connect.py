@@ -30,21 +30,11 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, l
     return made
 
 
-def _tables(lake: Path) -> dict[str, list[lake_reading.Row]]:
-    """Every row of every table, all columns but the time at which it was quarantined."""
-    names = {
-        place: sorted(field.name for field in lake_reading.DeltaTable(str(lake / place)).schema().fields)
-        for place in lake_reading.TABLES
-    }
-    names[lake_reading.QUARANTINE].remove("quarantined_at")
-    return {place: lake_reading.rows(lake, place, columns) for place, columns in names.items()}
-
-
 @pytest.mark.parametrize("place", lake_reading.TABLES)
 def test_run_through_connect_makes_the_tables_of_the_embedded_engine(
     runs: Mapping[str, tuple[Path, list[Ended]]], place: str
 ) -> None:
-    connect, embedded = (_tables(runs[name][0])[place] for name in ("connect", "embedded"))
+    connect, embedded = (lake_reading.comparable(runs[name][0])[place] for name in ("connect", "embedded"))
     assert connect == embedded
     assert connect
 

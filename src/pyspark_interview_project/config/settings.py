@@ -17,8 +17,8 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
-# Measured: delta-rs takes these for something else, also in a URI that quotes them.
-_UNUSABLE_IN_A_ROOT = re.compile(r"[\[\]\\]|%[0-9A-Fa-f]{2}")
+# Tried: delta-rs takes these for something else, also in a URI that quotes them, or finds no commits there.
+_UNUSABLE_IN_A_ROOT = re.compile(r"[\[\]\\?#^|\x00-\x1f]|%[0-9A-Fa-f]{2}")
 # In the database, but not known to every engine.
 _NO_TIME_ZONES = {"localtime", "Factory"}
 AppEnv = Literal["dev", "test", "prod"]

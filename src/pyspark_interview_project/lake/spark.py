@@ -32,7 +32,7 @@ from pyspark_interview_project.lake.interface import (
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.spark_reading import SparkReader
-from pyspark_interview_project.lake.spark_session import OpenedSession, first_line, open_session
+from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -265,10 +265,10 @@ class SparkLake:
             text = str(error)
             for path in self._rows:
                 if Path(path).name in text:
-                    raise UnreadableInputError(path, f"cannot be read to its end: {first_line(error)}") from error
+                    raise UnreadableInputError(path, f"cannot be read to its end: {cause_of(error)}") from error
             if any(sign in text for sign in ("No space left", "Permission denied", "Read-only file system")):
-                raise StorageError(place, first_line(error)) from error
-            raise EngineError("spark", first_line(error)) from error
+                raise StorageError(place, cause_of(error)) from error
+            raise EngineError("spark", cause_of(error)) from error
 
 
 def _literal(text: str) -> str:

@@ -46,15 +46,19 @@ def open_session(settings: Settings) -> OpenedSession:
             spark = SparkSession.builder.remote(settings.spark_remote).getOrCreate()
             _apply(spark, _per_session(settings))
         except PySparkException as error:
-            raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {first_line(error)}") from error
+            raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
     return OpenedSession(_started(settings), is_ours=True)
 
 
-def first_line(error: BaseException) -> str:
-    """What an error of Spark says, without the trace of the JVM behind it."""
+def cause_of(error: BaseException) -> str:
+    """What an error of Spark says, in one line: the innermost cause that a trace of the JVM names."""
     text = str(error).strip() or type(error).__name__
-    return text.split("\n", 1)[0].split("JVM stacktrace", 1)[0].strip()
+    first = text.split("\n", 1)[0].split("JVM stacktrace", 1)[0].strip()
+    if not first.startswith("An error occurred while calling"):
+        return first
+    causes = re.findall(r"^(?:Caused by)?: (?:[\w.$]+(?:Exception|Error): )?(.+)", text, re.MULTILINE)
+    return str(causes[-1]).strip() if causes else first
 
 
 def _started(settings: Settings) -> SparkSession:
@@ -74,9 +78,7 @@ def _started(settings: Settings) -> SparkSession:
             said = [
                 line for line in noise.read_text(errors="replace").splitlines() if "rror" in line or "xception" in line
             ]
-            raise ConfigurationError(
-                "spark", f"did not start with {java}: {(said or [first_line(error)])[0]}"
-            ) from error
+            raise ConfigurationError("spark", f"did not start with {java}: {(said or [cause_of(error)])[0]}") from error
     _assert_no_silent_loss(spark)
     return spark
 
