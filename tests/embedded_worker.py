@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import choose_engine
 from pyspark_interview_project.engine import functions as F
@@ -34,7 +35,7 @@ def read_and_judge(lake: Lake, root: Path, as_of: date = AS_OF) -> tuple[Rows, R
     records: Rows = []
     judged: Rows = []
     paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(new_files(paths, find_landed(paths, as_of), ())):
+    for delivery in lake.read_landed(new_files(paths, find_landed(paths, as_of).files, (), LIMITS)):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.stage(frame)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import LakeBench
+from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.lake.interface import CommitNote, Delivery, TableCommit, Upsert, Written
@@ -64,7 +65,7 @@ def land(bench: LakeBench, name: str, content: bytes | str | dict[str, Any]) -> 
 
 def landed(bench: LakeBench) -> tuple[LandedFile, ...]:
     paths = LakePaths.at(str(bench.root))
-    return new_files(paths, find_landed(paths, date(2026, 3, 10)), [])
+    return new_files(paths, find_landed(paths, date(2026, 3, 10)).files, [], LIMITS)
 
 
 def delivered(bench: LakeBench) -> list[Delivery]:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pyspark_interview_project import faults
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError
 
@@ -24,6 +26,15 @@ _NO_TIME_ZONES = {"localtime", "Factory"}
 AppEnv = Literal["dev", "test", "prod"]
 EngineChoice = Literal["embedded", "spark", "auto"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+@dataclass(frozen=True)
+class LandingLimits:
+    """What a landed file may be at most, so that no file takes all memory or disk."""
+
+    line_bytes: int
+    unpacked_bytes: int
+    unpacked_ratio: int
 
 
 class Settings(BaseSettings):
@@ -46,13 +57,20 @@ class Settings(BaseSettings):
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
     merge_rows_per_commit: int = Field(ge=1, description="most source rows that one merge into silver takes")
+    skip_files: list[str] = Field(description="landed files to leave out, by their paths relative to the root")
+    max_line_bytes: int = Field(ge=1024, description="longest line that a landed file may have")
+    max_unpacked_bytes: int = Field(ge=1024, description="most bytes that a packed landed file may unpack to")
+    max_unpacked_ratio: int = Field(ge=2, description="most times its size that it may unpack to, from 64 MiB on")
     embedded_memory_limit: str = Field(
         pattern=r"\A[0-9]+(MB|GB)\z", description="memory of the embedded engine's DuckDB before it spills to disk"
     )
     spark_master: str = Field(min_length=1, description="master of a Spark that is started for the run")
     spark_remote: str | None = Field(description="Spark Connect server to use instead: sc://host:port, or local[*]")
     spark_driver_memory: str = Field(pattern=r"\A[0-9]+[mg]\z", description="memory of the JVM of a local Spark")
-    scratch_dir: str | None = Field(description="local directory for spilled and staged rows; null: the system's own")
+    scratch_dir: str | None = Field(
+        description="local directory for spilled and staged rows; null: ops/scratch in the lake"
+    )
+    fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
     @classmethod
@@ -68,11 +86,24 @@ class Settings(BaseSettings):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
 
+    @field_validator("fault")
+    @classmethod
+    def _only_in_tests(cls, fault: str | None, info: ValidationInfo) -> str | None:
+        if fault is not None:
+            if info.data.get("app_env") != "test":
+                raise ValueError("faults are for APP_ENV=test only")
+            faults.parse(fault)
+        return fault
+
     @property
     def wanted_engine(self) -> str:
         """The engine asked for; auto means Spark where a cluster is named."""
         names_a_cluster = self.spark_remote or not self.spark_master.startswith("local")
         return "spark" if self.engine == "auto" and names_a_cluster else self.engine
+
+    @property
+    def landing_limits(self) -> LandingLimits:
+        return LandingLimits(self.max_line_bytes, self.max_unpacked_bytes, self.max_unpacked_ratio)
 
     @property
     def paths(self) -> LakePaths:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +11,9 @@ from pathlib import Path
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+from pyspark_interview_project.lake.screening import screened_sha256, sha256_of
 
 _FORMATS: Mapping[str, str] = {
     ".jsonl": "json",
@@ -114,19 +115,21 @@ def _landed_later(directory: str, as_of: date) -> bool:
         return False
 
 
-def new_files(lake: LakePaths, landing: Landing, known: Iterable[LandedFile]) -> tuple[LandedFile, ...]:
-    """Those of the landed files that are not known: by path, size and content; not hashed again where path, size and
-    modification time are known.
+def new_files(
+    lake: LakePaths, landed: Iterable[tuple[str, int, int]], known: Iterable[LandedFile], limits: LandingLimits
+) -> tuple[LandedFile, ...]:
+    """Those of the landed files (as in `Landing`) that are not known: by path, size and content.
 
-    Raises UnreadableInputError naming a file that cannot be read.
+    A file is not hashed again where its path, size and modification time are known.
+    Raises UnreadableInputError naming a file that cannot be read or is beyond the limits.
     """
     by_time = {(file.path, file.size, file.modified_ns) for file in known}
     by_content = {(file.path, file.size, file.sha256) for file in known}
     unknown = []
-    for path, size, modified_ns in landing.files:
+    for path, size, modified_ns in landed:
         if (path, size, modified_ns) in by_time:
             continue
-        sha256 = _sha256(lake, path)
+        sha256 = screened_sha256(Path(lake.place(path)), path, limits)
         if (path, size, sha256) not in by_content:
             unknown.append(LandedFile(path, size, modified_ns, sha256))
     return tuple(unknown)
@@ -149,7 +152,6 @@ def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str
 
 def _sha256(lake: LakePaths, path: str) -> str:
     try:
-        with open(lake.place(path), "rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(Path(lake.place(path)))
     except OSError as error:
         raise UnreadableInputError(path, error.strerror or str(error)) from error

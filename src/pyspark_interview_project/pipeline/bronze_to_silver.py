@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+from pyspark_interview_project import faults
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
 from pyspark_interview_project.lake.batches import Batch, Counted
@@ -27,10 +28,11 @@ from pyspark_interview_project.pipeline.command_line import (
     AsOfOption,
     EngineOption,
     RunIdOption,
+    SkipFileOption,
     run_command,
 )
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
-from pyspark_interview_project.pipeline.plan import abandon, parts_in, planned_batch
+from pyspark_interview_project.pipeline.plan import Draft, abandon, parts_in, planned_batch
 from pyspark_interview_project.pipeline.silver_parts import check_commit, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
@@ -63,13 +65,17 @@ class Classified:
         return versions.winners(versions.accepted(self.judged), self.contested_ids, self.settled)
 
 
-def bronze_to_silver(run: Execution) -> None:
-    """Process every batch there is: the one that was not finished first, then one of all files not yet processed."""
+def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
+    """Process every batch there is: the one that was not finished first, then one of all files not yet processed.
+
+    `draft` is what was seen of these just before, if it was.
+    """
     with stage(run, STAGE) as figures:
         terms = LawTerms.none()
         reasons: dict[str, int] = {}
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
-        while batch := planned_batch(run):
+        while batch := planned_batch(run, draft):
+            draft = None
             run.record.batch_id = batch.batch_id
             counted = _process(run, batch, figures)
             terms += LawTerms.from_record(counted.figures)
@@ -126,6 +132,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
 
     # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
     silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
+    faults.reached("before_reading")
     run.steps.step(f"judging batch {batch.batch_id} of {len(batch.files)} files")
     try:
         classified = classify(lake, batch.files, batch.as_of, silver_version)
@@ -138,6 +145,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     for path, names in lake.unknown_columns.items():
         run.warn(f"{path} has unknown columns, which stay in the landed file only: {', '.join(names)}")
 
+    faults.reached("after_judging")
     write = plan_silver_write(lake, classified.winners, silver_version, run.settings.merge_rows_per_commit)
     _quarantine(run, batch, classified)
     figures["rows_read"] += classified.terms.rows_read
@@ -145,19 +153,25 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     figures["quarantined_by_reason"] = classified.quarantined_by_reason
     _check_gates(run, classified)
     counted = Counted(silver_version or 0, len(write.parts), classified.as_record())
+    faults.reached("before_count")
     batch = run.batches.count(batch, counted)
+    faults.reached("after_count")
     for part in write.parts:
         if part.number not in parts:
             run.steps.step(f"writing part {part.number} of {len(write.parts)} into silver")
             write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
+    faults.reached("before_commit")
     run.batches.commit(batch, run.run_id)
+    faults.reached("after_commit")
     return counted
 
 
 def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
     rows = quarantine_slice(classified.judged, batch.batch_id, datetime.now(UTC))
     note = run.note(STAGE, batch.batch_id)
+    faults.reached("before_quarantine")
     written = run.lake.replace_slice(QUARANTINE, rows, note)
+    faults.reached("after_quarantine")
     expected = classified.terms.rows["quarantined"]
     if written.version is not None:
         check_commit(run.lake, QUARANTINE, written, note)
@@ -208,9 +222,10 @@ def run_alone(
     as_of: AsOfOption = None,
     run_id: RunIdOption = None,
     accept_quarantined: AcceptQuarantinedOption = None,
+    skip_file: SkipFileOption = None,
 ) -> None:
     """Judge the landed returns and bring them into quarantine and silver."""
-    with execution({"engine": engine}, as_of, run_id, accept_quarantined) as run:
+    with execution({"engine": engine, "skip_files": skip_file or None}, as_of, run_id, accept_quarantined) as run:
         bronze_to_silver(run)
         run.record.status = SUCCEEDED
     print_summary(run.record, run.paths, [])

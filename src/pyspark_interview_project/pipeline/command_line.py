@@ -32,6 +32,14 @@ RunIdOption = Annotated[
     str | None,
     typer.Option("--run-id", metavar="UUID", help="Correlation id; stages with the same one extend one run record."),
 ]
+SkipFileOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--skip-file",
+        metavar="PATH",
+        help="Leave out a landed file, by its path relative to the root of the lake; goes on record. Repeatable.",
+    ),
+]
 AcceptQuarantinedOption = Annotated[
     float | None,
     typer.Option(

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from pyspark_interview_project import engine
+from pyspark_interview_project import engine, faults
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
@@ -67,6 +67,7 @@ def prepare(options: Mapping[str, Any]) -> Settings:
     settings = load_settings(options)
     configure_logging(settings.log_level, _is_for_a_person(settings))
     engine.choose_engine(settings.wanted_engine)
+    faults.arm(settings.fault)
     return settings
 
 
@@ -109,6 +110,8 @@ def execution(
     record.as_of = day.isoformat()
     if accept_quarantined is not None:
         record.overrides["accept_quarantined"] = accept_quarantined
+    if settings.skip_files:
+        record.overrides["skip_files"] = settings.skip_files
     try:
         with (
             writing(settings.paths, identity),
@@ -127,7 +130,9 @@ def execution(
         raise
     finally:
         record.finished_at = utc_now()
+        faults.reached("before_record")
         records.write(record)
+        faults.reached("after_record")
 
 
 def run_records(settings: Settings) -> RunRecords:

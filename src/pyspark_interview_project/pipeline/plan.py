@@ -4,18 +4,26 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 import typer
 
-from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project import faults
+from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.lake.batches import Batch, Batches
 from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.command_line import AsOfOption, EngineOption, RunIdOption, run_command
+from pyspark_interview_project.pipeline.command_line import (
+    AsOfOption,
+    EngineOption,
+    RunIdOption,
+    SkipFileOption,
+    run_command,
+)
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day, stage
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 
@@ -24,19 +32,32 @@ logger = logging.getLogger(__name__)
 STAGE = "plan"
 
 
-def draft_batch(paths: LakePaths, as_of: date, run_id: str) -> tuple[Batch | None, list[str]]:
-    """The batch that the landed files not yet processed would make, None where there are none; and what is odd about
-    the landed files, a sentence each. Writes nothing."""
-    batches = Batches(paths)
-    landing = find_landed(paths, as_of)
+@dataclass(frozen=True)
+class Draft:
+    """The batch that the landed files not yet processed would make (None: there are none), and what is odd about the
+    landed files, a sentence each."""
+
+    batch: Batch | None
+    remarks: Sequence[str]
+
+
+def draft_batch(settings: Settings, as_of: date, run_id: str) -> Draft:
+    """Look at the landed files. Writes nothing. Raises UnreadableInputError naming a file that cannot be taken."""
+    batches = Batches(settings.paths)
+    landing = find_landed(settings.paths, as_of)
     known = batches.known_files()
-    files = new_files(paths, landing, known)
+    taken = [file for file in landing.files if file[0] not in settings.skip_files]
+    files = new_files(settings.paths, taken, known, settings.landing_limits)
     known_paths = {file.path for file in known}
     remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
+    landed = {path for path, *_ in landing.files}
+    remarks += [
+        f"{path} is {'skipped' if path in landed else 'to be skipped and not there'}" for path in settings.skip_files
+    ]
     remarks += [
         f"{f.path} was replaced by other content; it is processed as new" for f in files if f.path in known_paths
     ]
-    return (batches.draft(files, as_of, run_id) if files else None), remarks
+    return Draft(batches.draft(files, as_of, run_id) if files else None, remarks)
 
 
 def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
@@ -57,6 +78,7 @@ def pending_batch(run: Execution) -> Batch | None:
     if batch is None:
         return None
     changed = changed_files(run.paths, batch.files)
+    changed |= {file.path: "it is to be skipped" for file in batch.files if file.path in run.settings.skip_files}
     parts = parts_in(run.lake, SILVER, batch.batch_id) if changed and batch.counted else {}
     if not changed or (batch.counted and len(parts) == batch.counted.commits):
         logger.info("batch %s was planned and not finished; it goes first", batch.batch_id)
@@ -77,18 +99,23 @@ def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     run.warn(f"batch {batch.batch_id} is abandoned: {why}")
 
 
-def planned_batch(run: Execution) -> Batch | None:
-    """The batch to process next: the pending one, else a new one of the files not yet processed, written down."""
+def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:
+    """The batch to process next: the pending one, else a new one of the files not yet processed, written down.
+
+    `draft` is what was seen of the landed files just before, so that they are not hashed again.
+    """
     if pending := pending_batch(run):
         return pending
-    batch, remarks = draft_batch(run.paths, run.as_of, run.run_id)
-    for remark in remarks:
+    draft = draft or draft_batch(run.settings, run.as_of, run.run_id)
+    for remark in draft.remarks:
         if remark not in run.record.warnings:
             run.warn(remark)
-    if batch is not None:
-        run.batches.plan(batch)
-        logger.info("planned batch %s of %d files", batch.batch_id, len(batch.files))
-    return batch
+    if draft.batch is not None:
+        faults.reached("before_plan")
+        run.batches.plan(draft.batch)
+        faults.reached("after_plan")
+        logger.info("planned batch %s of %d files", draft.batch.batch_id, len(draft.batch.files))
+    return draft.batch
 
 
 def print_files(batch: Batch | None, is_pending: bool, remarks: Sequence[str]) -> None:
@@ -108,15 +135,16 @@ def plan(
     engine: EngineOption = None,
     as_of: AsOfOption = None,
     run_id: RunIdOption = None,
+    skip_file: SkipFileOption = None,
     commit: Annotated[bool, typer.Option("--commit", help="Write the batch down, for the next stage.")] = False,
 ) -> None:
     """Show the files that the next batch takes; with --commit, plan it."""
-    options = {"engine": engine}
+    options = {"engine": engine, "skip_files": skip_file or None}
     if not commit:
         with looking(options) as (settings, _):
             pending = Batches(settings.paths).pending()
-            draft, remarks = draft_batch(settings.paths, planning_day(settings, as_of), "shown")
-            print_files(pending or draft, pending is not None, remarks)
+            draft = draft_batch(settings, planning_day(settings, as_of), "shown")
+            print_files(pending or draft.batch, pending is not None, draft.remarks)
         return
     with execution(options, as_of, run_id) as run, stage(run, STAGE) as figures:
         batch = planned_batch(run)

@@ -17,6 +17,7 @@ from pyspark_interview_project.pipeline.command_line import (
     AsOfOption,
     EngineOption,
     RunIdOption,
+    SkipFileOption,
     run_command,
 )
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
@@ -36,12 +37,13 @@ def run(
     as_of: AsOfOption = None,
     run_id: RunIdOption = None,
     accept_quarantined: AcceptQuarantinedOption = None,
+    skip_file: SkipFileOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the files and the rows by outcome; change nothing.")
     ] = False,
 ) -> None:
     """Take the landed returns through bronze, silver and gold."""
-    options = {"engine": engine}
+    options = {"engine": engine, "skip_files": skip_file or None}
     if dry_run:
         _show(options, as_of)
         return
@@ -53,14 +55,16 @@ def run(
 def run_stages(this_run: Execution) -> list[dict[str, Any]]:
     """Run what there is to do, and say in the record whether there was anything. Returns the most returned SKUs."""
     record = this_run.record
-    has_batch = this_run.batches.pending() is not None
-    if not has_batch:
-        draft, _ = draft_batch(this_run.paths, this_run.as_of, this_run.run_id)
-        if draft is None and is_current(this_run.lake):
+    draft = None
+    if this_run.batches.pending() is None:
+        draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
+        if draft.batch is None and is_current(this_run.lake):
+            for remark in draft.remarks:
+                this_run.warn(remark)
             record.status = NO_NEW_DATA
             logger.info("nothing new to process")
             return []
-    bronze_to_silver(this_run)
+    bronze_to_silver(this_run, draft)
     silver_to_gold(this_run)
     record.status = SUCCEEDED
     if this_run.lake.version(GOLD_BY_SKU_REASON) is None:
@@ -71,9 +75,9 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
 def _show(options: dict[str, Any], as_of: datetime | None) -> None:
     with looking(options) as (settings, lake):
         pending = Batches(settings.paths).pending()
-        draft, remarks = draft_batch(settings.paths, planning_day(settings, as_of), "dry run")
-        batch = pending or draft
-        print_files(batch, pending is not None, remarks)
+        draft = draft_batch(settings, planning_day(settings, as_of), "dry run")
+        batch = pending or draft.batch
+        print_files(batch, pending is not None, draft.remarks)
         if batch is not None:
             classified = classify(lake, batch.files, batch.as_of, lake.version(SILVER))
             print_outcomes(classified.terms.rows_read, classified.terms.rows, classified.quarantined_by_reason)

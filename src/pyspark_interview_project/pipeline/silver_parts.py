@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from pyspark_interview_project import faults
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
@@ -72,10 +73,12 @@ def write_part(lake: Lake, write: SilverWrite, part: Part, note: CommitNote) -> 
     """Write one part and check that silver has it. Raises VerificationError where it has something else."""
     rows = rows_of_part(write.winners, part, str(note.batch_id))
     expected = lake.collect(part_figures(rows))[0]
+    faults.reached("before_silver_part")
     if write.appends:
         written = lake.append(SILVER, rows, note)
     else:
         written = lake.merge(SILVER, rows, note, _NEWEST_VERSION, _dates_of(expected))
+    faults.reached("after_silver_part")
     check_commit(lake, SILVER, written, note)
     verified = {"inserted": expected["inserted"], "updated": expected["updated"]}
     found = {"inserted": written.inserted, "updated": written.updated}

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from pyspark_interview_project import faults
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import Lake, Upsert, Written
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
@@ -38,11 +39,14 @@ def silver_to_gold(run: Execution) -> None:
         changed = {}
         for table in GOLD_TABLES:
             run.steps.step(f"bringing {table.place} up to version {silver_version} of silver")
+            faults.reached("before_gold_table")
             written = _bring_up(run, table, silver_version)
+            faults.reached("after_gold_table")
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
         figures["rows_by_table"] = changed
         check_totals(run.lake)
+        faults.reached("after_gold")
 
 
 def is_current(lake: Lake) -> bool:

@@ -1,0 +1,113 @@
+"""Runs that are killed, and what a lake must hold when they were simply run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import lake_reading
+from commands import REPOSITORY, RETURNS, environment, returns, succeeded
+from landing import land, row_of
+
+LANDED = "bronze/returns_raw"
+FIRST_DAY, SECOND_DAY = "2026-11-20", "2026-11-23"
+# Several commits of a batch, and none of the gates: they look at the history of a lake, which a kill makes another.
+SETTINGS = {"MERGE_ROWS_PER_COMMIT": "60", "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
+_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Kill:
+    """Where a run is killed: at a point of the pipeline's own, or before a file that matches gets its final name."""
+
+    name: str
+    variables: dict[str, str]
+
+
+def at_point(point: str, passes: int = 1) -> Kill:
+    return Kill(f"{point}-{passes}", {"FAULT": f"{point}:kill:{passes}"})
+
+
+def before_log(place: str, library: Path, entry: int = 1) -> Kill:
+    """Between the files of a commit and its entry in a table's log; `entry`: the how manyeth that the run makes."""
+    fault = f"before:kill:{entry}:*/{place}/_delta_log/*.json"
+    return Kill(f"log of {place}, entry {entry}", {"FAULT_AT": fault, "LD_PRELOAD": str(library)})
+
+
+def compiled_library(directory: Path) -> Path:
+    """publishing.c as a library for LD_PRELOAD."""
+    library = directory / "publishing.so"
+    source = Path(__file__).with_name("faults") / "publishing.c"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+def land_samples(lake: Path) -> Path:
+    shutil.copytree(REPOSITORY / "samples" / "returns", lake / LANDED)
+    return lake
+
+
+def land_one_more(lake: Path) -> None:
+    """A file that lands late: a new return, and a correction of one that the sample has."""
+    line = (lake / LANDED / "dt=2026-11-20" / "web.jsonl").read_text(encoding="utf-8").splitlines()[0]
+    known = str(json.loads(line)["return_id"])
+    rows = [
+        row_of("R-late", "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-18", "2026-11-19T08:00:00Z"),
+        row_of(known, "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-17", "2026-11-23T08:00:00Z"),
+    ]
+    land(lake / LANDED / "late.jsonl", rows)
+
+
+def run_whole(lake: Path, as_of: str) -> None:
+    """A run that nothing disturbs."""
+    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS))
+
+
+def run_killed(lake: Path, as_of: str, kill: Kill) -> None:
+    """A run that is killed, with everything that it started. It fails the test if it came to its end."""
+    env = environment(lake, **SETTINGS) | kill.variables
+    process = subprocess.Popen(
+        [str(RETURNS), "run", "--as-of", as_of],
+        env=env,
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    assert process.returncode == -signal.SIGKILL, f"not killed at {kill.name}: {process.returncode} {said.decode()}"
+
+
+def contents(lake: Path) -> dict[str, list[lake_reading.Row]]:
+    """What every table holds but for the time of quarantine."""
+    return lake_reading.comparable(lake)
+
+
+def contents_without_batches(lake: Path) -> dict[str, list[lake_reading.Row]]:
+    """The same without what names a batch: a file that lands between two runs may fall into either batch."""
+    quarantine = ("return_id", "return_date", "raw_record", "reasons", "source_file", "attempts")
+    return {
+        lake_reading.SILVER: lake_reading.rows(lake, lake_reading.SILVER, (*lake_reading.CONTENT, "source_file")),
+        lake_reading.QUARANTINE: lake_reading.rows(lake, lake_reading.QUARANTINE, quarantine),
+        **{place: lake_reading.rows(lake, place) for place in lake_reading.TABLES if place.startswith("gold")},
+    }
+
+
+def counts(lake: Path) -> list[dict[str, Any]]:
+    """What each committed batch came to, the oldest first."""
+    found = []
+    for batch_id, state in lake_reading.batch_states(lake):
+        assert state == "committed", f"{batch_id} is {state}"
+        found.append(lake_reading.read_json(lake / "ops" / "batches" / batch_id / "counted.json")["figures"])
+    return found

@@ -1,0 +1,131 @@
+"""A run that is killed anywhere can simply be run again: nothing is lost and nothing is doubled."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import lake_reading
+from commands import REPOSITORY
+from kills import (
+    FIRST_DAY,
+    SECOND_DAY,
+    Kill,
+    at_point,
+    before_log,
+    compiled_library,
+    contents,
+    contents_without_batches,
+    counts,
+    land_one_more,
+    land_samples,
+    run_killed,
+    run_whole,
+)
+from pyspark_interview_project.faults import POINTS
+
+# Points that a run comes by more than once: at the first time, and when some of it is done.
+PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
+POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
+PAIRS = [(POINT_KILLS[n], POINT_KILLS[(n + 3) % len(POINT_KILLS)]) for n in range(0, len(POINT_KILLS), 4)]
+
+
+@dataclass(frozen=True)
+class Never:
+    """Lakes whose runs nobody killed: after the first day, after the second, and after a late file behind that."""
+
+    first: Path
+    second: Path
+    late: Path
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def never(tmp_path_factory: pytest.TempPathFactory) -> Never:
+    lakes = Never(*[tmp_path_factory.mktemp(name) / "lake" for name in ("first", "second", "late")])
+    run_whole(land_samples(lakes.first), FIRST_DAY)
+    shutil.copytree(lakes.first, lakes.second)
+    run_whole(lakes.second, SECOND_DAY)
+    shutil.copytree(lakes.second, lakes.late)
+    land_one_more(lakes.late)
+    run_whole(lakes.late, SECOND_DAY)
+    return lakes
+
+
+def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
+    notes = lake_reading.commit_notes(never.second, lake_reading.SILVER)
+    assert max(note.get("parts", 1) for note in notes) >= 3
+    first, second = counts(never.second)
+    assert first["rows_quarantined"] and second["rows_quarantined"] and second["rows_updated"]
+
+
+@pytest.mark.parametrize("kill", POINT_KILLS, ids=lambda kill: kill.name)
+def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Path, never: Never, kill: Kill) -> None:
+    assert_survives(tmp_path / "lake", never, [kill])
+
+
+@pytest.mark.parametrize("place", lake_reading.TABLES)
+def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
+    tmp_path: Path, never: Never, library: Path, place: str
+) -> None:
+    assert_survives(tmp_path / "lake", never, [before_log(place, library)])
+
+
+@pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(kill.name for kill in kills))
+def test_run_killed_twice_and_run_again_makes_the_same_tables(
+    tmp_path: Path, never: Never, kills: tuple[Kill, Kill]
+) -> None:
+    assert_survives(tmp_path / "lake", never, kills)
+
+
+def assert_survives(lake: Path, never: Never, kills: Sequence[Kill]) -> None:
+    """Kill runs of the second day, one behind the other, then let one be."""
+    shutil.copytree(never.first, lake)
+    for kill in kills:
+        run_killed(lake, SECOND_DAY, kill)
+    run_whole(lake, SECOND_DAY)
+    assert contents(lake) == contents(never.second)
+    assert counts(lake) == counts(never.second)
+
+
+@pytest.mark.parametrize("place", lake_reading.TABLES)
+@pytest.mark.parametrize("moment", ["made", "filled"])
+def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
+    tmp_path: Path, never: Never, library: Path, place: str, moment: str
+) -> None:
+    entry = 1 if moment == "made" else lake_reading.version(never.first, place) + 1
+    lake = land_samples(tmp_path / "lake")
+    run_killed(lake, FIRST_DAY, before_log(place, library, entry))
+    run_whole(lake, FIRST_DAY)
+    assert contents(lake) == contents(never.first)
+    assert counts(lake) == counts(never.first)
+
+
+@pytest.mark.parametrize("kill", POINT_KILLS[::3], ids=lambda kill: kill.name)
+def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(never.first, lake)
+    run_killed(lake, SECOND_DAY, kill)
+    land_one_more(lake)
+    run_whole(lake, SECOND_DAY)
+    assert contents_without_batches(lake) == contents_without_batches(never.late)
+
+
+def test_points_are_all_come_by_in_a_run_and_do_nothing_there(never: Never, tmp_path: Path) -> None:
+    """Each point is in the code once or more, by name, and none of them is only in the list."""
+    package = REPOSITORY / "src" / "pyspark_interview_project"
+    named = [
+        point
+        for source in package.rglob("*.py")
+        for point in re.findall(r'faults\.reached\("(\w+)"\)', source.read_text(encoding="utf-8"))
+    ]
+    assert set(named) == set(POINTS)
