@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -55,11 +54,9 @@ def land_samples(lake: Path) -> Path:
 
 def land_one_more(lake: Path) -> None:
     """A file that lands late: a new return, and a correction of one that the sample has."""
-    line = (lake / LANDED / "dt=2026-11-20" / "web.jsonl").read_text(encoding="utf-8").splitlines()[0]
-    known = str(json.loads(line)["return_id"])
     rows = [
         row_of("R-late", "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-18", "2026-11-19T08:00:00Z"),
-        row_of(known, "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-17", "2026-11-23T08:00:00Z"),
+        row_of("R-1051", "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-17", "2026-11-23T08:00:00Z"),
     ]
     land(lake / LANDED / "late.jsonl", rows)
 

@@ -32,7 +32,16 @@ from pyspark_interview_project.faults import POINTS
 # Points that a run comes by more than once: at the first time, and when some of it is done.
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
-PAIRS = [(POINT_KILLS[n], POINT_KILLS[(n + 3) % len(POINT_KILLS)]) for n in range(0, len(POINT_KILLS), 4)]
+PAIRS = [
+    (at_point("after_plan"), at_point("after_quarantine")),
+    (at_point("after_quarantine"), at_point("after_quarantine")),
+    (at_point("before_count"), at_point("after_count")),
+    (at_point("after_count"), at_point("after_silver_part", 2)),
+    (at_point("after_silver_part"), at_point("after_silver_part")),
+    (at_point("before_commit"), at_point("before_commit")),
+    (at_point("after_commit"), at_point("before_gold_table", 2)),
+    (at_point("after_gold_table"), at_point("after_gold_table")),
+]
 
 
 @dataclass(frozen=True)

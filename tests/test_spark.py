@@ -7,6 +7,7 @@ import gzip
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -386,3 +387,35 @@ def test_run_auto_with_a_master_of_a_cluster_wants_spark(landed: Path, tmp_path:
     ended = run([RETURNS, "run"], variables)
     _assert_refused_in_one_line(ended, landed, "java")
     assert json.loads((landed / "metrics" / "pipeline_metrics.json").read_text())["engine"] == "spark"
+
+
+# A JVM that outlives its Python ---------------------------------------------------------------------------------------
+
+
+def _children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: Path) -> None:
+    """The JVM is made to stand still, as one that is in the middle of a commit may do, and its Python is killed."""
+    env = environment(landed, FAULT="after_judging:wait")
+    command = [str(RETURNS), "run", "--as-of", "2026-11-20"]
+    with subprocess.Popen(
+        command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert any("judging batch" in line for line in process.stderr)
+        (jvm,) = [child for child in _children_of(process.pid) if "java" in Path(f"/proc/{child}/comm").read_text()]
+        os.kill(jvm, signal.SIGSTOP)
+        process.kill()
+        process.wait(timeout=10)
+    try:
+        ended = run([RETURNS, "run", "--as-of", "2026-11-20"], environment(landed, ENGINE="embedded"))
+    finally:
+        os.kill(jvm, signal.SIGKILL)
+    assert ended.exit_code == 6
+    (complaint,) = ended.complaints
+    assert f":{process.pid} since 20" in complaint
+
+    succeeded(run([RETURNS, "run", "--as-of", "2026-11-20"], environment(landed, ENGINE="embedded")))
+    assert lake_reading.facts(landed, lake_reading.SILVER)["rows"] == 1

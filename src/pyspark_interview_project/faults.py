@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import time
 from dataclasses import dataclass
 
 # In the order in which a run comes by them. `silver_part` and `gold_table` come once for each part and table.
@@ -30,7 +31,7 @@ POINTS = (
     "before_record",
     "after_record",
 )
-ACTIONS = ("kill", "die", "raise", "disk_full")
+ACTIONS = ("kill", "die", "wait", "raise", "disk_full")
 
 
 @dataclass
@@ -82,6 +83,8 @@ def _happen(fault: Fault) -> None:
         os.killpg(os.getpgrp(), signal.SIGKILL)
     if fault.action == "die":  # alone: what it started may live on
         os.kill(os.getpid(), signal.SIGKILL)
+    if fault.action == "wait":  # for a signal
+        time.sleep(60)
     if fault.action == "disk_full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), fault.point)
     raise InjectedFault(f"at {fault.point}")

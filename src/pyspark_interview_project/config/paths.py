@@ -15,6 +15,7 @@ GOLD_BY_DATE_REASON = "gold/returns_by_date_reason"
 SCRATCH = "ops/scratch"
 BATCHES = "ops/batches"
 LOCK = "ops/lock"
+JVM_LOCK = "ops/lock_of_jvm"
 RUN_RECORDS = "metrics/runs"
 LATEST_RUN_RECORD = "metrics/pipeline_metrics.json"
 

@@ -86,6 +86,14 @@ class Settings(BaseSettings):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
 
+    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files")
+    @classmethod
+    def _without_steps_up(cls, value: str | list[str] | None) -> str | list[str] | None:
+        for path in [value] if isinstance(value, str) else value or []:
+            if ".." in path.split("/"):
+                raise ValueError("a path with .. is not taken")
+        return value
+
     @field_validator("fault")
     @classmethod
     def _only_in_tests(cls, fault: str | None, info: ValidationInfo) -> str | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -30,6 +32,8 @@ from pyspark_interview_project.lake.interface import (
 )
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
+from pyspark_interview_project.lake.native_noise import native_noise_aside
+from pyspark_interview_project.lake.storage_errors import storage_errors
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
@@ -134,7 +138,8 @@ class EmbeddedLake:
         assert self._staging is not None
         place = _literal(f"{self._staging.name}/{self._fresh_name()}.parquet")
         try:
-            connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
+            with storage_errors(self._staging.name):
+                connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
         except duckdb.Error as error:
             raise self._reader.failure or error from error
         return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
@@ -146,7 +151,8 @@ class EmbeddedLake:
     # Tables
 
     def ensure_tables(self) -> None:
-        self._tables.ensure()
+        with _writing(self._paths.root):
+            self._tables.ensure()
 
     def version(self, table: TableContract) -> int | None:
         return self._tables.version(table)
@@ -185,20 +191,24 @@ class EmbeddedLake:
         stream = self._stream(table, rows)
         if stream.is_empty:
             return Written(None)
-        version = self._tables.append(table, stream.reader(), note)
+        with _writing(table.place):
+            version = self._tables.append(table, stream.reader(), note)
         return Written(version, inserted=stream.rows)
 
     def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
         stream = self._stream(table, rows)
-        version = self._tables.overwrite(table, stream.reader(), note)
+        with _writing(table.place):
+            version = self._tables.overwrite(table, stream.reader(), note)
         return Written(version, inserted=stream.rows)
 
     def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
         stream = self._stream(table, rows) if rows is not None else None
         if stream is None or stream.is_empty:
-            deleted = self._tables.delete_batch(table, note)
+            with _writing(table.place):
+                deleted = self._tables.delete_batch(table, note)
             return Written(self._tables.version(table) if deleted else None, deleted=deleted)
-        version = self._tables.replace_batch(table, stream.reader(), note)
+        with _writing(table.place):
+            version = self._tables.replace_batch(table, stream.reader(), note)
         return Written(version, inserted=stream.rows)
 
     def merge(
@@ -207,7 +217,8 @@ class EmbeddedLake:
         stream = self._stream(table, rows)
         if stream.is_empty:
             return Written(None)
-        return self._tables.merge(table, stream.reader(), note, upsert, within)
+        with _writing(table.place):
+            return self._tables.merge(table, stream.reader(), note, upsert, within)
 
     def close(self) -> None:
         if self._staging is not None:
@@ -256,6 +267,14 @@ class _RowStream:
         for batch in chain([self._first] if self._first is not None else [], self._batches):
             self.rows += batch.num_rows
             yield batch
+
+
+@contextmanager
+def _writing(place: str) -> Iterator[None]:
+    """Raise StorageError naming `place` for a storage that fails inside; delta-rs panics too then, at great length."""
+    quietly = nullcontext() if sys.stderr.isatty() else native_noise_aside()  # a person may be watching the progress
+    with storage_errors(place), quietly:
+        yield
 
 
 def _sql(frame: DataFrame) -> str:

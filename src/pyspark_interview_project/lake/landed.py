@@ -80,6 +80,8 @@ def find_landed(lake: LakePaths, as_of: date) -> Landing:
             raise UnreadableInputError(ascii(relative), "its name is not UTF-8")
         if not path.is_file():
             ignored[relative] = "it is a link to a directory, or to nothing"
+        elif path.is_symlink() and not path.resolve().is_relative_to(Path(lake.root).resolve()):
+            raise ConfigurationError(relative, "it is a link out of the lake; land the file itself")
         elif format_of(relative):
             status = path.stat()
             files.append((relative, status.st_size, status.st_mtime_ns))

@@ -22,7 +22,11 @@ _PATIENCE_SECONDS = 2.0
 
 @contextmanager
 def writing(lake: LakePaths, run_id: str) -> Iterator[None]:
-    """Hold the lake's lock. Raises LockedError, naming the holder, where another process has it for two seconds."""
+    """Hold the lake's lock.
+
+    Raises LockedError, naming the holder, where another process has it for two seconds, or where the JVM of a run that
+    was killed is still there and may be in the middle of a commit.
+    """
     place = Path(lake.place(paths.LOCK))
     holder_file = place.with_name(f"{place.name}_holder.json")
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -32,12 +36,23 @@ def writing(lake: LakePaths, run_id: str) -> Iterator[None]:
     except Timeout as error:
         raise _locked_by(lake, holder_file) from error
     try:
+        _wait_for_orphaned_jvm(lake, holder_file)
         holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
         write_atomically(holder_file, json.dumps(holder | {"run_id": run_id}) + "\n")
-        yield
+        try:
+            yield
+        finally:
+            holder_file.unlink(missing_ok=True)
     finally:
-        holder_file.unlink(missing_ok=True)
         lock.release()
+
+
+def _wait_for_orphaned_jvm(lake: LakePaths, holder_file: Path) -> None:
+    try:
+        with FileLock(lake.place(paths.JVM_LOCK), timeout=_PATIENCE_SECONDS):
+            pass
+    except Timeout as error:
+        raise _locked_by(lake, holder_file) from error
 
 
 def _locked_by(lake: LakePaths, holder_file: Path) -> LockedError:

@@ -21,6 +21,7 @@ def open_lake(settings: Settings, scratch: Path | None = None) -> Iterator[Lake]
     What it stages goes to `scratch`. Without one it goes where the settings say, and that needs the lake's lock: what
     a killed run left in the lake's own scratch is removed.
     """
+    held_by_jvm = Path(settings.paths.place(paths.JVM_LOCK)) if scratch is None else None
     if scratch is None and settings.scratch_dir is None:
         scratch = Path(settings.paths.place(paths.SCRATCH))
         shutil.rmtree(scratch, ignore_errors=True)
@@ -29,7 +30,7 @@ def open_lake(settings: Settings, scratch: Path | None = None) -> Iterator[Lake]
     if chosen_engine() == "spark":
         from pyspark_interview_project.lake.spark import SparkLake  # needs the extra `spark`
 
-        lake = SparkLake(settings.paths, settings, place)
+        lake = SparkLake(settings.paths, settings, place, held_by_jvm)
     else:
         lake = EmbeddedLake(settings.paths, settings.spark_tz, settings.embedded_memory_limit, place)
     try:

@@ -72,18 +72,23 @@ def _sha256_of_lines(file: IO[bytes], name: str, limits: LandingLimits) -> str:
 
 
 def _check_lines(blocks: Iterator[bytes], name: str, limits: LandingLimits) -> None:
-    """Read every block, and refuse a line that is too long. Inside a block all lines are shorter than a block."""
-    length = 0
+    """Read every block, and refuse a line that is too long."""
+    begun = 0  # bytes of the line that the blocks so far have not ended
     for block in blocks:
-        first = block.find(b"\n")
-        longest = length + (first if first >= 0 else len(block))
-        if longest > limits.line_bytes or _BLOCK_BYTES > limits.line_bytes < _longest(block):
+        begun, longest = _lengths(block, begun, limits.line_bytes)
+        if longest > limits.line_bytes:
             raise UnreadableInputError(name, f"has a line of more than {limits.line_bytes:,} bytes (max_line_bytes)")
-        length = len(block) - block.rfind(b"\n") - 1 if first >= 0 else longest
 
 
-def _longest(block: bytes) -> int:
-    return max(map(len, block.split(b"\n")[1:-1]), default=0)
+def _lengths(block: bytes, begun: int, limit: int) -> tuple[int, int]:
+    """The length of the line that a block leaves open, and that of its longest one where that is beyond `limit`."""
+    first, last = block.find(b"\n"), block.rfind(b"\n")
+    if first < 0:
+        return begun + len(block), begun + len(block)
+    left = len(block) - last - 1
+    # Lines inside of a block are shorter than it, so they are looked at only where the limit is too.
+    inside = max(map(len, block[first + 1 : last].split(b"\n")), default=0) if limit < len(block) else 0
+    return left, max(begun + first, inside, left)
 
 
 def _bounded(blocks: Iterator[bytes], packed: int, name: str, limits: LandingLimits) -> Iterator[bytes]:

@@ -33,6 +33,7 @@ from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.spark_reading import SparkReader
 from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
+from pyspark_interview_project.lake.storage_errors import storage_problem
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -48,11 +49,14 @@ _PROPERTIES = {
 class SparkLake:
     """A lake through Spark. Implements `lake.interface.Lake`."""
 
-    def __init__(self, paths: LakePaths, settings: Settings, scratch: Path) -> None:
-        """What is staged goes to a directory made in `scratch`, which is removed when the lake is closed."""
+    def __init__(self, paths: LakePaths, settings: Settings, scratch: Path, jvm_lock: Path | None = None) -> None:
+        """What is staged goes to a directory made in `scratch`, which is removed when the lake is closed.
+
+        A JVM that is started for this lake holds the lock `jvm_lock`, so that it is known to live on when we die.
+        """
         if not paths.is_local:
             raise ConfigurationError("data_root", f"must be a path that Python can open too, not {paths.root}")
-        self._paths, self._settings, self._scratch = paths, settings, scratch
+        self._paths, self._settings, self._scratch, self._jvm_lock = paths, settings, scratch, jvm_lock
         self._tables = DeltaTables(paths)
         self._layouts = Layouts(paths)
         self._rows: dict[str, int] = {}
@@ -62,7 +66,7 @@ class SparkLake:
     @cached_property
     def _spark(self) -> SparkSession:
         # Opened when it is first needed: a run that finds nothing new starts no JVM.
-        self._opened = open_session(self._settings)
+        self._opened = open_session(self._settings, self._jvm_lock)
         return self._opened.spark
 
     @cached_property
@@ -214,8 +218,8 @@ class SparkLake:
         )
 
     def close(self) -> None:
-        if self._opened is not None and self._opened.is_ours:
-            self._opened.spark.stop()
+        if self._opened is not None:
+            self._opened.close()
         if "_staging" in vars(self):
             shutil.rmtree(self._staging, ignore_errors=True)
 
@@ -266,8 +270,8 @@ class SparkLake:
             for path in self._rows:
                 if Path(path).name in text:
                     raise UnreadableInputError(path, f"cannot be read to its end: {cause_of(error)}") from error
-            if any(sign in text for sign in ("No space left", "Permission denied", "Read-only file system")):
-                raise StorageError(place, cause_of(error)) from error
+            if problem := storage_problem(error):
+                raise StorageError(place, f"{problem}: {cause_of(error)}") from error
             raise EngineError("spark", cause_of(error)) from error
 
 

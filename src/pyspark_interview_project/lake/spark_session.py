@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
@@ -19,6 +20,7 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.lake.native_noise import native_noise_aside
 from pyspark_interview_project.lake.spark_jars import checked_jars, spark_home
 
 _JAVA_VERSIONS = (17, 21)
@@ -31,10 +33,22 @@ class OpenedSession:
 
     spark: SparkSession
     is_ours: bool
+    jvm_lock: int | None = None
+
+    def close(self) -> None:
+        """Stop the session if it is ours, and then let the lock go that its JVM holds with us."""
+        if self.is_ours:
+            self.spark.stop()
+        if self.jvm_lock is not None:
+            fcntl.flock(self.jvm_lock, fcntl.LOCK_UN)
+            os.close(self.jvm_lock)
 
 
-def open_session(settings: Settings) -> OpenedSession:
-    """The session that is there, else a new one. Raises ConfigurationError, saying what is wrong, where none starts."""
+def open_session(settings: Settings, jvm_lock: Path | None = None) -> OpenedSession:
+    """The session that is there, else a new one, whose JVM holds the lock `jvm_lock` until it is closed.
+
+    Raises ConfigurationError, saying what is wrong, where none starts.
+    """
     found = SparkSession.getActiveSession()
     if found is None and on_databricks():
         found = SparkSession.builder.getOrCreate()
@@ -48,7 +62,7 @@ def open_session(settings: Settings) -> OpenedSession:
         except PySparkException as error:
             raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
-    return OpenedSession(_started(settings), is_ours=True)
+    return _started(settings, jvm_lock)
 
 
 def cause_of(error: BaseException) -> str:
@@ -61,7 +75,7 @@ def cause_of(error: BaseException) -> str:
     return str(causes[-1]).strip() if causes else first
 
 
-def _started(settings: Settings) -> SparkSession:
+def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
     jars = checked_jars()
     java = _checked_java()
     scratch = Path(settings.scratch_dir or tempfile.gettempdir())
@@ -71,7 +85,8 @@ def _started(settings: Settings) -> SparkSession:
     os.environ["SPARK_HOME"] = str(spark_home())  # the jars belong to this pyspark, whatever else is on the machine
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers are this Python, not the first one on the path
     builder = builder.remote(settings.spark_remote) if settings.spark_remote else builder.master(settings.spark_master)
-    with _jvm_noise_aside() as noise:
+    # A JVM greets at length, and keeps what it was started with. Its errors reach Python as exceptions all the same.
+    with native_noise_aside() as noise, _held_by_jvm(jvm_lock) as lock:
         try:
             spark = builder.getOrCreate()
         except Exception as error:
@@ -80,7 +95,7 @@ def _started(settings: Settings) -> SparkSession:
             ]
             raise ConfigurationError("spark", f"did not start with {java}: {(said or [cause_of(error)])[0]}") from error
     _assert_no_silent_loss(spark)
-    return spark
+    return OpenedSession(spark, is_ours=True, jvm_lock=lock)
 
 
 def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Mapping[str, str]:
@@ -169,18 +184,24 @@ def _checked_java() -> str:
 
 
 @contextmanager
-def _jvm_noise_aside() -> Iterator[Path]:
-    """Let a JVM that starts inside have a file for its stderr: it keeps what it was started with, and greets at length.
+def _held_by_jvm(place: Path | None) -> Iterator[int | None]:
+    """Lock a file through a descriptor that a JVM which starts inside inherits, as its stdout, of which it has no use.
 
-    Its errors reach Python as exceptions all the same.
+    The lock lasts until both of us have let it go. So a JVM that outlives us, maybe in a commit, is known to be there.
     """
-    descriptor, name = tempfile.mkstemp(prefix="returns-jvm-", suffix=".log")
-    ours = os.dup(2)
+    if place is None:
+        yield None
+        return
+    lock = os.open(place, os.O_RDWR | os.O_CREAT, 0o644)
+    sys.stdout.flush()
+    ours = os.dup(1)
     try:
-        os.dup2(descriptor, 2)
-        yield Path(name)
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.dup2(lock, 1)
+        yield lock
+    except BaseException:
+        os.close(lock)
+        raise
     finally:
-        os.dup2(ours, 2)
+        os.dup2(ours, 1)
         os.close(ours)
-        os.close(descriptor)
-        Path(name).unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.lake.interface import CommitNote, Lake
 from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
+from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
@@ -68,6 +69,7 @@ def prepare(options: Mapping[str, Any]) -> Settings:
     configure_logging(settings.log_level, _is_for_a_person(settings))
     engine.choose_engine(settings.wanted_engine)
     faults.arm(settings.fault)
+    check_places(settings)
     return settings
 
 

@@ -1,0 +1,45 @@
+"""Whether the places of a lake are where their names say: none in another, none behind a link out of the lake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import permutations
+from pathlib import Path
+
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.errors import ConfigurationError
+
+_PLACES = (
+    paths.LANDED,
+    paths.SILVER_RETURNS,
+    paths.QUARANTINED_RETURNS,
+    paths.GOLD_BY_SKU_REASON,
+    paths.GOLD_BY_DATE_REASON,
+    paths.BATCHES,
+    paths.RUN_RECORDS,
+)
+
+
+def check_places(settings: Settings) -> None:
+    """Raise ConfigurationError naming a place that a link takes out of the lake or into another place, or a setting
+    whose files would go into a table or among the landed files."""
+    if not settings.paths.is_local:
+        return
+    root = Path(settings.paths.root).resolve()
+    real = {place: Path(settings.paths.place(place)).resolve() for place in _PLACES}
+    for place, path in real.items():
+        if not path.is_relative_to(root):
+            raise ConfigurationError(place, f"a link takes it out of the lake, to {path}")
+    for (place, path), (other, other_path) in permutations(real.items(), 2):
+        if path.is_relative_to(other_path):
+            raise ConfigurationError(place, f"it is the same place as {other}, or in it")
+    _check_settings(settings, real)
+
+
+def _check_settings(settings: Settings, real: Mapping[str, Path]) -> None:
+    given = {"pipeline_metrics_json": settings.pipeline_metrics_json, "scratch_dir": settings.scratch_dir}
+    for name, value in given.items():
+        for place, path in real.items():
+            if value is not None and Path(value).resolve().is_relative_to(path):
+                raise ConfigurationError(name, f"{value} is in {place}")

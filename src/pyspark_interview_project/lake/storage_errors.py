@@ -1,0 +1,39 @@
+"""What the libraries below say of a storage that is full, denied or gone, as one error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark_interview_project.errors import StorageError
+
+# What a person is told, by what an engine or the operating system says somewhere in its message.
+_SIGNS = {
+    "No space left": "no space left on device",
+    "Disk quota exceeded": "disk quota exceeded",
+    "File too large": "a file would be larger than is allowed here",
+    "Permission denied": "permission denied",
+    "Read-only file system": "read-only file system",
+    "Input/output error": "input/output error",
+}
+
+
+def storage_problem(error: BaseException) -> str | None:
+    """What is wrong with the storage according to an error of a library; None where it is about something else."""
+    said = str(error)
+    return next((problem for sign, problem in _SIGNS.items() if sign in said), None)
+
+
+@contextmanager
+def storage_errors(place: str) -> Iterator[None]:
+    """Raise StorageError naming `place` for what a library says of its storage; other errors stay as they are."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        if problem := storage_problem(error):
+            raise StorageError(
+                place, f"{problem}; what was there is as it was, run again when that is mended"
+            ) from error
+        raise

@@ -1,0 +1,115 @@
+"""A run that is stopped by a signal, and two runs that start at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import lake_reading
+from commands import REPOSITORY, RETURNS, environment, returns, succeeded
+from kills import FIRST_DAY, SETTINGS, contents, land_samples
+
+# Where a run waits until it is stopped.
+WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
+# Longer than a JVM takes to start on a machine with other work; nothing waits for it that comes to pass.
+PATIENCE_SECONDS = 100
+
+
+@pytest.fixture(scope="module")
+def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake whose first run nobody stopped."""
+    lake = land_samples(tmp_path_factory.mktemp("never") / "lake")
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    return lake
+
+
+@contextmanager
+def waiting_at(lake: Path, point: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that has come to a point and waits there."""
+    marker = {
+        "after_plan": "planned batch",
+        "after_judging": "judging batch",
+        "after_silver_part": "writing part 1",
+        "after_gold_table": "bringing gold/returns_by_sku_reason",
+    }[point]
+    env = environment(lake, **SETTINGS, FAULT=f"{point}:wait")
+    command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
+    with subprocess.Popen(
+        command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        try:
+            assert any(marker in line for line in process.stderr)
+            _wait_until_idle(process.pid)
+            yield process
+        finally:
+            process.kill()
+
+
+def _wait_until_idle(pid: int) -> None:
+    """Until the process has used no processor time for half a second: it has come to where it waits."""
+    before, quiet = -1, 0
+    while quiet < 5:
+        used = _ticks(pid)
+        quiet = quiet + 1 if used == before else 0
+        before = used
+        time.sleep(0.1)
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15]))
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("point", WAITING)
+def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
+    tmp_path: Path, never: Path, point: str, number: int, exit_code: int
+) -> None:
+    lake = land_samples(tmp_path / "lake")
+    with waiting_at(lake, point) as process:
+        process.send_signal(number)
+        assert process.wait(timeout=30) == exit_code
+    (record,) = lake_reading.run_records(lake)
+    assert (record["status"], record["exit_code"]) == ("failed", exit_code)
+    assert not (lake / "ops" / "lock_holder.json").exists()
+
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    assert contents(lake) == contents(never)
+
+
+def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    with waiting_at(lake, "after_plan") as process:
+        ended = returns(lake, "run", "--as-of", FIRST_DAY)
+        assert ended.exit_code == 6
+        (complaint,) = ended.complaints
+        assert f":{process.pid} since 20" in complaint
+    assert [state for _, state in lake_reading.batch_states(lake)] == ["planned"]
+
+
+def start_both(lake: Path) -> list[int]:
+    """Start two runs at the same moment; their exit codes, the lower first."""
+    command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
+    env = environment(lake, **SETTINGS)
+    both = [
+        subprocess.Popen(command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(2)
+    ]
+    return sorted(process.wait(timeout=PATIENCE_SECONDS) for process in both)
+
+
+@pytest.mark.parametrize("turn", range(20))
+def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, never: Path, turn: int) -> None:
+    lake = land_samples(tmp_path / "lake")
+    codes = start_both(lake)
+    # The second may also come when the first has just ended: then it finds nothing new.
+    assert codes in ([0, 6], [0, 0])
+    assert contents(lake) == contents(never)
+    assert [state for _, state in lake_reading.batch_states(lake)] == ["committed"]

@@ -1,0 +1,85 @@
+"""A disk that is full, denied or read-only: exit 5 naming the place, the last version readable, the next run heals."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import lake_reading
+from commands import returns
+from kills import FIRST_DAY, SECOND_DAY, SETTINGS, compiled_library, contents, land_samples, run_whole
+from pyspark_interview_project.faults import POINTS
+
+# Where files get their names in the course of a run, and the place that the message must name.
+PLACES = {
+    "plan": ("*/ops/batches/*/plan.json", "ops/batches"),
+    "quarantine log": ("*/quarantine/returns/_delta_log/*.json", "quarantine/returns"),
+    "counts": ("*/ops/batches/*/counted.json", "ops/batches"),
+    "silver files": ("*/silver/returns/*.parquet", "silver/returns"),
+    "silver log": ("*/silver/returns/_delta_log/*.json", "silver/returns"),
+    "end of the batch": ("*/ops/batches/*/committed.json", "ops/batches"),
+    "gold files": ("*/gold/returns_by_sku_reason/*.parquet", "gold/returns_by_sku_reason"),
+    "gold log": ("*/gold/returns_by_date_reason/_delta_log/*.json", "gold/returns_by_date_reason"),
+    "record": ("*/metrics/runs/*.json", "metrics/runs"),
+}
+SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read-only file system"}
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return compiled_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
+    run_whole(lake, FIRST_DAY)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
+    lake = tmp_path_factory.mktemp("second") / "lake"
+    shutil.copytree(first, lake)
+    run_whole(lake, SECOND_DAY)
+    return lake
+
+
+@pytest.mark.parametrize(
+    ("place", "what"),
+    [*((place, "ENOSPC") for place in PLACES), ("silver log", "EACCES"), ("gold files", "EROFS")],
+    ids=lambda value: value.replace(" ", "_"),
+)
+def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
+    tmp_path: Path, first: Path, second: Path, library: Path, place: str, what: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first, lake)
+    pattern, named = PLACES[place]
+    fault = {"LD_PRELOAD": str(library), "FAULT_AT": f"before:{what}:1:{pattern}"}
+
+    ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, **fault)
+
+    assert ended.exit_code == 5, ended.stderr
+    (complaint,) = ended.complaints
+    assert named in complaint and SAYS[what] in complaint.lower()
+    for table in lake_reading.TABLES:
+        assert lake_reading.rows(lake, table) != []  # readable, at its last version
+    run_whole(lake, SECOND_DAY)
+    assert contents(lake) == contents(second)
+
+
+@pytest.mark.parametrize("point", POINTS[:-1])
+def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
+    tmp_path: Path, first: Path, second: Path, point: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first, lake)
+    ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, FAULT=f"{point}:disk_full")
+    assert ended.exit_code == 5
+    (complaint,) = ended.complaints
+    assert "No space left" in complaint
+    run_whole(lake, SECOND_DAY)
+    assert contents(lake) == contents(second)
