@@ -50,7 +50,7 @@ fmt: $(DEV_STAMP) ## Format the code
 test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
 
 test-embedded: $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
-	@ENGINE=embedded $(BIN)/python -m pytest -q $(SPARK_ONLY:%=--ignore=%)
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)

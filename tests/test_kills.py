@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import REPOSITORY
 from kills import (
     FIRST_DAY,
     SECOND_DAY,
@@ -127,14 +125,3 @@ def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never
     land_one_more(lake)
     run_whole(lake, SECOND_DAY)
     assert contents_without_batches(lake) == contents_without_batches(never.late)
-
-
-def test_points_are_all_come_by_in_a_run_and_do_nothing_there(never: Never, tmp_path: Path) -> None:
-    """Each point is in the code once or more, by name, and none of them is only in the list."""
-    package = REPOSITORY / "src" / "pyspark_interview_project"
-    named = [
-        point
-        for source in package.rglob("*.py")
-        for point in re.findall(r'faults\.reached\("(\w+)"\)', source.read_text(encoding="utf-8"))
-    ]
-    assert set(named) == set(POINTS)

@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.lake.delta_tables import DeltaTables
 from pyspark_interview_project.lake.embedded_reading import TextReader
 from pyspark_interview_project.lake.interface import (
@@ -73,6 +73,7 @@ class EmbeddedLake:
         self._tables = DeltaTables(paths)
         self._layouts = Layouts(paths)
         self._reader = TextReader(self._layouts)
+        self._parquet_files: list[LandedFile] = []
         self._names = 0
         self._staging: tempfile.TemporaryDirectory[str] | None = None
 
@@ -107,6 +108,7 @@ class EmbeddedLake:
             texts.append(self._view_of(self._reader.json_records(formats["json"])))
         for header, group in self._layouts.csv(formats["csv"]).items():
             texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
+        self._parquet_files += formats["parquet"]
         typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
         return [*([Delivery(self._view(_union_all(texts)), ALL_TEXT)] if texts else []), *typed]
 
@@ -141,8 +143,19 @@ class EmbeddedLake:
             with storage_errors(self._staging.name):
                 connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
         except duckdb.Error as error:
-            raise self._reader.failure or error from error
+            raise self._reader.failure or self._unreadable_parquet(error) or error from error
         return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
+
+    def _unreadable_parquet(self, error: duckdb.Error) -> UnreadableInputError | None:
+        """Which landed Parquet file cannot be read to its end: DuckDB's own message need not name it."""
+        for file in self._parquet_files:
+            source = _literal(_no_glob(str(self._layouts.local(file))))
+            try:
+                self._connection.execute(f"select sum(hash(columns(*))) from read_parquet({source})").fetchall()
+            except duckdb.Error as reason:
+                problem = str(reason).split("\n", 1)[0]
+                return UnreadableInputError(file.path, f"cannot be read to its end: {problem}")
+        return None
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()

@@ -42,6 +42,8 @@ class Layouts:
             for text, is_utf8 in lines:
                 if not is_utf8:
                     raise UnreadableInputError(file.path, "its header is not UTF-8")
+                if "\r" in text:
+                    raise UnreadableInputError(file.path, "its lines end with CR alone; let them end with LF or CR LF")
                 return text
         raise UnreadableInputError(file.path, "it is empty and has no header")
 
@@ -75,3 +77,10 @@ class Layouts:
 def by_format(files: Sequence[LandedFile]) -> Mapping[str, list[LandedFile]]:
     """The files by what their names claim: json, csv, parquet; each there, empty or not."""
     return {name: [file for file in files if file.format == name] for name in ("json", "csv", "parquet")}
+
+
+def check_layouts(paths: LakePaths, files: Sequence[LandedFile]) -> None:
+    """Raise UnreadableInputError naming a file whose header or footer shows already that it cannot be taken."""
+    layouts, formats = Layouts(paths), by_format(files)
+    layouts.csv(formats["csv"])
+    layouts.parquet(formats["parquet"])

@@ -61,8 +61,12 @@ class SparkReader:
 
     def parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         """The records of Parquet files whose columns are of these kinds."""
+        nothing = F.lit(None).cast("string")
         frame = self._spark.read.parquet(*[_no_glob(str(self._layouts.local(file))) for file in files])
-        columns = [F.col(name) if name in kinds else F.lit(None).cast("string").alias(name) for name in RAW_NAMES]
+        columns = [
+            _checked_utf8(name) if kinds.get(name) == "text" else F.col(name) if name in kinds else nothing.alias(name)
+            for name in RAW_NAMES
+        ]
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         return Delivery(frame.select(*columns, self._source_file()), every)
 
@@ -116,6 +120,13 @@ def _json_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
         columns = [[row[position] for row in rows] for position in range(len(_RECORD_SCHEMA))]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, _RECORD_SCHEMA)]
         yield pa.RecordBatch.from_arrays(arrays, schema=_RECORD_SCHEMA)
+
+
+def _checked_utf8(name: str) -> Column:
+    """A text column of a Parquet file; reading one that is not UTF-8 fails, as it does on the other engine."""
+    problem = F.concat(F.lit(f"column {name} is not UTF-8 in "), F.col("_metadata.file_path"))
+    valid = F.col(name).isNull() | F.is_valid_utf8(name)
+    return F.when(valid, F.col(name)).otherwise(F.raise_error(problem)).alias(name)
 
 
 def _no_glob(path: str) -> str:

@@ -127,7 +127,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     parts = parts_in(lake, SILVER, batch.batch_id) if batch.counted else {}
     if batch.counted and len(parts) == batch.counted.commits:
         logger.info("silver has all of batch %s already", batch.batch_id)
-        run.batches.commit(batch, run.run_id)
+        _commit(run, batch)
         return batch.counted
 
     # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
@@ -160,10 +160,14 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
         if part.number not in parts:
             run.steps.step(f"writing part {part.number} of {len(write.parts)} into silver")
             write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
+    _commit(run, batch)
+    return counted
+
+
+def _commit(run: Execution, batch: Batch) -> None:
     faults.reached("before_commit")
     run.batches.commit(batch, run.run_id)
     faults.reached("after_commit")
-    return counted
 
 
 def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:

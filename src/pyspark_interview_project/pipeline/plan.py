@@ -16,6 +16,7 @@ from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.lake.batches import Batch, Batches
 from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
+from pyspark_interview_project.lake.layouts import check_layouts
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.command_line import (
     AsOfOption,
@@ -58,6 +59,13 @@ def draft_batch(settings: Settings, as_of: date, run_id: str) -> Draft:
         f"{f.path} was replaced by other content; it is processed as new" for f in files if f.path in known_paths
     ]
     return Draft(batches.draft(files, as_of, run_id) if files else None, remarks)
+
+
+def _readable_draft(settings: Settings, as_of: date, run_id: str) -> Draft:
+    """A draft of files whose headers and footers were looked at too."""
+    draft = draft_batch(settings, as_of, run_id)
+    check_layouts(settings.paths, draft.batch.files if draft.batch else ())
+    return draft
 
 
 def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
@@ -143,11 +151,11 @@ def plan(
     if not commit:
         with looking(options) as (settings, _):
             pending = Batches(settings.paths).pending()
-            draft = draft_batch(settings, planning_day(settings, as_of), "shown")
+            draft = _readable_draft(settings, planning_day(settings, as_of), "shown")
             print_files(pending or draft.batch, pending is not None, draft.remarks)
         return
     with execution(options, as_of, run_id) as run, stage(run, STAGE) as figures:
-        batch = planned_batch(run)
+        batch = planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
         run.record.status = SUCCEEDED if batch else NO_NEW_DATA
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0
