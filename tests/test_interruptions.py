@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,12 +31,6 @@ def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @contextmanager
 def waiting_at(lake: Path, point: str) -> Iterator[subprocess.Popen[str]]:
     """A run that has come to a point and waits there."""
-    marker = {
-        "after_plan": "planned batch",
-        "after_judging": "judging batch",
-        "after_silver_part": "writing part 1",
-        "after_gold_table": "bringing gold/returns_by_sku_reason",
-    }[point]
     env = environment(lake, **SETTINGS, FAULT=f"{point}:wait")
     command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
     with subprocess.Popen(
@@ -45,26 +38,10 @@ def waiting_at(lake: Path, point: str) -> Iterator[subprocess.Popen[str]]:
     ) as process:
         assert process.stderr is not None
         try:
-            assert any(marker in line for line in process.stderr)
-            _wait_until_idle(process.pid)
+            assert any("fault: wait" in line for line in process.stderr)
             yield process
         finally:
             process.kill()
-
-
-def _wait_until_idle(pid: int) -> None:
-    """Until the process has used no processor time for half a second: it has come to where it waits."""
-    before, quiet = -1, 0
-    while quiet < 5:
-        used = _ticks(pid)
-        quiet = quiet + 1 if used == before else 0
-        before = used
-        time.sleep(0.1)
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15]))
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

@@ -404,7 +404,7 @@ def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: P
         command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert any("judging batch" in line for line in process.stderr)
+        assert any("fault: wait" in line for line in process.stderr)
         (jvm,) = [child for child in _children_of(process.pid) if "java" in Path(f"/proc/{child}/comm").read_text()]
         os.kill(jvm, signal.SIGSTOP)
         process.kill()

@@ -6,10 +6,13 @@ Off unless the setting `fault` names a point, which only APP_ENV=test takes. A p
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import signal
 import time
 from dataclasses import dataclass
+
+logger = logging.getLogger(__name__)
 
 # In the order in which a run comes by them. `silver_part` and `gold_table` come once for each part and table.
 POINTS = (
@@ -79,6 +82,7 @@ def reached(point: str) -> None:
 
 
 def _happen(fault: Fault) -> None:
+    logger.warning("fault: %s at %s", fault.action, fault.point)
     if fault.action == "kill":  # with everything that it started
         os.killpg(os.getpgrp(), signal.SIGKILL)
     if fault.action == "die":  # alone: what it started may live on

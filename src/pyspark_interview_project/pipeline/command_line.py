@@ -64,7 +64,9 @@ def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
     """Run an app of commands as run_command does."""
     _end_on_sigterm()
     try:
-        app(args=None if argv is None else list(argv), standalone_mode=False)
+        ended = app(args=None if argv is None else list(argv), standalone_mode=False)
+        if ended == 130:  # so Typer answers an interrupt, where Click would raise
+            raise KeyboardInterrupt
     except _UsageError as error:
         message = error.format_message()
         if "\n" in message or not message:
@@ -73,9 +75,6 @@ def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
             program = error.ctx.command_path if error.ctx else "returns"
             print(f"error: {message} (see {program} --help)", file=sys.stderr)
         sys.exit(2)
-    except typer.Exit as end:
-        if end.exit_code:
-            sys.exit(end.exit_code)
     except (PipelineError, OSError) as error:
         # A person's mistake or a full disk: what and where, not how we got there.
         print(f"error: {_one_line(error)}", file=sys.stderr)
