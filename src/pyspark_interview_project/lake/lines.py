@@ -59,7 +59,7 @@ def decoded_line(line: bytes) -> Line | None:
 
 
 def _without_ends(text: str) -> str:
-    return text.removesuffix("\r").removeprefix(BYTE_ORDER_MARK)
+    return text.removesuffix("\r").lstrip(BYTE_ORDER_MARK)
 
 
 def _text_of(line: bytes) -> Line:

@@ -89,7 +89,7 @@ class SparkReader:
     def _csv_lines_below(self, header: str, files: Sequence[LandedFile]) -> DataFrame:
         text = F.regexp_replace(F.make_valid_utf8("value"), r"\r\z", "")
         lines = self._lines(files).select(
-            F.regexp_replace(text, rf"\A{BYTE_ORDER_MARK}", "").alias("raw_record"),
+            F.regexp_replace(text, rf"\A{BYTE_ORDER_MARK}+", "").alias("raw_record"),
             (~F.is_valid_utf8("value")).alias("is_corrupt"),
             "source_file",
         )

@@ -12,11 +12,16 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
 def raw_record(kinds: Mapping[str, Kind], suffix: str) -> Column:
-    """The JSON object (string) of the columns in `kinds`, in their order; each is read from its name and `suffix`."""
+    """The JSON object (string) of the columns in `kinds`, in their order; each is read from its name and `suffix`.
+
+    A local timestamp is read from its name alone, where it is the instant that it was settled to: by itself each engine
+    has its own idea of a local time that happens twice.
+    """
+    sources = {name: name if kind == "local_timestamp" else f"{name}{suffix}" for name, kind in kinds.items()}
     members = [
         F.when(
-            F.col(f"{name}{suffix}").isNotNull(),
-            F.concat(F.lit(f'"{name}":'), _json(_as_text(f"{name}{suffix}", kind))),
+            F.col(sources[name]).isNotNull(),
+            F.concat(F.lit(f'"{name}":'), _json(_as_text(sources[name], kind))),
         )
         for name, kind in kinds.items()
     ]
