@@ -56,6 +56,7 @@ test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between t
 	@$(ON_SPARK) $(SPARK_TESTS)
 
 test-long: $(JARS_STAMP) test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server

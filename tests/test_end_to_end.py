@@ -785,7 +785,10 @@ def test_run_after_unreadable_file_is_gone_processes_the_others(refusals: dict[s
     refusal = refusals[name]
     assert refusal.next_ended is not None and refusal.next_ended.exit_code == 0
     assert lake_reading.silver(refusal.lake) == [*SILVER_AFTER_FIRST_DAY, GOOD_RETURN]
-    assert [state for _, state in lake_reading.batch_states(refusal.lake)] == ["committed", "abandoned", "committed"]
+    # A file that does not unpack is found before a batch is planned.
+    given_up = [] if name.endswith(".gz") else ["abandoned"]
+    states = [state for _, state in lake_reading.batch_states(refusal.lake)]
+    assert states == ["committed", *given_up, "committed"]
     assert [file["path"] for file in lake_reading.latest_run_record(refusal.lake)["files"]] == [GOOD_FILE]
     assert lake_reading.quarantined(refusal.lake) == Counter({(FIRST_FILE, "R-5", ("qty_not_positive",)): 1})
 

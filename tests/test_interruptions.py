@@ -12,7 +12,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, SETTINGS, contents, land_samples
+from kills import FIRST_DAY, LANDED, SETTINGS, at_point, contents, land_samples, run_killed
 
 # Where a run waits until it is stopped.
 WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
@@ -71,6 +71,21 @@ def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: P
     assert [state for _, state in lake_reading.batch_states(lake)] == ["planned"]
 
 
+def test_file_skipped_behind_a_kill_is_left_out_and_the_others_are_planned_afresh(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    run_killed(lake, FIRST_DAY, at_point("after_quarantine"))
+    skipped = f"{LANDED}/dt=2026-11-20/web.jsonl"
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--skip-file", skipped, **SETTINGS))
+    record = lake_reading.latest_run_record(lake)
+    assert record["overrides"] == {"skip_files": [skipped]}
+    assert skipped not in {file["path"] for file in record["files"]}
+    assert [state for _, state in lake_reading.batch_states(lake)] == ["abandoned", "committed"]
+    assert {row[0] for row in lake_reading.rows(lake, lake_reading.QUARANTINE, ["source_file"])} & {skipped} == set()
+
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    assert [file["path"] for file in lake_reading.latest_run_record(lake)["files"]] == [skipped]
+
+
 def start_both(lake: Path) -> list[int]:
     """Start two runs at the same moment; their exit codes, the lower first."""
     command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
@@ -82,7 +97,7 @@ def start_both(lake: Path) -> list[int]:
     return sorted(process.wait(timeout=PATIENCE_SECONDS) for process in both)
 
 
-@pytest.mark.parametrize("turn", range(20))
+@pytest.mark.parametrize("turn", [0, 1, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20))])
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, never: Path, turn: int) -> None:
     lake = land_samples(tmp_path / "lake")
     codes = start_both(lake)

@@ -87,6 +87,7 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     assert_survives(tmp_path / "lake", never, [before_log(place, library)])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(kill.name for kill in kills))
 def test_run_killed_twice_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, kills: tuple[Kill, Kill]
@@ -104,6 +105,7 @@ def assert_survives(lake: Path, never: Never, kills: Sequence[Kill]) -> None:
     assert counts(lake) == counts(never.second)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", lake_reading.TABLES)
 @pytest.mark.parametrize("moment", ["made", "filled"])
 def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
@@ -117,6 +119,7 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
     assert counts(lake) == counts(never.first)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kill", POINT_KILLS[::3], ids=lambda kill: kill.name)
 def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
     lake = tmp_path / "lake"

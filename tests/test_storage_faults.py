@@ -71,6 +71,7 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     assert contents(lake) == contents(second)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     tmp_path: Path, first: Path, second: Path, point: str
