@@ -45,7 +45,9 @@ def waiting_at(lake: Path, point: str) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("point", WAITING)
+@pytest.mark.parametrize(
+    "point", [WAITING[1], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[2:] + WAITING[:1])]
+)
 def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     tmp_path: Path, never: Path, point: str, number: int, exit_code: int
 ) -> None:

@@ -24,6 +24,8 @@ PLACES = {
     "gold log": ("*/gold/returns_by_date_reason/_delta_log/*.json", "gold/returns_by_date_reason"),
     "record": ("*/metrics/runs/*.json", "metrics/runs"),
 }
+# Tried by every `make test`; the others by `make test-long`.
+COMMON = ("silver files", "silver log", "gold log", "record")
 SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read-only file system"}
 
 
@@ -49,7 +51,12 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
 
 @pytest.mark.parametrize(
     ("place", "what"),
-    [*((place, "ENOSPC") for place in PLACES), ("silver log", "EACCES"), ("gold files", "EROFS")],
+    [
+        *((place, "ENOSPC") for place in COMMON),
+        ("quarantine log", "EACCES"),
+        ("gold files", "EROFS"),
+        *(pytest.param(place, "ENOSPC", marks=pytest.mark.long) for place in PLACES if place not in COMMON),
+    ],
     ids=lambda value: value.replace(" ", "_"),
 )
 def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
