@@ -68,8 +68,8 @@ from pyspark_interview_project.pipeline import run_pipeline
 seen = set()
 open_session, collect = spark.open_session, spark.SparkLake.collect
 
-def watched_open(settings):
-    opened = open_session(settings)
+def watched_open(*arguments):
+    opened = open_session(*arguments)
     seen.add(type(opened.spark).__module__)
     return opened
 
