@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from kills import compiled_library
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
@@ -196,6 +197,12 @@ _LAKES: dict[str, Callable[[Path, Path, str], AbstractContextManager[tuple[Lake,
     "embedded": _embedded_lake,
     "spark": _spark_lake,
 }
+
+
+@pytest.fixture(scope="session")
+def publishing_faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """faults/publishing.c as a library for LD_PRELOAD."""
+    return compiled_library(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture(scope="session")

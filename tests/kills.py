@@ -6,6 +6,8 @@ import os
 import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,25 @@ def run_whole(lake: Path, as_of: str) -> None:
     succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS))
 
 
+@contextmanager
+def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """A run that has come to a point and waits there; killed at the end, if it has not ended."""
+    with subprocess.Popen(
+        [str(RETURNS), "run", "--as-of", FIRST_DAY],
+        env=environment(lake, **SETTINGS, FAULT=f"{point}:wait", **env),
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        try:
+            assert any("fault: wait" in line for line in process.stderr)
+            yield process
+        finally:
+            process.kill()
+
+
 def run_killed(lake: Path, as_of: str, kill: Kill) -> None:
     """A run that is killed, with everything that it started. It fails the test if it came to its end."""
     env = environment(lake, **SETTINGS) | kill.variables
@@ -86,13 +107,8 @@ def run_killed(lake: Path, as_of: str, kill: Kill) -> None:
     assert process.returncode == -signal.SIGKILL, f"not killed at {kill.name}: {process.returncode} {said.decode()}"
 
 
-def contents(lake: Path) -> dict[str, list[lake_reading.Row]]:
-    """What every table holds but for the time of quarantine."""
-    return lake_reading.comparable(lake)
-
-
 def contents_without_batches(lake: Path) -> dict[str, list[lake_reading.Row]]:
-    """The same without what names a batch: a file that lands between two runs may fall into either batch."""
+    """What every table holds without what names a batch: a file that lands between two runs may fall into either."""
     quarantine = ("return_id", "return_date", "raw_record", "reasons", "source_file", "attempts")
     return {
         lake_reading.SILVER: lake_reading.rows(lake, lake_reading.SILVER, (*lake_reading.CONTENT, "source_file")),

@@ -550,6 +550,16 @@ def test_plan_without_commit_shows_files_and_writes_nothing(first_day: Scene) ->
     assert tree(first_day.lake) == before
 
 
+def test_plan_of_a_batch_that_is_pending_is_not_hindered_by_a_later_file_that_is_bad(tmp_path: Path) -> None:
+    lake = land_both_days(tmp_path / "lake")
+    planned = succeeded(returns(lake, "plan", "--commit", "--as-of", FIRST_DAY))
+    (lake / LANDED / "bad.csv").write_text("no,columns,of,ours\n")
+
+    again = succeeded(returns(lake, "plan", "--commit", "--as-of", FIRST_DAY))
+
+    assert again.lines == planned.lines
+
+
 RUNS: Mapping[str, Callable[..., Ended]] = {
     "pyspark_interview_project": lambda lake, *more: module(lake, "pyspark_interview_project", "run", *more),
     "pyspark_interview_project.cli": lambda lake, *more: module(lake, "pyspark_interview_project.cli", "run", *more),

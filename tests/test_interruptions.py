@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, LANDED, SETTINGS, at_point, contents, land_samples, run_killed
+from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_killed, run_whole, waiting_at
 
 # Where a run waits until it is stopped.
 WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
@@ -24,24 +22,8 @@ PATIENCE_SECONDS = 100
 def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake whose first run nobody stopped."""
     lake = land_samples(tmp_path_factory.mktemp("never") / "lake")
-    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    run_whole(lake, FIRST_DAY)
     return lake
-
-
-@contextmanager
-def waiting_at(lake: Path, point: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that has come to a point and waits there."""
-    env = environment(lake, **SETTINGS, FAULT=f"{point}:wait")
-    command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
-    with subprocess.Popen(
-        command, env=env, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        try:
-            assert any("fault: wait" in line for line in process.stderr)
-            yield process
-        finally:
-            process.kill()
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -59,8 +41,8 @@ def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     assert (record["status"], record["exit_code"]) == ("failed", exit_code)
     assert not (lake / "ops" / "lock_holder.json").exists()
 
-    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
-    assert contents(lake) == contents(never)
+    run_whole(lake, FIRST_DAY)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(never)
 
 
 def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: Path) -> None:
@@ -84,7 +66,7 @@ def test_file_skipped_behind_a_kill_is_left_out_and_the_others_are_planned_afres
     assert [state for _, state in lake_reading.batch_states(lake)] == ["abandoned", "committed"]
     assert {row[0] for row in lake_reading.rows(lake, lake_reading.QUARANTINE, ["source_file"])} & {skipped} == set()
 
-    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    run_whole(lake, FIRST_DAY)
     assert [file["path"] for file in lake_reading.latest_run_record(lake)["files"]] == [skipped]
 
 
@@ -105,5 +87,5 @@ def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, 
     codes = start_both(lake)
     # The second may also come when the first has just ended: then it finds nothing new.
     assert codes in ([0, 6], [0, 0])
-    assert contents(lake) == contents(never)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(never)
     assert [state for _, state in lake_reading.batch_states(lake)] == ["committed"]

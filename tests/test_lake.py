@@ -208,8 +208,9 @@ def test_read_landed_text_of_several_files_and_formats_is_one_delivery(bench: La
     assert bench.lake.rows_delivered() == {zipped: 1, other: 1, lines: 2}
 
 
-def test_read_landed_gzip_file_cut_short_is_refused_with_its_name_when_it_is_read(bench: LakeBench) -> None:
-    path = land(bench, "a.jsonl.gz", gzip.compress(b'{"return_id": "R1"}\n' * 100)[:-9])
+@pytest.mark.parametrize("name", ["a.jsonl.gz", "Permission denied.jsonl.gz"])
+def test_read_landed_gzip_file_cut_short_is_refused_with_its_name_when_it_is_read(bench: LakeBench, name: str) -> None:
+    path = land(bench, name, gzip.compress(b'{"return_id": "R1"}\n' * 100)[:-9])
     with pytest.raises(UnreadableInputError) as raised:
         text_of(bench)
     assert raised.value.path == path

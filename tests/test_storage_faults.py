@@ -9,7 +9,7 @@ import pytest
 
 import lake_reading
 from commands import returns
-from kills import FIRST_DAY, SECOND_DAY, SETTINGS, compiled_library, contents, land_samples, run_whole
+from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_whole
 from pyspark_interview_project.faults import POINTS
 
 # Where files get their names in the course of a run, and the place that the message must name.
@@ -27,11 +27,6 @@ PLACES = {
 # Tried by every `make test`; the others by `make test-long`.
 COMMON = ("silver files", "silver log", "gold log", "record")
 SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read-only file system"}
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled_library(tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +55,12 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
     ids=lambda value: value.replace(" ", "_"),
 )
 def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
-    tmp_path: Path, first: Path, second: Path, library: Path, place: str, what: str
+    tmp_path: Path, first: Path, second: Path, publishing_faults: Path, place: str, what: str
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(first, lake)
     pattern, named = PLACES[place]
-    fault = {"LD_PRELOAD": str(library), "FAULT_AT": f"before:{what}:1:{pattern}"}
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:{what}:1:{pattern}"}
 
     ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, **fault)
 
@@ -75,7 +70,7 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     for table in lake_reading.TABLES:
         assert lake_reading.rows(lake, table) != []  # readable, at its last version
     run_whole(lake, SECOND_DAY)
-    assert contents(lake) == contents(second)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second)
 
 
 @pytest.mark.long
@@ -90,4 +85,4 @@ def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     (complaint,) = ended.complaints
     assert "No space left" in complaint
     run_whole(lake, SECOND_DAY)
-    assert contents(lake) == contents(second)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second)

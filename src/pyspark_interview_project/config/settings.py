@@ -37,6 +37,14 @@ class LandingLimits:
     unpacked_ratio: int
 
 
+@dataclass(frozen=True)
+class LeaseTerms:
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken."""
+
+    url: str
+    seconds: int
+
+
 class Settings(BaseSettings):
     """Every setting, none with a default: each of the YAML files is complete, so a file shows what is in force.
 
@@ -70,6 +78,11 @@ class Settings(BaseSettings):
     scratch_dir: str | None = Field(
         description="local directory for spilled and staged rows; null: ops/scratch in the lake"
     )
+    lock_url: str | None = Field(
+        description="s3://, gs://, az:// or file:// place for the lock of a lake that several machines write; null: "
+        "only the operating system's lock in the lake"
+    )
+    lock_lease_seconds: int = Field(ge=15, description="how long such a lock outlives a holder that died")
     fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
@@ -112,6 +125,10 @@ class Settings(BaseSettings):
     @property
     def landing_limits(self) -> LandingLimits:
         return LandingLimits(self.max_line_bytes, self.max_unpacked_bytes, self.max_unpacked_ratio)
+
+    @property
+    def lease_terms(self) -> LeaseTerms | None:
+        return LeaseTerms(self.lock_url, self.lock_lease_seconds) if self.lock_url else None
 
     @property
     def paths(self) -> LakePaths:

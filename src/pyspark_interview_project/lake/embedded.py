@@ -33,7 +33,7 @@ from pyspark_interview_project.lake.interface import (
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.native_noise import native_noise_aside
-from pyspark_interview_project.lake.storage_errors import storage_errors
+from pyspark_interview_project.lake.storage_errors import storage_error, storage_errors
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
@@ -73,7 +73,6 @@ class EmbeddedLake:
         self._tables = DeltaTables(paths)
         self._layouts = Layouts(paths)
         self._reader = TextReader(self._layouts)
-        self._parquet_files: list[LandedFile] = []
         self._names = 0
         self._staging: tempfile.TemporaryDirectory[str] | None = None
 
@@ -108,17 +107,15 @@ class EmbeddedLake:
             texts.append(self._view_of(self._reader.json_records(formats["json"])))
         for header, group in self._layouts.csv(formats["csv"]).items():
             texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
-        self._parquet_files += formats["parquet"]
         typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
         return [*([Delivery(self._view(_union_all(texts)), ALL_TEXT)] if texts else []), *typed]
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
-        names = ", ".join(_literal(_no_glob(str(self._layouts.local(file)))) for file in files)
         columns = [f'{_in_sparks_types(name, kinds.get(name))} as "{name}"' for name in RAW_NAMES]
         source_file = f"substr({_FILE}, {len(self._paths.root) + 2}) as source_file"
         frame = self._view(
             f"select {', '.join(columns)}, {source_file} "
-            f"from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
+            f"from {_parquet_of([str(self._layouts.local(file)) for file in files])}"
         )
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         if every["ingest_ts"] == "local_timestamp" and self._time_zone == "UTC":
@@ -140,21 +137,22 @@ class EmbeddedLake:
         assert self._staging is not None
         place = _literal(f"{self._staging.name}/{self._fresh_name()}.parquet")
         try:
-            with storage_errors(self._staging.name):
-                connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
+            connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
         except duckdb.Error as error:
-            raise self._reader.failure or self._unreadable_parquet(error) or error from error
+            # A landed file first: its name may have the words by which a fault of the storage is known.
+            unreadable = self._reader.failure or self._unreadable_parquet()
+            raise unreadable or storage_error(self._staging.name, error) or error from error
         return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
 
-    def _unreadable_parquet(self, error: duckdb.Error) -> UnreadableInputError | None:
+    def _unreadable_parquet(self) -> UnreadableInputError | None:
         """Which landed Parquet file cannot be read to its end: DuckDB's own message need not name it."""
-        for file in self._parquet_files:
-            source = _literal(_no_glob(str(self._layouts.local(file))))
+        for path in self._layouts.parquet_rows:
+            source = _parquet_of([self._paths.place(path)])
             try:
-                self._connection.execute(f"select sum(hash(columns(*))) from read_parquet({source})").fetchall()
+                self._connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
             except duckdb.Error as reason:
                 problem = str(reason).split("\n", 1)[0]
-                return UnreadableInputError(file.path, f"cannot be read to its end: {problem}")
+                return UnreadableInputError(path, f"cannot be read to its end: {problem}")
         return None
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
@@ -182,15 +180,17 @@ class EmbeddedLake:
             nothing = ", ".join(f'cast(null as {_duckdb_type(column)}) as "{column.name}"' for column in table.columns)
             return self._view(f"select {nothing} where false")
         unzoned = self._files_with_int96(files)
-        groups = {"timestamptz": [file for file in files if file not in unzoned], "timestamp": sorted(unzoned)}
-        return self._view(" union all ".join(_rows_of(table, group, type_) for type_, group in groups.items() if group))
+        zoned = [file for file in files if file not in unzoned]
+        groups = [_rows_of(table, group, group is zoned) for group in (zoned, sorted(unzoned)) if group]
+        return self._view(" union all ".join(groups))
 
     def _files_with_int96(self, files: Sequence[str]) -> set[str]:
         """The files whose instants DuckDB reads as timestamps without a zone. In UTC that makes no difference."""
         if self._time_zone == "UTC":
             return set()
-        names = ", ".join(_literal(_no_glob(file)) for file in files)
-        found = self._connection.execute(f"select file_name from parquet_schema([{names}]) where type = 'INT96'")
+        found = self._connection.execute(
+            f"select file_name from parquet_schema({_file_list(files)}) where type = 'INT96'"
+        )
         return {name for (name,) in found.fetchall()}
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
@@ -294,21 +294,26 @@ def _sql(frame: DataFrame) -> str:
     return cast(Any, frame).sql(dialect="duckdb", optimize=False)  # type: ignore[no-any-return]
 
 
-def _rows_of(table: TableContract, files: Sequence[str], timestamps: str) -> str:
-    """SQL for the rows of data files whose instants are of the type `timestamps`."""
+def _rows_of(table: TableContract, files: Sequence[str], zoned: bool) -> str:
+    """SQL for the rows of data files; `zoned`: DuckDB reads their instants as such, else as local times of UTC."""
 
     def value(column: Column) -> str:
         # The partition's value is in the name of the file's own directory; DuckDB would look at the whole path.
         source = _partition_value(column.name) if column.name in table.partition_by else _quoted(column.name)
         if column.type == "timestamp":  # a cast between the two would take the instant for a local time
-            source = f"{source} at time zone 'UTC'" if timestamps == "timestamp" else source
+            source = source if zoned else f"{source} at time zone 'UTC'"
         return f"cast({source} as {_duckdb_type(column)}) as {_quoted(column.name)}"
 
-    names = ", ".join(_literal(_no_glob(file)) for file in files)
-    return (
-        f"select {', '.join(map(value, table.columns))} "
-        f"from read_parquet([{names}], filename = '{_FILE}', hive_partitioning = false)"
-    )
+    return f"select {', '.join(map(value, table.columns))} from {_parquet_of(files)}"
+
+
+def _parquet_of(files: Sequence[str]) -> str:
+    """SQL for the rows of Parquet files, each with the file that it is from."""
+    return f"read_parquet({_file_list(files)}, filename = '{_FILE}', hive_partitioning = false)"
+
+
+def _file_list(files: Sequence[str]) -> str:
+    return f"[{', '.join(_literal(_no_glob(file)) for file in files)}]"
 
 
 def _in_sparks_types(name: str, kind: Kind | None) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,45 +14,47 @@ from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import LockedError
+from pyspark_interview_project.lake.lease import Lease, leased
 
 _PATIENCE_SECONDS = 2.0
 
 
 @contextmanager
-def writing(lake: LakePaths, run_id: str) -> Iterator[None]:
-    """Hold the lake's lock.
+def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> Iterator[Lease | None]:
+    """Hold the lake's lock, and with `lease` that of all machines that reach the lake.
 
     Raises LockedError, naming the holder, where another process has it for two seconds, or where the JVM of a run that
-    was killed is still there and may be in the middle of a commit.
+    was killed is still there and may be in the middle of a commit. Other errors as `lake.lease.leased`.
     """
     place = Path(lake.place(paths.LOCK))
     holder_file = place.with_name(f"{place.name}_holder.json")
     place.parent.mkdir(parents=True, exist_ok=True)
+    with _acquired(place, lake, holder_file):
+        with _acquired(Path(lake.place(paths.JVM_LOCK)), lake, holder_file):
+            pass  # no JVM of a run that died is left
+        holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
+        write_atomically(holder_file, json.dumps(holder | {"run_id": run_id}) + "\n")
+        try:
+            with leased(lease, lake.root, run_id) if lease else nullcontext() as taken:
+                yield taken
+        finally:
+            holder_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _acquired(place: Path, lake: LakePaths, holder_file: Path) -> Iterator[None]:
     lock = FileLock(place)
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS)
     except Timeout as error:
         raise _locked_by(lake, holder_file) from error
     try:
-        _wait_for_orphaned_jvm(lake, holder_file)
-        holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
-        write_atomically(holder_file, json.dumps(holder | {"run_id": run_id}) + "\n")
-        try:
-            yield
-        finally:
-            holder_file.unlink(missing_ok=True)
+        yield
     finally:
         lock.release()
-
-
-def _wait_for_orphaned_jvm(lake: LakePaths, holder_file: Path) -> None:
-    try:
-        with FileLock(lake.place(paths.JVM_LOCK), timeout=_PATIENCE_SECONDS):
-            pass
-    except Timeout as error:
-        raise _locked_by(lake, holder_file) from error
 
 
 def _locked_by(lake: LakePaths, holder_file: Path) -> LockedError:

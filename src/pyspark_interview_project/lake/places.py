@@ -9,16 +9,9 @@ from pathlib import Path
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.schemas.tables import TABLES
 
-_PLACES = (
-    paths.LANDED,
-    paths.SILVER_RETURNS,
-    paths.QUARANTINED_RETURNS,
-    paths.GOLD_BY_SKU_REASON,
-    paths.GOLD_BY_DATE_REASON,
-    paths.BATCHES,
-    paths.RUN_RECORDS,
-)
+_PLACES = (paths.LANDED, *(table.place for table in TABLES), paths.BATCHES, paths.RUN_RECORDS)
 
 
 def check_places(settings: Settings) -> None:

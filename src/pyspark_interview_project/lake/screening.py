@@ -36,11 +36,11 @@ def screened_sha256(path: Path, name: str, limits: LandingLimits) -> str:
         if not name.endswith(".gz"):
             with path.open("rb") as file:
                 return _sha256_of_lines(file, name, limits)
-        if path.stat().st_size == 0:
+        size = path.stat().st_size
+        if size == 0:
             raise EOFError("an empty file is no gzip file")
         digest = sha256_of(path)
         with gzip.open(path, "rb") as unpacked:
-            size = path.stat().st_size
             _check_lines(_bounded(_blocks(unpacked), size, name, limits), name, limits)
         return digest
     except (OSError, EOFError, zlib.error) as error:

@@ -24,6 +24,16 @@ def storage_problem(error: BaseException) -> str | None:
     return next((problem for sign, problem in _SIGNS.items() if sign in said), None)
 
 
+def storage_error(place: str, error: BaseException) -> StorageError | None:
+    """The error naming `place` for what a library says of its storage; None where it is about something else."""
+    problem = storage_problem(error)
+    return (
+        StorageError(place, f"{problem}; what was there is as it was, run again when that is mended")
+        if problem
+        else None
+    )
+
+
 @contextmanager
 def storage_errors(place: str) -> Iterator[None]:
     """Raise StorageError naming `place` for what a library says of its storage; other errors stay as they are."""
@@ -32,8 +42,4 @@ def storage_errors(place: str) -> Iterator[None]:
     except StorageError:
         raise
     except Exception as error:
-        if problem := storage_problem(error):
-            raise StorageError(
-                place, f"{problem}; what was there is as it was, run again when that is mended"
-            ) from error
-        raise
+        raise storage_error(place, error) or error from error

@@ -229,7 +229,7 @@ def run_alone(
     skip_file: SkipFileOption = None,
 ) -> None:
     """Judge the landed returns and bring them into quarantine and silver."""
-    with execution({"engine": engine, "skip_files": skip_file or None}, as_of, run_id, accept_quarantined) as run:
+    with execution({"engine": engine, "skip_files": skip_file}, as_of, run_id, accept_quarantined) as run:
         bronze_to_silver(run)
         run.record.status = SUCCEEDED
     print_summary(run.record, run.paths, [])

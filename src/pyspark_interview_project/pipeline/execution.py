@@ -22,6 +22,7 @@ from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, PipelineError
 from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.lake.interface import CommitNote, Lake
+from pyspark_interview_project.lake.lease import Lease
 from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
@@ -43,6 +44,7 @@ class Execution:
     record: RunRecord
     records: RunRecords
     lake: Lake
+    lease: Lease | None
     steps: Steps
     accept_quarantined: float | None = None
 
@@ -55,12 +57,18 @@ class Execution:
         return Batches(self.paths)
 
     def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitNote:
+        """What a commit says of itself. Asked for just before it is made: with a lease, the lease is checked first."""
+        if self.lease is not None:
+            self.lease.check()
+            facts["lease"] = self.lease.number
         return CommitNote(self.run_id, stage, batch_id, facts)
 
-    def warn(self, message: str) -> None:
-        """Log a warning and put it on record."""
-        logger.warning(message)
-        self.record.warnings.append(message)
+    def warn(self, *messages: str) -> None:
+        """Log warnings and put them on record, each once in a run."""
+        for message in messages:
+            if message not in self.record.warnings:
+                logger.warning(message)
+                self.record.warnings.append(message)
 
 
 def prepare(options: Mapping[str, Any]) -> Settings:
@@ -116,11 +124,11 @@ def execution(
         record.overrides["skip_files"] = settings.skip_files
     try:
         with (
-            writing(settings.paths, identity),
+            writing(settings.paths, identity, settings.lease_terms) as lease,
             open_lake(settings) as lake,
             steps(_is_for_a_person(settings)) as shown_steps,
         ):
-            run = Execution(settings, identity, day, record, records, lake, shown_steps, accept_quarantined)
+            run = Execution(settings, identity, day, record, records, lake, lease, shown_steps, accept_quarantined)
             yield run
             for table in TABLES:
                 if lake.version(table) is not None:

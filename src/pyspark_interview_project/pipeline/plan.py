@@ -115,9 +115,7 @@ def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:
     if pending := pending_batch(run):
         return pending
     draft = draft or draft_batch(run.settings, run.as_of, run.run_id)
-    for remark in draft.remarks:
-        if remark not in run.record.warnings:
-            run.warn(remark)
+    run.warn(*draft.remarks)
     if draft.batch is not None:
         faults.reached("before_plan")
         run.batches.plan(draft.batch)
@@ -147,7 +145,7 @@ def plan(
     commit: Annotated[bool, typer.Option("--commit", help="Write the batch down, for the next stage.")] = False,
 ) -> None:
     """Show the files that the next batch takes; with --commit, plan it."""
-    options = {"engine": engine, "skip_files": skip_file or None}
+    options = {"engine": engine, "skip_files": skip_file}
     if not commit:
         with looking(options) as (settings, _):
             pending = Batches(settings.paths).pending()
@@ -155,7 +153,7 @@ def plan(
             print_files(pending or draft.batch, pending is not None, draft.remarks)
         return
     with execution(options, as_of, run_id) as run, stage(run, STAGE) as figures:
-        batch = planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
+        batch = pending_batch(run) or planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
         run.record.status = SUCCEEDED if batch else NO_NEW_DATA
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0

@@ -43,7 +43,7 @@ def run(
     ] = False,
 ) -> None:
     """Take the landed returns through bronze, silver and gold."""
-    options = {"engine": engine, "skip_files": skip_file or None}
+    options = {"engine": engine, "skip_files": skip_file}
     if dry_run:
         _show(options, as_of)
         return
@@ -59,8 +59,7 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
     if this_run.batches.pending() is None:
         draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
         if draft.batch is None and is_current(this_run.lake):
-            for remark in draft.remarks:
-                this_run.warn(remark)
+            this_run.warn(*draft.remarks)
             record.status = NO_NEW_DATA
             logger.info("nothing new to process")
             return []
