@@ -63,7 +63,8 @@ test-long: $(JARS_STAMP) compiler test-connect ## Run the lake and whole runs on
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect
 
-soak: $(JARS_STAMP) ## Compare the engines on 50,000 hostile values of each sort, others each time
+soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
+	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets

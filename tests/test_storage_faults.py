@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import returns
+from commands import RETURNS, environment, returns, run
 from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_whole
 from pyspark_interview_project.faults import POINTS
 
@@ -62,7 +62,7 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     pattern, named = PLACES[place]
     fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:{what}:1:{pattern}"}
 
-    ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, **fault)
+    ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
 
     assert ended.exit_code == 5, ended.stderr
     (complaint,) = ended.complaints
