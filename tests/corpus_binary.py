@@ -155,6 +155,10 @@ PARQUET: Mapping[str, bytes] = {
     ),
     "parquet_binary_column.parquet": parquet(with_column(one("binary-1"), "sku", pa.array([b"MUG"]))),
     "parquet_bomb_by_size.parquet": parquet(typed_rows({"return_id": "bomb-1", "customer_id": "X" * 200_000})),
+    # One long text in a dictionary, and in every row: few bytes until it is decoded.
+    "parquet_bomb_by_dictionary.parquet": parquet(
+        typed_rows(*({"return_id": f"bombs-{number}", "customer_id": "X" * 1000} for number in range(200)))
+    ),
     "text_named_parquet.parquet": _CSV.encode(),
     "parquet_in_gzip.parquet.gz": packed(parquet(one("ignored-1"))),
 }

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,6 +101,48 @@ def test_screened_sha256_parquet_beyond_the_bytes_is_refused(tmp_path: Path) -> 
     pq.write_table(pa.table({"qty": pa.array(range(10_000), pa.int64())}), path, use_dictionary=False)
     screened(path, limits(unpacked_bytes=100_000))
     assert "unpacks to more than" in refused(path, limits(unpacked_bytes=80_000))
+
+
+ROWS = 30_000
+LONG_TEXT = "x" * 1000
+TEXT_BYTES = ROWS * (4 + len(LONG_TEXT))
+# Files of a few kilobytes that say the same text, or that there is none, in every row, and what they are decoded.
+BOMBS: Mapping[str, tuple[pa.Array, int, Mapping[str, Any]]] = {
+    "dictionary": (pa.array([LONG_TEXT] * ROWS), TEXT_BYTES, {}),
+    "dictionary_type": (pa.array([LONG_TEXT] * ROWS).dictionary_encode(), TEXT_BYTES, {}),
+    "large_text": (pa.array([LONG_TEXT] * ROWS, pa.large_string()), TEXT_BYTES, {"row_group_size": 10_000}),
+    "prefixes": (
+        pa.array([LONG_TEXT] * ROWS),
+        TEXT_BYTES,
+        {"use_dictionary": False, "column_encoding": {"reason": "DELTA_BYTE_ARRAY"}, "data_page_version": "2.0"},
+    ),
+    "nulls": (pa.nulls(ROWS, pa.string()), ROWS * 4, {}),
+    "numbers": (pa.array([7] * ROWS), ROWS * 8, {}),
+    "one_long_text": (pa.array([LONG_TEXT] + ["short"] * (ROWS - 1)), ROWS * 9 + 995, {}),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_screened_sha256_parquet_is_measured_as_it_is_decoded(tmp_path: Path, name: str) -> None:
+    column, decoded, how = BOMBS[name]
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"reason": column}), path, **how)
+    assert path.stat().st_size < 60_000 < decoded
+    screened(path, limits(unpacked_bytes=decoded))
+    problem = f"unpacks to more than {decoded - 1:,} bytes (max_unpacked_bytes)"
+    assert refused(path, limits(unpacked_bytes=decoded - 1)) == problem
+
+
+def test_screened_sha256_parquet_column_of_others_is_not_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"note": pa.array([LONG_TEXT] * ROWS), "qty": pa.array([1] * ROWS)}), path)
+    screened(path, limits(unpacked_bytes=ROWS * 8))
+
+
+def test_screened_sha256_parquet_of_no_rows_is_taken(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"reason": pa.array([], pa.string())}), path)
+    screened(path, limits(unpacked_bytes=1024))
 
 
 def test_screened_sha256_file_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.lake.parquet_size import decoded_bytes
 
 _BLOCK_BYTES = 1024 * 1024
 # Below this a ratio says nothing: a small file of blanks packs a thousand to one.
@@ -99,9 +100,13 @@ def _bounded(blocks: Iterator[bytes], packed: int, name: str, limits: LandingLim
         yield block
 
 
-def _check_unpacked(unpacked: int, packed: int, name: str, limits: LandingLimits) -> None:
+def _check_bytes(unpacked: int, name: str, limits: LandingLimits) -> None:
     if unpacked > limits.unpacked_bytes:
         raise UnreadableInputError(name, f"unpacks to more than {limits.unpacked_bytes:,} bytes (max_unpacked_bytes)")
+
+
+def _check_unpacked(unpacked: int, packed: int, name: str, limits: LandingLimits) -> None:
+    _check_bytes(unpacked, name, limits)
     if unpacked > _RATIO_COUNTS_FROM_BYTES and unpacked > packed * limits.unpacked_ratio:
         raise UnreadableInputError(
             name, f"unpacks to more than {limits.unpacked_ratio} times its size (max_unpacked_ratio)"
@@ -111,7 +116,9 @@ def _check_unpacked(unpacked: int, packed: int, name: str, limits: LandingLimits
 def _check_parquet(path: Path, name: str, limits: LandingLimits) -> None:
     try:
         metadata = pq.read_metadata(path)
+        unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
+        _check_unpacked(unpacked, path.stat().st_size, name, limits)
+        # The ratio is not for this: a file of few different values may well be a thousandth of what it says.
+        _check_bytes(decoded_bytes(path, metadata, limits.unpacked_bytes), name, limits)
     except pa.ArrowException:
         return  # what is wrong with it is said when its columns are looked at
-    unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
-    _check_unpacked(unpacked, path.stat().st_size, name, limits)

@@ -1,0 +1,126 @@
+"""How much a Parquet file comes to when it is decoded: a value that a dictionary holds once can stand in every row.
+
+The footer says how large a column is as it is encoded, which for text can be a thousandth of what an engine makes of
+it. It costs a look at the dictionaries to say how much that can be at most, and only where that is too much are the
+columns decoded, a few rows at a time. What the footer says of itself is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+
+_WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
+_WIDEST = 16  # a decimal of fixed length
+_TEXT = "BYTE_ARRAY"
+_DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
+_PREFIXES = "DELTA_BYTE_ARRAY"  # each value may repeat the whole of the one before it
+_BYTES_AT_A_TIME = 256 * 1024 * 1024
+_ROWS_AT_A_TIME = (64, 65_536)
+
+
+@dataclass(frozen=True)
+class _TextChunk:
+    """One column of text in one row group; `encoded` is its size without compression."""
+
+    group: int
+    name: str
+    values: int
+    encoded: int
+    has_prefixes: bool
+    has_dictionary: bool
+
+    @property
+    def most_bytes(self) -> int:
+        """More than its values come to: none of them is longer than the chunk that it is from."""
+        return self.encoded * (self.values + 1) if self.has_prefixes or self.has_dictionary else self.encoded
+
+
+def decoded_bytes(path: Path, metadata: pq.FileMetaData, enough: int) -> int:
+    """The bytes of the nine columns, decoded: their number if it is more than `enough`, else any that is not.
+
+    Columns that are none of ours are read by no engine.
+    """
+    sizes, texts = _fixed_bytes(metadata), _text_chunks(metadata)
+    if sizes + sum(chunk.most_bytes for chunk in texts) <= enough:
+        return sizes
+    # Arrow makes no dictionary of values that share prefixes.
+    names = sorted({chunk.name for chunk in texts} - {chunk.name for chunk in texts if chunk.has_prefixes})
+    with pq.ParquetFile(path, read_dictionary=names) as file:
+        at_most = {chunk: _most_bytes_by_dictionary(file, chunk) for chunk in texts}
+        left = sizes + sum(at_most.values())
+        # The largest first: it is most likely the one that decides.
+        for chunk in sorted(texts, key=lambda chunk: at_most[chunk], reverse=True):
+            if left <= enough or sizes > enough:
+                break
+            left -= at_most[chunk]
+            for size in _text_sizes(file, chunk):
+                sizes, left = sizes + size, left + size
+                if sizes > enough:
+                    break
+    return sizes
+
+
+def _columns(metadata: pq.FileMetaData) -> list[tuple[int, int, str, Any]]:
+    """The chunks of our columns: row group, rows, column, what the footer says of it."""
+    groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
+    return [
+        (number, group.num_rows, name, chunk)
+        for number, group in enumerate(groups)
+        for chunk in (group.column(position) for position in range(group.num_columns))
+        if (name := chunk.path_in_schema) in RAW_NAMES
+    ]
+
+
+def _fixed_bytes(metadata: pq.FileMetaData) -> int:
+    """What the rows come to without the signs of texts, of which each takes the bytes of its length."""
+    widths = {**_WIDTHS, _TEXT: 4}
+    return sum(rows * widths.get(chunk.physical_type, _WIDEST) for _, rows, _, chunk in _columns(metadata))
+
+
+def _text_chunks(metadata: pq.FileMetaData) -> list[_TextChunk]:
+    return [
+        _TextChunk(
+            number,
+            name,
+            chunk.num_values,
+            chunk.total_uncompressed_size,
+            has_prefixes=_PREFIXES in chunk.encodings,
+            has_dictionary=not _DICTIONARIES.isdisjoint(chunk.encodings),
+        )
+        for number, _, name, chunk in _columns(metadata)
+        if chunk.physical_type == _TEXT
+    ]
+
+
+def _most_bytes_by_dictionary(file: pq.ParquetFile, chunk: _TextChunk) -> int:
+    """What the chunk's texts come to if all that its dictionary holds were as long as the longest one."""
+    if chunk.has_prefixes or not chunk.has_dictionary:
+        return chunk.most_bytes
+    first = next(file.iter_batches(1, row_groups=[chunk.group], columns=[chunk.name], use_threads=False), None)
+    texts = None if first is None else first.column(0)
+    if not isinstance(texts, pa.DictionaryArray):  # another row group of the column has prefixes
+        return chunk.most_bytes
+    return chunk.encoded + chunk.values * (pc.max(_lengths(texts.dictionary)).as_py() or 0)
+
+
+def _text_sizes(file: pq.ParquetFile, chunk: _TextChunk) -> Any:
+    """The bytes of the chunk's texts, some rows at a time."""
+    least, most = _ROWS_AT_A_TIME
+    rows = most if not chunk.has_prefixes else max(least, min(most, _BYTES_AT_A_TIME // max(1, chunk.encoded)))
+    for batch in file.iter_batches(rows, row_groups=[chunk.group], columns=[chunk.name], use_threads=False):
+        texts = batch.column(0)
+        is_coded = isinstance(texts, pa.DictionaryArray)
+        lengths = pc.take(_lengths(texts.dictionary), texts.indices) if is_coded else _lengths(texts)
+        yield pc.sum(lengths).as_py() or 0
+
+
+def _lengths(texts: pa.Array) -> pa.Array:
+    return pc.cast(pc.binary_length(texts), pa.int64())
