@@ -142,6 +142,14 @@ def test_load_settings_bad_environment_variable_is_refused_with_name_and_source(
     assert "'many'" in raised.value.problem
 
 
+def test_load_settings_list_that_is_no_json_is_refused_with_name_and_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKIP_FILES", "bronze/returns_raw/a.jsonl")
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({})
+    assert raised.value.subject == "environment"
+    assert "skip_files" in raised.value.problem and "a.jsonl" not in raised.value.problem
+
+
 def test_load_settings_unknown_option_is_refused_with_its_name() -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_settings({"data_rot": "/tmp"})
@@ -196,6 +204,9 @@ def test_read_settings_file_incomplete_or_unknown_keys_are_refused(tmp_path: Pat
         (b"data_root: [", "expected"),
         (b"data_root: \xff", "decode"),
         (b"data_root: !!python/object/apply:os.getcwd []", "could not determine a constructor"),
+        (b"skip_files: {one: 1, two: 2, one: 3}", "key one stands twice"),
+        # Each line doubles what it comes to: fifty lines, and no memory holds it.
+        (b"one: &one [x]\ntwo: &two [*one, *one]\nskip_files: [*two, *two]\n", "aliases are not taken"),
     ],
 )
 def test_read_settings_file_that_is_no_good_yaml_is_refused_in_one_line(

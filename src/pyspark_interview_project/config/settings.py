@@ -12,7 +12,13 @@ from zoneinfo import available_timezones
 
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.config.paths import LakePaths
@@ -152,7 +158,12 @@ class Settings(BaseSettings):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loading in which a key that stands twice is an error."""
+    """Safe loading in which a key that stands twice is an error, and so is an alias: a few of them make billions."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken", self.get_mark())
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
@@ -192,6 +203,8 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
     given = {name: value for name, value in options.items() if value is not None}
     try:
         return Settings(**given)
+    except SettingsError as error:  # a list that is no JSON; the message names the setting
+        raise ConfigurationError("environment", str(error)) from error
     except ValidationError as error:
         fault = error.errors(include_url=False)[0]
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
