@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pyspark_interview_project import logging_setup
+from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
 
 OURS = "pyspark_interview_project.somewhere"
@@ -78,6 +79,50 @@ def test_configure_logging_exception_keeps_its_traceback_in_the_same_line(capsys
     assert line["exc_info"].startswith("Traceback") and line["exc_info"].endswith("ValueError: broken")
 
 
+HOSTILE = "a\nb\r\x1b[2J\x85\u2028\u2029\u202e\x9b1m\x00é\ud800"
+
+
+def test_configure_logging_line_ends_and_control_characters_stay_in_one_line_of_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("INFO", for_a_person=False)
+    set_run_id(HOSTILE)
+    with stage_in_logs(HOSTILE):
+        logging.getLogger(OURS).warning("%s", HOSTILE, extra={HOSTILE: {HOSTILE: [HOSTILE]}})
+    captured = capsys.readouterr().err
+    assert captured.isascii() and captured.removesuffix("\n").isprintable()
+    line = json.loads(captured)
+    assert [line["message"], line["run_id"], line["stage"], line[HOSTILE]] == [HOSTILE] * 3 + [{HOSTILE: [HOSTILE]}]
+
+
+def test_configure_logging_exception_of_a_library_is_logged_without_its_message(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    configure_logging("INFO", for_a_person=False)
+    try:
+        try:
+            raise json.JSONDecodeError("C-1 is no JSON", "C-1", 0)
+        except ValueError as error:
+            raise ConfigurationError("settings", "broken") from error
+    except ConfigurationError:
+        logging.getLogger(OURS).exception("failed")
+    [line] = logged(capsys)
+    cause, error_itself = line["exc_info"].split("\n\n")
+    assert cause.startswith("Traceback") and cause.endswith("\nJSONDecodeError")
+    assert error_itself.startswith("Traceback") and error_itself.endswith("\nConfigurationError: settings: broken")
+
+
+def test_configure_logging_exception_that_is_its_own_cause_is_logged_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    try:
+        error = ValueError("broken")
+        raise error from error
+    except ValueError:
+        logging.getLogger(OURS).exception("failed")
+    [line] = logged(capsys)
+    assert line["exc_info"].count("ValueError: broken") == 1
+
+
 def test_configure_logging_lines_below_the_level_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("WARNING", for_a_person=False)
     logging.getLogger(OURS).info("a detail")
@@ -112,3 +157,15 @@ def test_configure_logging_for_a_person_is_plain_text_without_markup(
     assert captured.out == ""
     assert "INFO" in captured.err and "took [red]3[/red] rows" in captured.err
     assert not captured.err.lstrip().startswith("{")
+
+
+def test_configure_logging_for_a_person_shows_control_characters_and_obeys_none(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging_setup.console, "_file", sys.stderr)
+    monkeypatch.setattr(logging_setup.console, "_width", 200)
+    configure_logging("INFO", for_a_person=True)
+    logging.getLogger(OURS).info("took %s", HOSTILE)
+    captured = capsys.readouterr().err
+    assert captured.removesuffix("\n").isprintable()
+    assert r"took a\nb\r\x1b[2J\x85\u2028\u2029\u202e\x9b1m\x00é\ud800" in captured

@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
+from pyspark_interview_project.shown_text import without_secrets, without_values
+
 
 class PipelineError(Exception):
-    """Something the person who runs the pipeline can act on. Children say what, and keep the facts as attributes."""
+    """Something the person who runs the pipeline can act on. Children say what, and keep the facts as attributes.
+
+    The message goes to logs, records and terminals, so it has no secrets in it.
+    """
 
     exit_code = 1
 
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secrets(message))
+
 
 class EngineError(PipelineError):
-    """The engine failed in a way that nobody foresaw; what it said is in the message, the rest in the cause."""
+    """The engine failed in a way that nobody foresaw; what it said is in the message, but for the values that it
+    quoted; the rest is in the cause."""
 
     def __init__(self, engine: str, problem: str) -> None:
-        self.engine, self.problem = engine, problem
-        super().__init__(f"{engine}: {problem}")
+        self.engine, self.problem = engine, without_values(problem)
+        super().__init__(f"{engine}: {self.problem}")
 
 
 class ConfigurationError(PipelineError):

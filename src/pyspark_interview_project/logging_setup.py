@@ -7,16 +7,48 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from traceback import format_tb
+from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
 from rich.console import Console
 from rich.logging import RichHandler
+
+from pyspark_interview_project.shown_text import printable
 
 _run_id: ContextVar[str | None] = ContextVar("run_id", default=None)
 _stage: ContextVar[str | None] = ContextVar("stage", default=None)
 
 # One console for log lines and the progress display, so that a line never tears the display.
 console = Console(stderr=True)
+
+
+class _Formatter(logging.Formatter):
+    """How exceptions look in logs: without the messages of libraries, which quote values and whole addresses."""
+
+    def formatException(self, ei: Any) -> str:
+        error: BaseException | None = ei[1]
+        parts: list[str] = []
+        seen: list[BaseException] = []
+        while error is not None and error not in seen:  # one that is raised from itself is its own cause
+            seen.append(error)
+            is_known = type(error).__module__.partition(".")[0] in ("builtins", __package__)
+            said = f": {error}" if is_known else ""
+            frames = "".join(format_tb(error.__traceback__))
+            parts.insert(0, f"Traceback (most recent call last):\n{frames}{type(error).__qualname__}{said}")
+            error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return "\n\n".join(parts)
+
+
+class _JsonFormatter(_Formatter, JsonFormatter):
+    """One line of JSON, in ASCII: nothing in it ends a line or moves a cursor."""
+
+
+class _PlainFormatter(_Formatter):
+    """The message, with what a terminal would obey made visible."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return printable(super().formatMessage(record))
 
 
 class _Correlated(logging.Filter):
@@ -35,10 +67,11 @@ def configure_logging(level: str, for_a_person: bool) -> None:
     handler: logging.Handler
     if for_a_person:
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S", markup=False)
+        handler.setFormatter(_PlainFormatter("%(message)s"))
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(
-            JsonFormatter(
+            _JsonFormatter(
                 "%(levelname)s %(name)s %(message)s %(run_id)s %(stage)s",
                 timestamp="timestamp",
                 rename_fields={"levelname": "level", "name": "logger"},

@@ -18,7 +18,7 @@ from deltalake.exceptions import DeltaError
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+from pyspark_interview_project.errors import ConfigurationError, EngineError, UnreadableInputError
 from pyspark_interview_project.lake.delta_tables import DeltaTables
 from pyspark_interview_project.lake.embedded_reading import TextReader
 from pyspark_interview_project.lake.interface import (
@@ -37,10 +37,11 @@ from pyspark_interview_project.lake.storage_errors import storage_error, storage
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 
-_FILE = "_file_that_was_read"  # no column of a landed file's is called this
+_FILE = "_file_that_was_read"
 _ROWS_PER_ARROW_BATCH = 100_000
 _DUCKDB_TYPES = {
     "string": "varchar",
@@ -112,15 +113,24 @@ class EmbeddedLake:
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         columns = [f'{_in_sparks_types(name, kinds.get(name))} as "{name}"' for name in RAW_NAMES]
-        source_file = f"substr({_FILE}, {len(self._paths.root) + 2}) as source_file"
+        name = self._name_of_file([file.path for file in files])
+        source_file = f"substr({name}, {len(self._paths.root) + 2}) as source_file"
         frame = self._view(
             f"select {', '.join(columns)}, {source_file} "
-            f"from {_parquet_of([str(self._layouts.local(file)) for file in files])}"
+            f"from {_parquet_of([str(self._layouts.local(file)) for file in files], name)}"
         )
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         if every["ingest_ts"] == "local_timestamp" and self._time_zone == "UTC":
             every["ingest_ts"] = "timestamp"  # no local time happens twice in UTC, so nothing is left to settle
         return Delivery(frame, every)
+
+    def _name_of_file(self, paths: Sequence[str]) -> str:
+        """A name for the column of the file that was read, which no column of these landed files has."""
+        name, unknown = _FILE, self._layouts.unknown_columns
+        taken = {column.lower() for path in paths for column in unknown.get(path, ())}
+        while name in taken:
+            name += "_"
+        return name
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -141,22 +151,24 @@ class EmbeddedLake:
         except duckdb.Error as error:
             # A landed file first: its name may have the words by which a fault of the storage is known.
             unreadable = self._reader.failure or self._unreadable_parquet()
-            raise unreadable or storage_error(self._staging.name, error) or error from error
+            raise unreadable or storage_error(self._staging.name, error) or _engine_error(str(error)) from error
         return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
 
     def _unreadable_parquet(self) -> UnreadableInputError | None:
         """Which landed Parquet file cannot be read to its end: DuckDB's own message need not name it."""
         for path in self._layouts.parquet_rows:
-            source = _parquet_of([self._paths.place(path)])
+            source = _parquet_of([self._paths.place(path)], self._name_of_file([path]))
             try:
                 self._connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
             except duckdb.Error as reason:
-                problem = str(reason).split("\n", 1)[0]
-                return UnreadableInputError(path, f"cannot be read to its end: {problem}")
+                return UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
         return None
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()
+        try:
+            rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()
+        except duckdb.Error as error:
+            raise _engine_error(str(error)) from error
         return rows
 
     # Tables
@@ -197,7 +209,7 @@ class EmbeddedLake:
         try:
             feed = pa.RecordBatchReader.from_stream(self._tables.changes(table, since, until))
             return self.stage(self._view_of(feed, ("_change_type", *table.names)))
-        except (DeltaError, duckdb.Error, OSError):
+        except (DeltaError, duckdb.Error, EngineError, OSError):
             return None
 
     def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
@@ -286,8 +298,16 @@ class _RowStream:
 def _writing(place: str) -> Iterator[None]:
     """Raise StorageError naming `place` for a storage that fails inside; delta-rs panics too then, at great length."""
     quietly = nullcontext() if sys.stderr.isatty() else native_noise_aside()  # a person may be watching the progress
-    with storage_errors(place), quietly:
-        yield
+    try:
+        with storage_errors(place), quietly:
+            yield
+    except DeltaError as error:
+        raise _engine_error(f"{place}: {error}") from error
+
+
+def _engine_error(said: str) -> EngineError:
+    """What a library says, but for the rows that it shows: delta-rs prints those that break a constraint."""
+    return EngineError("embedded engine", said)
 
 
 def _sql(frame: DataFrame) -> str:
@@ -307,9 +327,9 @@ def _rows_of(table: TableContract, files: Sequence[str], zoned: bool) -> str:
     return f"select {', '.join(map(value, table.columns))} from {_parquet_of(files)}"
 
 
-def _parquet_of(files: Sequence[str]) -> str:
-    """SQL for the rows of Parquet files, each with the file that it is from."""
-    return f"read_parquet({_file_list(files)}, filename = '{_FILE}', hive_partitioning = false)"
+def _parquet_of(files: Sequence[str], name: str = _FILE) -> str:
+    """SQL for the rows of Parquet files, each with the file that it is from, in the column `name`."""
+    return f"read_parquet({_file_list(files)}, filename = '{name}', hive_partitioning = false)"
 
 
 def _file_list(files: Sequence[str]) -> str:

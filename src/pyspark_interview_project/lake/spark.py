@@ -35,6 +35,7 @@ from pyspark_interview_project.lake.spark_reading import SparkReader
 from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.lake.storage_errors import storage_problem
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
+from pyspark_interview_project.shown_text import without_values
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
@@ -269,9 +270,10 @@ class SparkLake:
             text = str(error)
             for path in self._rows:
                 if Path(path).name in text:
-                    raise UnreadableInputError(path, f"cannot be read to its end: {cause_of(error)}") from error
+                    said = without_values(cause_of(error))
+                    raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
             if problem := storage_problem(error):
-                raise StorageError(place, f"{problem}: {cause_of(error)}") from error
+                raise StorageError(place, f"{problem}: {without_values(cause_of(error))}") from error
             raise EngineError("spark", cause_of(error)) from error
 
 

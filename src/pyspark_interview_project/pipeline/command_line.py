@@ -14,6 +14,7 @@ import typer
 
 from pyspark_interview_project.errors import PipelineError
 from pyspark_interview_project.pipeline.execution import exit_code_of
+from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -68,12 +69,11 @@ def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
         if ended == 130:  # so Typer answers an interrupt, where Click would raise
             raise KeyboardInterrupt
     except _UsageError as error:
-        message = error.format_message()
-        if "\n" in message or not message:
+        if type(error).__name__ == "NoArgsIsHelpError":
             error.show()  # a call without a command: the help
         else:
             program = error.ctx.command_path if error.ctx else "returns"
-            print(f"error: {message} (see {program} --help)", file=sys.stderr)
+            print(f"error: {printable(error.format_message())} (see {program} --help)", file=sys.stderr)
         sys.exit(2)
     except (PipelineError, OSError) as error:
         # A person's mistake or a full disk: what and where, not how we got there.
@@ -89,7 +89,7 @@ def _one_line(error: PipelineError | OSError) -> str:
     text = str(error)
     if isinstance(error, OSError) and not isinstance(error, PipelineError) and error.filename:
         text = f"{error.filename}: {error.strerror}"
-    return " ".join(text.split())
+    return printable(text.strip())
 
 
 def _end_on_sigterm() -> None:

@@ -136,7 +136,8 @@ def execution(
         record.exit_code, record.error = 0, None
     except BaseException as error:
         record.status, record.exit_code = FAILED, exit_code_of(error)
-        record.error = str(error) or type(error).__name__
+        is_ours = isinstance(error, (PipelineError, OSError))
+        record.error = str(error) if is_ours else type(error).__name__  # of others nobody knows what they quote
         raise
     finally:
         record.finished_at = utc_now()

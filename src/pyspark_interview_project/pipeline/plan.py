@@ -27,6 +27,7 @@ from pyspark_interview_project.pipeline.command_line import (
 )
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day, stage
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
+from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -132,9 +133,9 @@ def print_files(batch: Batch | None, is_pending: bool, remarks: Sequence[str]) -
         state = "planned and not finished" if is_pending else "not planned yet"
         print(f"batch {batch.batch_id} of {batch.as_of.isoformat()}, {state}, {len(batch.files)} files:")
         for file in batch.files:
-            print(f"  {file.path}  {file.size:,} bytes")
+            print(f"  {printable(file.path)}  {file.size:,} bytes")
     for remark in remarks:
-        print(f"warning: {remark}")
+        print(f"warning: {printable(remark)}")
 
 
 def plan(

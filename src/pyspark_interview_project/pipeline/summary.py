@@ -13,6 +13,7 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.metrics.law import OUTCOMES
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, RunRecord
 from pyspark_interview_project.schemas.tables import TABLES
+from pyspark_interview_project.shown_text import printable
 
 _FILE_WIDTH = 160
 
@@ -21,7 +22,8 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
     """Rows by outcome, reasons, the most returned SKUs (`top_groups`: rows of gold), seconds, and where things are."""
     console = _console()
     if record.status == NO_NEW_DATA:
-        console.print(f"nothing new in {paths.place(places.LANDED)}; the tables are as they were")
+        landed = printable(paths.place(places.LANDED))
+        console.print(f"nothing new in {landed}; the tables are as they were", soft_wrap=True)
         return
     silver = record.stage("bronze_to_silver")
     if silver is not None:
@@ -36,10 +38,10 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
     groups = _table("most returned SKUs", "reason", "returns", "pieces", "amount")
     for group in top_groups:
         figures = (f"{group['return_count']:,}", f"{group['total_qty']:,}", f"{group['total_amount']:,}")
-        groups.add_row(group["sku"], group["reason"], *figures)
+        groups.add_row(printable(group["sku"]), printable(group["reason"]), *figures)
     if top_groups:
         console.print(groups)
-    console.print(f"the tables under {paths.root}:")
+    console.print(f"the tables under {printable(paths.root)}:", soft_wrap=True)
     tables = _table("place", "rows", "version")
     for table in TABLES:
         if facts := record.tables.get(table.name):
@@ -48,7 +50,7 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
     seconds = ", ".join(f"{stage['name']} {stage['duration_sec']:.1f} s" for stage in record.stages)
     console.print(f"{record.status}: {seconds}; run {record.run_id}")
     for warning in record.warnings:
-        console.print(f"warning: {warning}", markup=False)
+        console.print(f"warning: {printable(warning)}", soft_wrap=True)
 
 
 def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str, int]) -> None:
@@ -64,9 +66,11 @@ def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str
 
 
 def _console() -> Console:
-    """Stdout, as wide as the terminal; wide enough for every column where it is none."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+    """Stdout, as wide as the terminal; wide enough for every column where it is none. Text is shown as it is."""
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    return console
 
 
 def _table(*headings: str) -> Table:
