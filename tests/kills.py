@@ -63,9 +63,14 @@ def land_one_more(lake: Path) -> None:
     land(lake / LANDED / "late.jsonl", rows)
 
 
-def run_whole(lake: Path, as_of: str) -> None:
+def run_whole(lake: Path, as_of: str, **env: str) -> None:
     """A run that nothing disturbs."""
-    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS))
+    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS, **env))
+
+
+def run_elsewhere(lake: Path, as_of: str) -> None:
+    """A run to compare with, always on the embedded engine: its tables are those of either, and it takes a second."""
+    run_whole(lake, as_of, ENGINE="embedded")
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_killed, run_whole, waiting_at
+from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_elsewhere, run_killed, run_whole, waiting_at
 
 # Where a run waits until it is stopped.
 WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 100
 def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake whose first run nobody stopped."""
     lake = land_samples(tmp_path_factory.mktemp("never") / "lake")
-    run_whole(lake, FIRST_DAY)
+    run_elsewhere(lake, FIRST_DAY)
     return lake
 
 

@@ -20,6 +20,7 @@ from kills import (
     counts,
     land_one_more,
     land_samples,
+    run_elsewhere,
     run_killed,
     run_whole,
 )
@@ -52,12 +53,12 @@ class Never:
 @pytest.fixture(scope="module")
 def never(tmp_path_factory: pytest.TempPathFactory) -> Never:
     lakes = Never(*[tmp_path_factory.mktemp(name) / "lake" for name in ("first", "second", "late")])
-    run_whole(land_samples(lakes.first), FIRST_DAY)
+    run_elsewhere(land_samples(lakes.first), FIRST_DAY)
     shutil.copytree(lakes.first, lakes.second)
-    run_whole(lakes.second, SECOND_DAY)
+    run_elsewhere(lakes.second, SECOND_DAY)
     shutil.copytree(lakes.second, lakes.late)
     land_one_more(lakes.late)
-    run_whole(lakes.late, SECOND_DAY)
+    run_elsewhere(lakes.late, SECOND_DAY)
     return lakes
 
 
