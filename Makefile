@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak compiler lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +72,9 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
+mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
+	@$(BIN)/python tests/mutants.py
+
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	@$(BIN)/black --check .
 	@$(BIN)/isort --check-only .
@@ -98,7 +101,7 @@ wheel: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@rm -rf .venv build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
