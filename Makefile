@@ -15,7 +15,7 @@ SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_
     tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
 FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py
-INPUT_TESTS := tests/test_corpus.py tests/test_leaks.py tests/test_injection.py
+INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # A test's session is short: the compiler for long ones costs it more than it gains.
@@ -63,7 +63,7 @@ test-long: $(JARS_STAMP) compiler test-connect ## Run the lake and whole runs on
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m "on_spark and not long" $(FAULT_TESTS)
-	@$(ON_SPARK) $(INPUT_TESTS)
+	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect

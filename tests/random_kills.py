@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,8 +26,7 @@ import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from kills import FIRST_DAY, SECOND_DAY, SETTINGS, counts, land_samples
 
-# A run on Spark takes minutes where one on the embedded engine takes seconds: fewer of them.
-SHARES = {"embedded": 15, "spark": 1}
+ENGINES = ("embedded", "spark")
 MOST_IN_A_ROW = 3
 
 
@@ -64,8 +64,8 @@ def killed_run(lake: Path, day: str, engine: str, after: float | None) -> bool:
     return False
 
 
-def never_killed(root: Path) -> list[Never]:
-    """The first and the second day of the samples."""
+def never_killed(root: Path, engines: Sequence[str]) -> list[Never]:
+    """The first and the second day of the samples, and how long each of the engines takes for it."""
     empty, first, second = (root / name for name in ("empty", "first", "second"))
     land_samples(empty)
     shutil.copytree(empty, first)
@@ -74,7 +74,7 @@ def never_killed(root: Path) -> list[Never]:
     whole_run(second, SECOND_DAY, "embedded")
     days = [Never(FIRST_DAY, empty, first), Never(SECOND_DAY, first, second)]
     for never in days:
-        for engine in SHARES:
+        for engine in engines:
             lake = root / f"timed-{never.day}-{engine}"
             shutil.copytree(never.before, lake)
             started = time.monotonic()
@@ -99,10 +99,12 @@ def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--kills", type=int, default=200)
     arguments.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**9))
+    arguments.add_argument("--spark", type=float, default=1 / 16, help="share of runs on Spark: each takes a minute")
     given = arguments.parse_args()
+    shares = {engine: share for engine, share in zip(ENGINES, (1 - given.spark, given.spark)) if share}
     choose = random.Random(given.seed)
     root = Path(tempfile.mkdtemp(prefix="random-kills-"))
-    days = never_killed(root)
+    days = never_killed(root, list(shares))
     kills: Counter[str] = Counter()
     resumed: Counter[str] = Counter()
     divergences = lakes = 0
@@ -113,12 +115,12 @@ def main() -> int:
         shutil.copytree(never.before, lake)
         story = []
         for _ in range(choose.randint(1, MOST_IN_A_ROW)):
-            (engine,) = choose.choices(list(SHARES), list(SHARES.values()))
+            (engine,) = choose.choices(list(shares), list(shares.values()))
             moment = choose.uniform(*never.seconds[engine])
             was_killed = killed_run(lake, never.day, engine, moment)
             kills[engine] += was_killed
             story.append(f"{engine} {moment:.2f} s{'' if was_killed else ' (ended before)'}")
-        (last,) = choose.choices(list(SHARES), list(SHARES.values()))
+        (last,) = choose.choices(list(shares), list(shares.values()))
         resumed[last] += 1
         whole_run(lake, never.day, last)
         if odd := difference(lake, never):

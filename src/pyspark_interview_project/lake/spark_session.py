@@ -84,6 +84,8 @@ def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
     builder = SparkSession.builder.appName("returns").config(map={**fixed, **_per_session(settings)})
     os.environ["SPARK_HOME"] = str(spark_home())  # the jars belong to this pyspark, whatever else is on the machine
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers are this Python, not the first one on the path
+    if "utf" not in _locale().lower():  # a JVM opens no file whose name its locale cannot write
+        os.environ["LC_ALL"] = "C.UTF-8"
     builder = builder.remote(settings.spark_remote) if settings.spark_remote else builder.master(settings.spark_master)
     # A JVM greets at length, and keeps what it was started with. Its errors reach Python as exceptions all the same.
     with native_noise_aside() as noise, _held_by_jvm(jvm_lock) as lock:
@@ -96,6 +98,10 @@ def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
             raise ConfigurationError("spark", f"did not start with {java}: {(said or [cause_of(error)])[0]}") from error
     _assert_no_silent_loss(spark)
     return OpenedSession(spark, is_ours=True, jvm_lock=lock)
+
+
+def _locale() -> str:
+    return next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
 
 
 def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Mapping[str, str]:
