@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 import typer
 
+from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project.metrics import metrics_exporter
 from pyspark_interview_project.pipeline import bronze_to_silver, plan, run_pipeline, silver_to_gold
-from pyspark_interview_project.pipeline.command_line import run_app
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.callback()(lambda: None)
@@ -15,6 +16,7 @@ app.command("run")(run_pipeline.run)
 app.command("plan")(plan.plan)
 app.command("bronze-to-silver")(bronze_to_silver.run_alone)
 app.command("silver-to-gold")(silver_to_gold.run_alone)
+app.command("exporter")(metrics_exporter.exporter)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

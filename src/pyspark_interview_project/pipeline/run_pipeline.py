@@ -9,18 +9,18 @@ from typing import Annotated, Any
 
 import typer
 
+from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
-from pyspark_interview_project.pipeline.command_line import (
+from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
+from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
     EngineOption,
     RunIdOption,
     SkipFileOption,
-    run_command,
 )
-from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
 from pyspark_interview_project.pipeline.plan import draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
