@@ -1,7 +1,7 @@
 """The catalogue of metrics: each once, with its name, help, labels, and how it is read from what runs come to.
 
 Names follow the conventions of Prometheus: https://prometheus.io/docs/practices/naming/. A metric of the last run is a
-gauge; only what adds up over runs is a counter. Times are exported, never ages. Nothing here has an id, a date or a path.
+gauge; only what adds up over runs is a counter. Times are exported, never ages. No label is an id, a date or a path.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Metrics for Prometheus, from the run records: served while a run is at work, by a service of its own, or handed over;
 `returns exporter`.
 
-One catalogue stands behind all ways. The service looks at the records anew at each scrape, so that to restart it changes
-no value, and a run that was shorter than the time between two scrapes is seen all the same.
+One catalogue stands behind all ways. The service looks at the records anew at each scrape: to restart it changes no
+value, and a run that was shorter than the time between two scrapes is seen all the same.
 """
 
 from __future__ import annotations

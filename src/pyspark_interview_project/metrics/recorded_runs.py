@@ -1,6 +1,6 @@
 """Run records as whoever watches needs them: read from files that nobody vouches for, and only as far as metrics go.
 
-A record is this pipeline's, or of the bare form `{"stages": [{"name", "rows", "duration_sec"}]}` that other tools write.
+A record is this pipeline's, or of the bare form that other tools write: `{"stages": [{"name", "rows", "duration_sec"}]}`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class BackupFigures(_Figures):
 class RunFigures(_Figures):
     """A run."""
 
-    run_id: str
+    run_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,128}\z")]  # becomes the name of a file
     status: Literal["succeeded", "failed", "no_new_data"]
     kind: str = "run"
     started_at: AwareDatetime

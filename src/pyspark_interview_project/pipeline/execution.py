@@ -6,7 +6,7 @@ import logging
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -27,6 +27,7 @@ from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
+from pyspark_interview_project.metrics.metrics_exporter import metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.tables import TABLES
@@ -123,6 +124,7 @@ def execution(
             writing(settings.paths, identity, settings.lease_terms) as lease,
             open_lake(settings) as lake,
             steps(is_for_a_person(settings.app_env)) as shown_steps,
+            _metrics_served(settings, shown_steps),
         ):
             run = Execution(settings, identity, day, record, records, lake, lease, shown_steps, accept_quarantined)
             yield run
@@ -140,6 +142,13 @@ def execution(
         faults.reached("before_record")
         records.write(record)
         faults.reached("after_record")
+
+
+def _metrics_served(settings: Settings, shown_steps: Steps) -> AbstractContextManager[int | None]:
+    if not settings.serve_metrics:
+        return nullcontext()
+    records = Path(settings.paths.place(places.RUN_RECORDS))
+    return metrics_served(records, settings.metrics_host, settings.metrics_port, lambda: shown_steps.at)
 
 
 def run_records(settings: Settings) -> RunRecords:

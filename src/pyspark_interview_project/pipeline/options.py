@@ -27,6 +27,14 @@ SkipFileOption = Annotated[
         help="Leave out a landed file, by its path relative to the root of the lake; goes on record. Repeatable.",
     ),
 ]
+ServeMetricsOption = Annotated[
+    bool | None,
+    typer.Option("--serve-metrics/--no-serve-metrics", help="Serve metrics on METRICS_PORT while the run is at work."),
+]
+IngestMetricsOption = Annotated[
+    bool,
+    typer.Option("--ingest-metrics-json", help="At the end, take pipeline_metrics.json into the history of runs."),
+]
 AcceptQuarantinedOption = Annotated[
     float | None,
     typer.Option(
