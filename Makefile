@@ -13,6 +13,9 @@ SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_
 # Those that test more than a transform, on Spark too.
 SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
     tests/test_properties.py
+# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
+FAULT_TESTS := tests/test_kills.py tests/test_storage_faults.py tests/test_interruptions.py
+INPUT_TESTS := tests/test_corpus.py tests/test_leaks.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # A test's session is short: the compiler for long ones costs it more than it gains.
@@ -23,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak compiler lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,13 +62,19 @@ test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between t
 test-long: $(JARS_STAMP) compiler test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
+	@$(ON_SPARK) -m "on_spark and not long" $(FAULT_TESTS)
+	@$(ON_SPARK) $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
+	@$(ON_SPARK) -m "not on_spark" $(FAULT_TESTS)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
+
+mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
+	@$(BIN)/python tests/mutants.py
 
 lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	@$(BIN)/black --check .
@@ -93,7 +102,7 @@ wheel: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@rm -rf .venv build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from landing import land, row_of
@@ -29,6 +31,11 @@ class Kill:
 
     name: str
     variables: dict[str, str]
+
+
+def on_spark(also: bool) -> list[pytest.MarkDecorator]:
+    """The marks of a case that `make test-long` runs on Spark too."""
+    return [pytest.mark.on_spark] if also else []
 
 
 def at_point(point: str, passes: int = 1) -> Kill:
@@ -63,9 +70,14 @@ def land_one_more(lake: Path) -> None:
     land(lake / LANDED / "late.jsonl", rows)
 
 
-def run_whole(lake: Path, as_of: str) -> None:
+def run_whole(lake: Path, as_of: str, **env: str) -> None:
     """A run that nothing disturbs."""
-    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS))
+    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS, **env))
+
+
+def run_elsewhere(lake: Path, as_of: str) -> None:
+    """A run to compare with, always on the embedded engine: its tables are those of either, and it takes a second."""
+    run_whole(lake, as_of, ENGINE="embedded")
 
 
 @contextmanager

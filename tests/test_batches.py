@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,20 @@ def test_draft_ids_sort_by_age(batches: Batches) -> None:
     assert ids == sorted(ids) and len({*ids}) == 11 and ids[0].startswith("000001-")
 
 
+def test_draft_id_is_a_sequence_number_and_a_hash_of_the_files(batches: Batches) -> None:
+    for _ in range(2):
+        plan(batches, FILE)
+    content = f'[["{FILE.path}", 4, "{FILE.sha256}"], ["bronze/returns_raw/\\u00df [x].csv", 5, "{OTHER_FILE.sha256}"]]'
+    digits = hashlib.sha256(content.encode()).hexdigest()[:12]
+    assert batches.draft((FILE, OTHER_FILE), AS_OF, "run-1").batch_id == f"000003-{digits}"
+
+
+def test_draft_says_when_it_was_made_in_utc(batches: Batches) -> None:
+    before = datetime.now(UTC)
+    made = datetime.fromisoformat(batches.draft((FILE,), AS_OF, "run-1").planned_at)
+    assert (made.utcoffset(), before <= made <= datetime.now(UTC)) == (timedelta(0), True)
+
+
 def test_plan_batch_is_read_back_as_it_was_written(batches: Batches) -> None:
     batch = plan(batches, FILE, OTHER_FILE)
     assert [*batches.all()] == [batch]
@@ -90,10 +106,29 @@ def test_abandon_batch_is_given_up_and_its_files_can_be_planned_again(batches: B
     assert plan(batches, FILE) == batches.pending()
 
 
-def test_abandon_says_on_record_who_and_why(batches: Batches, tmp_path: Path) -> None:
+def written(tmp_path: Path, batch: Batch, name: str) -> dict[str, Any]:
+    """What a file of the batch says, with its time, which must be UTC and now, made a word."""
+    record = json.loads((tmp_path / "ops" / "batches" / batch.batch_id / name).read_text())
+    at = datetime.fromisoformat(record["at"])
+    assert (at.utcoffset(), abs(datetime.now(UTC) - at) < timedelta(minutes=1)) == (timedelta(0), True)
+    return {**record, "at": "now"}
+
+
+def test_commit_says_on_record_who_and_when(batches: Batches, tmp_path: Path) -> None:
+    batch = batches.commit(plan(batches, FILE), "run-2")
+    assert written(tmp_path, batch, "committed.json") == {"run_id": "run-2", "at": "now"}
+
+
+def test_abandon_says_on_record_who_when_and_why(batches: Batches, tmp_path: Path) -> None:
     batch = batches.abandon(plan(batches, FILE), "run-2", "a.csv is gone")
-    record = json.loads((tmp_path / "ops" / "batches" / batch.batch_id / "abandoned.json").read_text())
-    assert (record["run_id"], record["why"]) == ("run-2", "a.csv is gone")
+    expected = {"run_id": "run-2", "at": "now", "why": "a.csv is gone"}
+    assert written(tmp_path, batch, "abandoned.json") == expected
+
+
+def test_count_is_written_for_a_person_to_read(batches: Batches, tmp_path: Path) -> None:
+    batch = batches.count(plan(batches, FILE), Counted(silver_version=3, commits=2, figures={"rows_read": 7}))
+    text = (tmp_path / "ops" / "batches" / batch.batch_id / "counted.json").read_text()
+    assert text == '{\n "silver_version": 3,\n "commits": 2,\n "figures": {\n  "rows_read": 7\n }\n}\n'
 
 
 def test_all_batches_come_the_oldest_first(batches: Batches) -> None:

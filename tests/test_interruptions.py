@@ -10,7 +10,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_killed, run_whole, waiting_at
+from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_elsewhere, run_killed, run_whole, waiting_at
 
 # Where a run waits until it is stopped.
 WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
@@ -22,11 +22,13 @@ PATIENCE_SECONDS = 100
 def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake whose first run nobody stopped."""
     lake = land_samples(tmp_path_factory.mktemp("never") / "lake")
-    run_whole(lake, FIRST_DAY)
+    run_elsewhere(lake, FIRST_DAY)
     return lake
 
 
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark), (signal.SIGINT, 130)]
+)
 @pytest.mark.parametrize(
     "point", [WAITING[1], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[2:] + WAITING[:1])]
 )
@@ -45,6 +47,7 @@ def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     assert lake_reading.comparable(lake) == lake_reading.comparable(never)
 
 
+@pytest.mark.on_spark
 def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     with waiting_at(lake, "after_plan") as process:
@@ -55,6 +58,7 @@ def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: P
     assert [state for _, state in lake_reading.batch_states(lake)] == ["planned"]
 
 
+@pytest.mark.on_spark
 def test_file_skipped_behind_a_kill_is_left_out_and_the_others_are_planned_afresh(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     run_killed(lake, FIRST_DAY, at_point("after_quarantine"))
@@ -81,7 +85,14 @@ def start_both(lake: Path) -> list[int]:
     return sorted(process.wait(timeout=PATIENCE_SECONDS) for process in both)
 
 
-@pytest.mark.parametrize("turn", [0, 1, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20))])
+@pytest.mark.parametrize(
+    "turn",
+    [
+        pytest.param(0, marks=pytest.mark.on_spark),
+        1,
+        *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20)),
+    ],
+)
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, never: Path, turn: int) -> None:
     lake = land_samples(tmp_path / "lake")
     codes = start_both(lake)

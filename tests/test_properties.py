@@ -8,23 +8,20 @@ A run takes seconds however few its rows are, so there are few examples with man
 from __future__ import annotations
 
 import datetime
-import logging
-import signal
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
 import independent_query
 import lake_reading
 from commands import ENGINE
+from in_process import as_before
 from landing import COLUMNS, Row, land
 from pyspark_interview_project.pipeline import run_pipeline
 
@@ -122,20 +119,6 @@ def _dealt(rows: Sequence[Row], places: Sequence[File]) -> dict[File, list[Row]]
     for row, place in zip(rows, places, strict=True):
         dealt.setdefault(place, []).append(row)
     return dealt
-
-
-@contextmanager
-def as_before() -> Iterator[pytest.MonkeyPatch]:
-    """A main function sets up logs and signals for its process; put ours back behind it. Environment by the yielded."""
-    root = logging.getLogger()
-    handlers, level, on_sigterm = root.handlers[:], root.level, signal.getsignal(signal.SIGTERM)
-    try:
-        with pytest.MonkeyPatch.context() as environment:
-            yield environment
-    finally:
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        signal.signal(signal.SIGTERM, on_sigterm)
 
 
 def run_in_batches(lake: Path, split: Mapping[File, Sequence[Row]], time_zone: str) -> None:
