@@ -83,7 +83,8 @@ def write_openmetrics(records: Path, target: Path) -> int:
     runs, _ = RecordedRuns(records).look() if records.is_dir() else ([], {})
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_History(runs))
-    write_atomically(target, generate_latest(registry).decode())
+    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
+    write_atomically(target, text.decode())
     return len(runs)
 
 

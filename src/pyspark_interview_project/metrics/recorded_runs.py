@@ -1,6 +1,6 @@
 """Run records as whoever watches needs them: read from files that nobody vouches for, and only as far as metrics go.
 
-A record is this pipeline's, or of the bare form that other tools write: `{"stages": [{"name", "rows", "duration_sec"}]}`.
+A record is this pipeline's, or has the bare form of other tools: `{"stages": [{"name", "rows", "duration_sec"}]}`.
 """
 
 from __future__ import annotations
