@@ -14,7 +14,7 @@ SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_
 SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
     tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
-FAULT_TESTS := tests/test_kills.py tests/test_storage_faults.py tests/test_interruptions.py
+FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py
 INPUT_TESTS := tests/test_corpus.py tests/test_leaks.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect

@@ -13,12 +13,13 @@ import pytest
 @contextmanager
 def as_before() -> Iterator[pytest.MonkeyPatch]:
     """A main function sets up logs and signals for its process; put ours back behind it. Environment by the yielded."""
-    root = logging.getLogger()
-    handlers, level, on_sigterm = root.handlers[:], root.level, signal.getsignal(signal.SIGTERM)
+    root, ours = logging.getLogger(), logging.getLogger("pyspark_interview_project")
+    handlers, levels, on_sigterm = root.handlers[:], (root.level, ours.level), signal.getsignal(signal.SIGTERM)
     try:
         with pytest.MonkeyPatch.context() as environment:
             yield environment
     finally:
         root.handlers[:] = handlers
-        root.setLevel(level)
+        for logger, level in zip((root, ours), levels, strict=True):
+            logger.setLevel(level)
         signal.signal(signal.SIGTERM, on_sigterm)

@@ -126,6 +126,7 @@ def main() -> int:
             print(f"divergence in {lake}, killed at {', '.join(story)}, ended on {last}: {odd}", flush=True)
         else:
             shutil.rmtree(lake)
+        print(f"{kills.total()} of {given.kills} kills, {divergences} divergences", file=sys.stderr, flush=True)
     killed, ended = (", ".join(f"{n} {engine}" for engine, n in sorted(c.items())) for c in (kills, resumed))
     print(f"{kills.total()} kills ({killed}) in {lakes} lakes (ended on: {ended}), seed {given.seed}: ", end="")
     print(f"{divergences} divergences")

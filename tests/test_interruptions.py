@@ -58,7 +58,6 @@ def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: P
     assert [state for _, state in lake_reading.batch_states(lake)] == ["planned"]
 
 
-@pytest.mark.on_spark
 def test_file_skipped_behind_a_kill_is_left_out_and_the_others_are_planned_afresh(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     run_killed(lake, FIRST_DAY, at_point("after_quarantine"))

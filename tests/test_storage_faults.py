@@ -9,7 +9,7 @@ import pytest
 
 import lake_reading
 from commands import RETURNS, environment, returns, run
-from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, on_spark, run_elsewhere, run_whole
+from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_elsewhere, run_whole
 from pyspark_interview_project.faults import POINTS
 
 # Where files get their names in the course of a run, and the place that the message must name.
@@ -47,7 +47,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
 @pytest.mark.parametrize(
     ("place", "what"),
     [
-        *(pytest.param(place, "ENOSPC", marks=on_spark(place == "silver log")) for place in COMMON),
+        *((place, "ENOSPC") for place in COMMON),
         ("quarantine log", "EACCES"),
         ("gold files", "EROFS"),
         *(pytest.param(place, "ENOSPC", marks=pytest.mark.long) for place in PLACES if place not in COMMON),

@@ -45,8 +45,8 @@ class Execution:
     record: RunRecord
     records: RunRecords
     lake: Lake
-    lease: Lease | None
     steps: Steps
+    lease: Lease | None = None
     accept_quarantined: float | None = None
 
     @property
@@ -126,7 +126,7 @@ def execution(
             steps(is_for_a_person(settings.app_env)) as shown_steps,
             _metrics_served(settings, shown_steps),
         ):
-            run = Execution(settings, identity, day, record, records, lake, lease, shown_steps, accept_quarantined)
+            run = Execution(settings, identity, day, record, records, lake, shown_steps, lease, accept_quarantined)
             yield run
             for table in TABLES:
                 if lake.version(table) is not None:
