@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -52,14 +52,14 @@ fmt: $(DEV_STAMP) ## Format the code
 
 test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
 
-# A C compiler makes the faults that a process meets from outside.
-test-embedded: $(DEV_STAMP) compiler ## Run the tests on the embedded engine, without Java
+# A C compiler makes the faults that a process meets from outside; Prometheus and its promtool judge what it is given.
+test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the embedded engine, without Java
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
+test-long: $(JARS_STAMP) compiler monitoring-tools test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m "on_spark and not long" $(FAULT_TESTS)
@@ -130,6 +130,9 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 
 compiler:
 	@command -v cc >/dev/null || apt-get install --yes --no-install-recommends gcc libc6-dev
+
+monitoring-tools:
+	@{ command -v promtool && command -v prometheus; } >/dev/null || apt-get install --yes --no-install-recommends prometheus
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory install
