@@ -91,8 +91,8 @@ lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
     --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(UV_COMPILE) --extra spark --group dev --output-file requirements/dev.txt
-	@$(UV_COMPILE) --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) --extra spark --extra report --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
