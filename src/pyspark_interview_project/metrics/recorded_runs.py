@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import NAMESPACE_OID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pyspark_interview_project.metrics.law import OUTCOMES
 from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
@@ -22,6 +22,10 @@ STATUSES = (SUCCEEDED, FAILED, NO_NEW_DATA)
 _Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+
+_Amount = Annotated[str, Field(pattern=r"\A-?[0-9]{1,60}(\.[0-9]{1,9})?\z")]
+# Only to be shown: what is no text is left out, and nothing else of the record with it.
+_Words = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
 
 
 class MalformedRecord(ValueError):
@@ -45,6 +49,7 @@ class StageFigures(_Figures):
     rows_duplicate: _Count | None = None
     rows_quarantined: _Count | None = None
     quarantined_by_reason: dict[str, _Count] = {}
+    amounts: dict[str, _Amount] = {}
 
     @property
     def rows_by_outcome(self) -> Mapping[str, int]:
@@ -86,6 +91,12 @@ class RunFigures(_Figures):
     started_at: AwareDatetime
     finished_at: AwareDatetime
     exit_code: int = 0
+    error: _Words = None
+    as_of: _Words = None
+    batch_id: _Words = None
+    engine: _Words = None
+    app_env: _Words = None
+    version: _Words = None
     stages: list[StageFigures]
     gates: list[GateFigures] = []
     warnings: list[Any] = []
