@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools browser lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -35,12 +35,17 @@ install: $(DEV_STAMP) ## Set up .venv with the package (editable), its extras an
 	@if command -v java >/dev/null; then $(MAKE) --no-print-directory $(JARS_STAMP); \
 	else echo "There is no Java: the embedded engine works, Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless)"; fi
 
+# The report is made of a run that failed too; one that only shows something leaves the lake as it is.
+ONLY_SHOWN = $(filter --dry-run --help,$(ARGS))
+MAKE_REPORT = $(if $(ONLY_SHOWN),true,$(BIN)/returns report)
+RUN_AND_REPORT = ended=0; $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS) || ended=$$?; \
+    [ $$ended = 2 ] || $(MAKE_REPORT) || true; exit $$ended
 run: $(if $(filter spark,$(ENGINE)),$(JARS_STAMP),$(RUN_STAMP)) ## Run the main job: on DATA_ROOT if given, else on a TPC-DS sample in data/ (also ENGINE=, ARGS=)
 ifeq ($(strip $(DATA_ROOT)),)
 	@$(BIN)/python samples/land_tpcds_returns.py "$(LOCAL_LAKE)"
-	@DATA_ROOT="$(LOCAL_LAKE)" $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+	@export DATA_ROOT="$(LOCAL_LAKE)"; $(RUN_AND_REPORT)
 else
-	@DATA_ROOT="$(DATA_ROOT)" $(BIN)/returns run $(if $(ENGINE),--engine $(ENGINE)) $(ARGS)
+	@export DATA_ROOT="$(DATA_ROOT)"; $(RUN_AND_REPORT)
 endif
 
 hooks: $(DEV_STAMP) ## Install the git hooks that check a commit
@@ -52,14 +57,14 @@ fmt: $(DEV_STAMP) ## Format the code
 
 test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
 
-# A C compiler makes the faults that a process meets from outside.
-test-embedded: $(DEV_STAMP) compiler ## Run the tests on the embedded engine, without Java
+# A C compiler makes the faults that a process meets from outside; Prometheus and its promtool judge what it is given.
+test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the embedded engine, without Java
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
+test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m "on_spark and not long" $(FAULT_TESTS)
@@ -91,8 +96,8 @@ lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
     --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(UV_COMPILE) --extra spark --group dev --output-file requirements/dev.txt
-	@$(UV_COMPILE) --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) --extra spark --extra report --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -130,6 +135,12 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 
 compiler:
 	@command -v cc >/dev/null || apt-get install --yes --no-install-recommends gcc libc6-dev
+
+monitoring-tools:
+	@{ command -v promtool && command -v prometheus; } >/dev/null || apt-get install --yes --no-install-recommends prometheus
+
+browser:
+	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory install

@@ -59,6 +59,11 @@ class _Correlated(logging.Filter):
         return True
 
 
+def is_for_a_person(app_env: str) -> bool:
+    """Whether what goes to stderr is looked at by a person, at a terminal on a developer's machine."""
+    return app_env == "dev" and sys.stderr.isatty()
+
+
 def configure_logging(level: str, for_a_person: bool) -> None:
     """Send log lines to stderr: JSON with timestamp, level, logger, message, run_id, stage and the line's own fields.
 

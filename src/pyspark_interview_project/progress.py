@@ -14,14 +14,16 @@ logger = logging.getLogger(__name__)
 
 
 class Steps:
-    """The steps of a stage, each a log line; at a terminal also a line that moves."""
+    """The steps of a stage, each a log line; at a terminal also a line that moves. `at` is the stage at work."""
 
     def __init__(self, display: Progress | None = None) -> None:
         self._display = display
         self._stage: TaskID | None = None
+        self.at: str | None = None
 
     def start(self, stage: str) -> None:
         """A stage begins."""
+        self.at = stage
         logger.info("%s started", stage)
         if self._display is not None:
             self._stage = self._display.add_task(stage, total=None, step="")
@@ -34,6 +36,7 @@ class Steps:
 
     def finish(self, stage: str, seconds: float) -> None:
         """The stage is done."""
+        self.at = None
         logger.info("%s finished in %.1f s", stage, seconds, extra={"duration_sec": round(seconds, 3)})
         if self._display is not None and self._stage is not None:
             self._display.update(self._stage, step="done", total=1, completed=1)

@@ -18,6 +18,7 @@ LOCK = "ops/lock"
 JVM_LOCK = "ops/lock_of_jvm"
 RUN_RECORDS = "metrics/runs"
 LATEST_RUN_RECORD = "metrics/pipeline_metrics.json"
+REPORT = "metrics/report.html"
 
 _SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+://")
 

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark_interview_project import faults
+from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
 from pyspark_interview_project.lake.batches import Batch, Counted
@@ -23,15 +24,14 @@ from pyspark_interview_project.lake.landed import LandedFile, changed_files
 from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
-from pyspark_interview_project.pipeline.command_line import (
+from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
     EngineOption,
     RunIdOption,
     SkipFileOption,
-    run_command,
 )
-from pyspark_interview_project.pipeline.execution import Execution, execution, stage
 from pyspark_interview_project.pipeline.plan import Draft, abandon, parts_in, planned_batch
 from pyspark_interview_project.pipeline.silver_parts import check_commit, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
 from pyspark_interview_project import engine, faults
+from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
@@ -26,7 +26,8 @@ from pyspark_interview_project.lake.lease import Lease
 from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
-from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
+from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
+from pyspark_interview_project.metrics.metrics_exporter import metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.tables import TABLES
@@ -74,15 +75,11 @@ class Execution:
 def prepare(options: Mapping[str, Any]) -> Settings:
     """Settle settings, logs and engine. Called once in a process, by its main function."""
     settings = load_settings(options)
-    configure_logging(settings.log_level, _is_for_a_person(settings))
+    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     engine.choose_engine(settings.wanted_engine)
     faults.arm(settings.fault)
     check_places(settings)
     return settings
-
-
-def _is_for_a_person(settings: Settings) -> bool:
-    return settings.app_env == "dev" and sys.stderr.isatty()
 
 
 def planning_day(settings: Settings, as_of: datetime | None) -> date:
@@ -126,7 +123,8 @@ def execution(
         with (
             writing(settings.paths, identity, settings.lease_terms) as lease,
             open_lake(settings) as lake,
-            steps(_is_for_a_person(settings)) as shown_steps,
+            steps(is_for_a_person(settings.app_env)) as shown_steps,
+            _metrics_served(settings, shown_steps),
         ):
             run = Execution(settings, identity, day, record, records, lake, shown_steps, lease, accept_quarantined)
             yield run
@@ -144,6 +142,13 @@ def execution(
         faults.reached("before_record")
         records.write(record)
         faults.reached("after_record")
+
+
+def _metrics_served(settings: Settings, shown_steps: Steps) -> AbstractContextManager[int | None]:
+    if not settings.serve_metrics:
+        return nullcontext()
+    records = Path(settings.paths.place(places.RUN_RECORDS))
+    return metrics_served(records, settings.metrics_host, settings.metrics_port, lambda: shown_steps.at)
 
 
 def run_records(settings: Settings) -> RunRecords:
@@ -173,14 +178,3 @@ def stage(run: Execution, name: str) -> Iterator[dict[str, Any]]:
             seconds = time.monotonic() - started
             run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
         run.steps.finish(name, seconds)
-
-
-def exit_code_of(error: BaseException) -> int:
-    """The exit code that a command ends with because of `error`."""
-    if isinstance(error, PipelineError):
-        return error.exit_code
-    if isinstance(error, KeyboardInterrupt):
-        return 130
-    if isinstance(error, SystemExit):
-        return error.code if isinstance(error.code, int) else 1
-    return 5 if isinstance(error, OSError) else 1

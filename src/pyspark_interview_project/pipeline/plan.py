@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from pyspark_interview_project import faults
+from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.lake.batches import Batch, Batches
@@ -18,14 +19,8 @@ from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
 from pyspark_interview_project.lake.layouts import check_layouts
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.command_line import (
-    AsOfOption,
-    EngineOption,
-    RunIdOption,
-    SkipFileOption,
-    run_command,
-)
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day, stage
+from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.shown_text import printable
 

@@ -9,18 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
+from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
-from pyspark_interview_project.pipeline.command_line import (
+from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
+from pyspark_interview_project.pipeline.finalize import ingest_latest
+from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
     EngineOption,
+    IngestMetricsOption,
     RunIdOption,
+    ServeMetricsOption,
     SkipFileOption,
-    run_command,
 )
-from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
 from pyspark_interview_project.pipeline.plan import draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
@@ -38,17 +41,21 @@ def run(
     run_id: RunIdOption = None,
     accept_quarantined: AcceptQuarantinedOption = None,
     skip_file: SkipFileOption = None,
+    serve_metrics: ServeMetricsOption = None,
+    ingest_metrics_json: IngestMetricsOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the files and the rows by outcome; change nothing.")
     ] = False,
 ) -> None:
     """Take the landed returns through bronze, silver and gold."""
-    options = {"engine": engine, "skip_files": skip_file}
+    options = {"engine": engine, "skip_files": skip_file, "serve_metrics": serve_metrics}
     if dry_run:
         _show(options, as_of)
         return
     with execution(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
+    if ingest_metrics_json:
+        ingest_latest(this_run.settings)
     print_summary(this_run.record, this_run.paths, groups)
 
 

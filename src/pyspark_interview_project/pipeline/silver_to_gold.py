@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from pyspark_interview_project import faults
+from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import Lake, Upsert, Written
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
-from pyspark_interview_project.pipeline.command_line import AsOfOption, EngineOption, RunIdOption, run_command
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
 from pyspark_interview_project.pipeline.silver_parts import check_commit
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract

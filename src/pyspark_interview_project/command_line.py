@@ -1,4 +1,4 @@
-"""The edge of every command: shared options, and errors as one line on stderr with an exit code."""
+"""The edge of every command: errors as one line on stderr with an exit code."""
 
 from __future__ import annotations
 
@@ -6,49 +6,18 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from types import FrameType
-from typing import Annotated, Any, NoReturn
+from typing import Any, NoReturn
 
 import typer
 
 from pyspark_interview_project.errors import PipelineError
-from pyspark_interview_project.pipeline.execution import exit_code_of
 from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
 
 # The parent of every error of usage. Typer brings a Click of its own and names only some of its classes.
 _UsageError: Any = typer.BadParameter.__mro__[1]
-
-EngineOption = Annotated[
-    str | None,
-    typer.Option("--engine", help="embedded, spark or auto; the settings' choice by default.", metavar="NAME"),
-]
-AsOfOption = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The run's date; today in SPARK_TZ by default."),
-]
-RunIdOption = Annotated[
-    str | None,
-    typer.Option("--run-id", metavar="UUID", help="Correlation id; stages with the same one extend one run record."),
-]
-SkipFileOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--skip-file",
-        metavar="PATH",
-        help="Leave out a landed file, by its path relative to the root of the lake; goes on record. Repeatable.",
-    ),
-]
-AcceptQuarantinedOption = Annotated[
-    float | None,
-    typer.Option(
-        "--accept-quarantined",
-        metavar="RATIO",
-        help="Let this run pass with up to this share of quarantined rows; goes on record.",
-    ),
-]
 
 
 def run_command(command: Callable[..., Any], argv: Sequence[str] | None = None) -> None:
@@ -83,6 +52,17 @@ def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, typer.Abort):
         print("error: interrupted; run again, it goes on where it stopped", file=sys.stderr)
         sys.exit(130)
+
+
+def exit_code_of(error: BaseException) -> int:
+    """The exit code that a command ends with because of `error`."""
+    if isinstance(error, PipelineError):
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return 130
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 1
+    return 5 if isinstance(error, OSError) else 1
 
 
 def _one_line(error: PipelineError | OSError) -> str:

@@ -1,0 +1,240 @@
+"""Metrics for Prometheus, from the run records: served while a run is at work, by a service of its own, or handed over;
+`returns exporter`.
+
+One catalogue stands behind all ways. The service looks at the records anew at each scrape: to restart it changes no
+value, and a run that was shorter than the time between two scrapes is seen all the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Annotated, Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import typer
+from prometheus_client import CollectorRegistry, make_wsgi_app, pushadd_to_gateway, write_to_textfile
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.settings import load_settings
+from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
+from pyspark_interview_project.metrics.catalogue import PREFIX, build_info, families
+from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
+from pyspark_interview_project.metrics.run_history import RunHistory
+
+logger = logging.getLogger(__name__)
+
+LOOPBACK = "127.0.0.1"
+_PORTS_TRIED = 10
+_PUSH_TIMEOUT_SECONDS = 5.0
+_PUSH_JOB = "returns_pipeline"
+
+
+class RunRecordCollector(Collector):
+    """Collects the catalogue from a directory of run records, and says how that went."""
+
+    def __init__(self, records: Path, at_work: Callable[[], str | None] | None = None) -> None:
+        """`at_work` tells the stage that a run in this process is at; None outside of one."""
+        self._records, self._at_work = RecordedRuns(records), at_work
+        self._errors = 0
+        self._told: set[str] = set()
+        self._one_at_a_time = threading.Lock()
+
+    def describe(self) -> Sequence[Metric]:
+        """Nothing: what there is shows only when the records are read."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        with self._one_at_a_time:
+            started = time.monotonic()
+            found = self._look()
+            yield from families(found[0]) if found else ()
+            yield build_info()
+            if self._at_work is not None:
+                yield self._in_progress(self._at_work())
+            yield self._gauge("exporter_broken_records", "Files among the records that are none.", found and found[1])
+            errors = CounterMetricFamily(
+                PREFIX + "exporter_collect_errors_total", "How often this process could not read the records."
+            )
+            errors.add_metric((), self._errors)
+            yield errors
+            seconds = time.monotonic() - started
+            yield self._gauge("exporter_collect_duration_seconds", "How long this collection took.", seconds)
+
+    def is_readable(self) -> bool:
+        """Whether the records can be read."""
+        with self._one_at_a_time:
+            return self._look() is not None
+
+    def _look(self) -> tuple[RunHistory, int] | None:
+        try:
+            runs, malformed = self._records.look()
+        except FileNotFoundError:
+            return RunHistory(), 0  # no run yet
+        except OSError as error:
+            self._errors += 1
+            logger.warning("the run records cannot be read: %s", error.strerror)
+            return None
+        for name in malformed.keys() - self._told:
+            logger.warning("%s is no run record: %s", name, malformed[name])
+        self._told = set(malformed)
+        return RunHistory(runs), len(malformed)
+
+    @staticmethod
+    def _gauge(name: str, documentation: str, value: float | None) -> Metric:
+        family = GaugeMetricFamily(PREFIX + name, documentation)
+        if value is not None:
+            family.add_metric((), value)
+        return family
+
+    @staticmethod
+    def _in_progress(stage: str | None) -> Metric:
+        family = GaugeMetricFamily(PREFIX + "run_in_progress", "1 for the stage that a run is at.", labels=("stage",))
+        if stage is not None:
+            family.add_metric((stage,), 1)
+        return family
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+    request_queue_size = 128
+    # A port that another process listens on must not be shared with it.
+    allow_reuse_port = False
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Nothing: a scrape every few seconds is no news."""
+
+
+def _application(collector: RunRecordCollector) -> Callable[..., Any]:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    metrics = make_wsgi_app(registry)
+
+    def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        path = environ.get("PATH_INFO", "")
+        if path == "/metrics":
+            return metrics(environ, start_response)
+        if path == "/healthz":
+            is_well = collector.is_readable()
+            status, text = ("200 OK", "ok") if is_well else ("503 Service Unavailable", "the records cannot be read")
+        else:
+            status, text = "404 Not Found", "there are /metrics and /healthz"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [f"{text}\n".encode()]
+
+    return answer
+
+
+def _server(collector: RunRecordCollector, host: str, port: int) -> WSGIServer:
+    return make_server(host, port, _application(collector), server_class=_Server, handler_class=_QuietHandler)
+
+
+@contextmanager
+def metrics_served(records: Path, host: str, port: int, at_work: Callable[[], str | None]) -> Iterator[int | None]:
+    """Serve /metrics and /healthz while the body runs, on `port` or the next free one of ten; gives the port.
+
+    A run does not depend on it: where none is free, that is a warning, and None.
+    """
+    server = None
+    for candidate in range(port, port + _PORTS_TRIED):
+        try:
+            server = _server(RunRecordCollector(records, at_work), host, candidate)
+            break
+        except (OSError, OverflowError):
+            continue
+    if server is None:
+        logger.warning("metrics are not served: no port from %d to %d is free", port, port + _PORTS_TRIED - 1)
+        yield None
+        return
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
+    logger.info("metrics are served at http://%s:%d/metrics", host, server.server_port)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def serve(records: Path, host: str, port: int) -> None:
+    """Serve /metrics and /healthz on just this port until the process is told to end.
+
+    Raises ConfigurationError where the port cannot be had.
+    """
+    try:
+        server = _server(RunRecordCollector(records), host, port)
+    except (OSError, OverflowError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigurationError("metrics_port", f"{host}:{port} cannot be had: {reason}") from error
+    logger.info("metrics are served at http://%s:%d/metrics", host, server.server_port)
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()
+
+
+def write_textfile(records: Path, target: Path) -> None:
+    """Write the metrics for the textfile collector of a node exporter, whole or not at all. Raises OSError."""
+    write_to_textfile(str(target), _registry(records))
+
+
+def push(records: Path, gateway: str) -> bool:
+    """Hand the metrics to a Pushgateway. Whether it took them: one that is dead is a warning, nothing more."""
+    try:
+        pushadd_to_gateway(gateway, job=_PUSH_JOB, registry=_registry(records), timeout=_PUSH_TIMEOUT_SECONDS)
+    except (OSError, ValueError) as error:
+        logger.warning("the Pushgateway took no metrics: %s", type(error).__name__)
+        return False
+    return True
+
+
+def _registry(records: Path) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(RunRecordCollector(records))
+    return registry
+
+
+def exporter(
+    port: Annotated[int | None, typer.Option("--port", help="Port to serve on; METRICS_PORT by default.")] = None,
+    host: Annotated[str | None, typer.Option("--host", help="Address to serve on; loopback by default.")] = None,
+    textfile: Annotated[
+        Path | None,
+        typer.Option("--textfile", metavar="PATH", help="Write the metrics to a file that ends in .prom, and end."),
+    ] = None,
+    pushgateway: Annotated[
+        str | None, typer.Option("--pushgateway", metavar="URL", help="Hand the metrics to a Pushgateway, and end.")
+    ] = None,
+) -> None:
+    """Serve the metrics of all runs on record until told to end; or hand them over once."""
+    settings = load_settings({"metrics_port": port, "metrics_host": host})
+    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
+    records = Path(settings.paths.place(paths.RUN_RECORDS))
+    if textfile is not None:
+        if textfile.suffix != ".prom":
+            raise ConfigurationError("--textfile", f"{textfile} does not end in .prom, so that no collector reads it")
+        write_textfile(records, textfile)
+    if pushgateway is not None:
+        push(records, pushgateway)
+    if textfile is None and pushgateway is None:
+        serve(records, settings.metrics_host, settings.metrics_port)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m pyspark_interview_project.metrics.metrics_exporter`."""
+    run_command(exporter, argv)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What a report says, whatever it is shown on: sections, each a table in words with what it means, some with charts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.metrics.recorded_runs import RunFigures
+from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
+from pyspark_interview_project.report.gold import Gold
+from pyspark_interview_project.report.gold_sections import gold_sections
+from pyspark_interview_project.report.run_sections import moment, run_sections
+from pyspark_interview_project.report.sections import Section
+
+_HEADLINES = {
+    SUCCEEDED: "The last run succeeded",
+    NO_NEW_DATA: "The last run found nothing new",
+    FAILED: "The last run failed",
+}
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report. `state` is how the last run ended, empty where none is on record; `facts` are about that run."""
+
+    state: str
+    headline: str
+    facts: Mapping[str, str]
+    problems: Sequence[str]
+    warnings: Sequence[str]
+    sections: Sequence[Section]
+    root: str
+    made: str
+
+
+def report_of(
+    lake: LakePaths, runs: Sequence[RunFigures], malformed: Mapping[str, str], gold: Gold, now: datetime
+) -> Report:
+    """The report on a lake: `runs` in the order in which they ended, `malformed` files of records by name."""
+    last = runs[-1] if runs else None
+    problems = [f"{name} is no run record and is left out: {problem}" for name, problem in malformed.items()]
+    problems += [*gold.problems, *_strange_versions(runs, gold)]
+    return Report(
+        state=last.status if last else "",
+        headline=_HEADLINES[last.status] if last else "There are no runs on record",
+        facts=_facts(last, runs) if last else {},
+        problems=problems,
+        warnings=[str(warning) for warning in last.warnings] if last else [],
+        sections=[*run_sections(runs), *gold_sections(gold)],
+        root=lake.root,
+        made=moment(now),
+    )
+
+
+def _facts(last: RunFigures, runs: Sequence[RunFigures]) -> dict[str, str]:
+    good = [run for run in runs if run.status != FAILED]
+    told = {
+        "why it failed": last.error if last.status == FAILED else None,
+        "run": last.run_id,
+        "ended": moment(last.finished_at),
+        "took": f"{last.seconds:,.3f} s",
+        "exit code": str(last.exit_code),
+        "last good end": moment(good[-1].finished_at) if good else "none on record",
+        "date of the run": last.as_of,
+        "batch": last.batch_id,
+        "engine": last.engine,
+        "settings": last.app_env,
+        "version": last.version,
+    }
+    return {name: value for name, value in told.items() if value}
+
+
+def _strange_versions(runs: Sequence[RunFigures], gold: Gold) -> list[str]:
+    """Where gold is not what the records say: a run is at work, was killed, or somebody else wrote."""
+    recorded = next((run for run in reversed(runs) if run.tables), None)
+    if recorded is None:
+        return []
+    return [
+        f"{name} is at version {version}, the last record says {recorded.tables[name].version}: a run is at work, "
+        "or one ended without its record"
+        for name, version in gold.versions.items()
+        if name in recorded.tables and recorded.tables[name].version != version
+    ]

@@ -1,0 +1,266 @@
+"""What recorded runs come to, as metrics: values after each run, names that are few and harmless, times of the past."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX, families
+from pyspark_interview_project.metrics.ingest_pipeline_metrics import write_openmetrics
+from pyspark_interview_project.metrics.recorded_runs import MalformedRecord, RecordedRuns, in_order, read_run
+from pyspark_interview_project.metrics.run_history import RunHistory
+
+BEGAN = datetime.fromisoformat("2026-11-01T03:00:00Z")
+
+
+def record(day: int = 0, **changes: Any) -> dict[str, Any]:
+    """The record of a good run of one of many days; ten rows read."""
+    started = BEGAN + timedelta(days=day)
+    silver = {
+        **{"name": "bronze_to_silver", "rows": 6, "duration_sec": 1.5, "rows_read": 10, "rows_inserted": 5},
+        **{"rows_updated": 1, "rows_superseded": 1, "rows_duplicate": 1, "rows_quarantined": 2},
+        "quarantined_by_reason": {"qty_missing": 2, "sku_missing": 1},
+    }
+    return {
+        "run_id": f"run-{day}",
+        "status": "succeeded",
+        "kind": "run",
+        "started_at": started.isoformat(),
+        "finished_at": (started + timedelta(seconds=90)).isoformat(),
+        "exit_code": 0,
+        "stages": [silver, {"name": "silver_to_gold", "rows": 4, "duration_sec": 0.5}],
+        "gates": [{"name": "quarantined_ratio", "status": "passed", "value": 0.2, "limit": 0.25}],
+        "warnings": ["odd"],
+        "tables": {"silver_returns": {"version": day, "rows": 6 + day, "bytes": 600}},
+    } | changes
+
+
+def failed(day: int, **changes: Any) -> dict[str, Any]:
+    return record(day, status="failed", exit_code=3, **changes)
+
+
+def write(directory: Path, *records: dict[str, Any]) -> Path:
+    directory.mkdir(exist_ok=True)
+    for one in records:
+        (directory / f"{one['run_id']}.json").write_text(json.dumps(one))
+    return directory
+
+
+def values(directory: Path) -> dict[str, float]:
+    """Every sample of the catalogue, by its name and labels."""
+    runs, _ = RecordedRuns(directory).look()
+    return {
+        " ".join([sample.name.removeprefix(PREFIX), *sample.labels.values()]): sample.value
+        for family in families(RunHistory(runs))
+        for sample in family.samples
+    }
+
+
+FINISHED = BEGAN.timestamp() + 90
+DAY = 24 * 3600.0
+AFTER_ONE = {
+    "runs_total succeeded": 1,
+    "runs_total failed": 0,
+    "runs_total no_new_data": 0,
+    "rows_total bronze_to_silver inserted": 5,
+    "rows_total bronze_to_silver updated": 1,
+    "rows_total bronze_to_silver superseded": 1,
+    "rows_total bronze_to_silver duplicate": 1,
+    "rows_total bronze_to_silver quarantined": 2,
+    "rows_total silver_to_gold written": 4,
+    "quarantined_reasons_total qty_missing": 2,
+    "quarantined_reasons_total sku_missing": 1,
+    "last_success_timestamp_seconds": FINISHED,
+    "last_completion_timestamp_seconds": FINISHED,
+    "last_run_status succeeded": 1,
+    "last_run_status failed": 0,
+    "last_run_status no_new_data": 0,
+    "last_run_exit_code": 0,
+    "last_run_warnings": 1,
+    "run_duration_seconds": 90,
+    "stage_duration_seconds bronze_to_silver": 1.5,
+    "stage_duration_seconds silver_to_gold": 0.5,
+    "stage_rows_read bronze_to_silver": 10,
+    "stage_rows bronze_to_silver inserted": 5,
+    "stage_rows bronze_to_silver updated": 1,
+    "stage_rows bronze_to_silver superseded": 1,
+    "stage_rows bronze_to_silver duplicate": 1,
+    "stage_rows bronze_to_silver quarantined": 2,
+    "stage_rows silver_to_gold written": 4,
+    "quarantined_rows qty_missing": 2,
+    "quarantined_rows sku_missing": 1,
+    "gate_value quarantined_ratio": 0.2,
+    "gate_limit quarantined_ratio": 0.25,
+    "gate_passed quarantined_ratio": 1,
+    "table_last_change_timestamp_seconds silver_returns": FINISHED,
+    "table_rows silver_returns": 6,
+    "table_bytes silver_returns": 600,
+    "table_version silver_returns": 0,
+}
+
+
+def test_families_of_no_run_count_none_and_know_no_more(tmp_path: Path) -> None:
+    assert values(write(tmp_path / "runs")) == {f"runs_total {s}": 0 for s in ("succeeded", "failed", "no_new_data")}
+
+
+def test_families_of_one_run_are_what_its_record_says(tmp_path: Path) -> None:
+    assert values(write(tmp_path / "runs", record())) == AFTER_ONE
+
+
+def test_families_after_a_failed_run_keep_the_last_success_and_the_totals(tmp_path: Path) -> None:
+    after = values(write(tmp_path / "runs", record(0), failed(1, tables={})))
+    changed = {name: after[name] for name in after if after[name] != AFTER_ONE.get(name)}
+    assert changed == {
+        "runs_total failed": 1,
+        "last_completion_timestamp_seconds": FINISHED + DAY,
+        "last_run_status succeeded": 0,
+        "last_run_status failed": 1,
+        "last_run_exit_code": 3,
+    }
+
+
+def test_families_after_a_run_with_nothing_new_move_the_success_and_no_table(tmp_path: Path) -> None:
+    tables = {"silver_returns": {"version": 0, "rows": 6, "bytes": 600}}
+    after = values(write(tmp_path / "runs", record(0), record(1, status="no_new_data", stages=[], tables=tables)))
+    assert after["last_success_timestamp_seconds"] == FINISHED + DAY
+    assert after["table_last_change_timestamp_seconds silver_returns"] == FINISHED
+    assert after["rows_total bronze_to_silver inserted"] == 5
+
+
+def test_families_reason_that_is_gone_is_zero_in_the_last_run_and_stays_in_the_total(tmp_path: Path) -> None:
+    later = record(1)
+    later["stages"][0]["quarantined_by_reason"] = {"sku_missing": 2}
+    after = values(write(tmp_path / "runs", record(0), later))
+    assert (after["quarantined_rows qty_missing"], after["quarantined_rows sku_missing"]) == (0, 2)
+    assert (after["quarantined_reasons_total qty_missing"], after["quarantined_reasons_total sku_missing"]) == (2, 3)
+
+
+def test_families_backup_that_failed_keeps_the_time_of_the_last_good_one(tmp_path: Path) -> None:
+    good = {"nightly": {"status": "succeeded", "finished_at": "2026-11-01T04:00:00Z"}}
+    bad = {"nightly": {"status": "failed", "finished_at": "2026-11-02T04:00:00Z"}}
+    after = values(write(tmp_path / "runs", record(0, dr=good), record(1, dr=bad)))
+    assert after["backup_last_success_timestamp_seconds nightly"] == BEGAN.timestamp() + 3600
+    assert after["backup_failed nightly"] == 1
+
+
+def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0))
+    one = values(runs)
+    before = one
+    for day in range(1, 365):
+        write(runs, failed(day) if day % 7 == 0 else record(day))
+        if day % 60 == 0:
+            now = values(runs)
+            assert all(now[name] >= before[name] for name in now if "_total" in name)
+            before = now
+    year = values(runs)
+    assert year.keys() == one.keys()
+    assert year["runs_total succeeded"] + year["runs_total failed"] == 365
+
+
+@pytest.mark.parametrize("name", ["x\n", "a" * 65, "Ünïcode", "a b", "1a", "", 'a"b', "2026-11-01"])
+def test_families_hostile_name_becomes_other(tmp_path: Path, name: str) -> None:
+    hostile = record()
+    hostile["stages"][0]["quarantined_by_reason"] = {name: 3}
+    assert values(write(tmp_path / "runs", hostile))["quarantined_rows other"] == 3
+
+
+def test_families_of_many_names_are_bounded(tmp_path: Path) -> None:
+    many = record()
+    many["stages"][0]["quarantined_by_reason"] = {f"reason_{number}": 1 for number in range(1000)}
+    after = values(write(tmp_path / "runs", many))
+    reasons = [name for name in after if name.startswith("quarantined_rows ")]
+    assert len(reasons) == 41
+    assert after["quarantined_rows other"] == 960
+
+
+def test_read_run_of_the_bare_form_ended_when_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "bare.json"
+    path.write_text('{"stages": [{"name": "bronze_to_silver", "rows": 3, "duration_sec": 1.5}]}')
+    run, again = read_run(path), read_run(path)
+    assert run == again
+    assert (run.status, run.seconds, run.finished) == ("succeeded", 1.5, pytest.approx(path.stat().st_mtime))
+    assert run.stages[0].rows_by_outcome == {"written": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("", "is no JSON"),
+        ("{", "is no JSON"),
+        ("[1]", "is no JSON object"),
+        ("[" * 100_000, "is no JSON"),
+        ('{"stages": 1}', "stages: "),
+        (json.dumps(record(status="great")), "status: "),
+        (json.dumps(record(finished_at="soon")), "finished_at: "),
+        (json.dumps(record(finished_at="2026-11-01T03:00:00")), "finished_at: "),
+        (json.dumps(record(run_id="../../etc/passwd")), "run_id: "),
+        (json.dumps(record(stages=[{"name": "x", "rows": -1, "duration_sec": 1}])), "stages.0.rows: "),
+        (
+            json.dumps(record(stages=[{"name": "x", "rows": 1, "duration_sec": float("nan")}])),
+            "stages.0.duration_sec: ",
+        ),
+    ],
+)
+def test_read_run_of_what_is_no_record_says_why(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(text)
+    with pytest.raises(MalformedRecord) as raised:
+        read_run(path)
+    assert str(raised.value).startswith(problem) and "passwd" not in str(raised.value)
+
+
+def test_look_passes_broken_files_over_and_names_them(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(1), record(0))
+    (runs / "broken.json").write_text("{")
+    (runs / "half.json.tmp").write_text("{")
+    found, malformed = RecordedRuns(runs).look()
+    assert [run.run_id for run in found] == ["run-0", "run-1"]
+    assert malformed == {"broken.json": "is no JSON"}
+
+
+def test_look_again_sees_what_changed(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0))
+    recorded = RecordedRuns(runs)
+    assert [run.status for run in recorded.look()[0]] == ["succeeded"]
+    write(runs, failed(0), record(1))
+    assert [run.status for run in recorded.look()[0]] == ["failed", "succeeded"]
+    (runs / "run-0.json").unlink()
+    assert [run.run_id for run in recorded.look()[0]] == ["run-1"]
+
+
+def test_in_order_of_records_of_the_same_run_the_last_to_end_counts(tmp_path: Path) -> None:
+    directory = write(tmp_path / "runs", record(0))
+    (directory / "copy.json").write_text(json.dumps(record(0, finished_at="2026-11-01T05:00:00Z", exit_code=1)))
+    runs, _ = RecordedRuns(directory).look()
+    assert [run.exit_code for run in in_order(runs)] == [1]
+
+
+def test_catalogue_names_follow_the_conventions() -> None:
+    names = [entry.name for entry in CATALOGUE]
+    assert len(names) == len(set(names))
+    for entry in CATALOGUE:
+        assert entry.help.endswith(".") and entry.help[0] in "ABCDEFGHIJKLMNOPQRSTUVWXYZ1"
+        assert not set(entry.labels) & {"run_id", "batch_id", "path", "date", "file"}
+
+
+def test_openmetrics_has_every_value_of_every_run_at_the_time_at_which_it_ended(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", *(record(day) for day in range(3)))
+    assert write_openmetrics(runs, tmp_path / "out.om") == 3
+    families_read = text_string_to_metric_families((tmp_path / "out.om").read_text())
+    samples = [sample for family in families_read for sample in family.samples]
+    times = [FINISHED, FINISHED + DAY, FINISHED + 2 * DAY]
+    inserted = [
+        (float(sample.timestamp), sample.value)
+        for sample in samples
+        if sample.name == f"{PREFIX}rows_total" and sample.labels["outcome"] == "inserted"
+    ]
+    assert inserted == list(zip(times, [5, 10, 15], strict=True))
+    rows = [(float(s.timestamp), s.value) for s in samples if s.name == f"{PREFIX}table_rows"]
+    assert rows == list(zip(times, [6, 7, 8], strict=True))
+    assert len(samples) == 3 * len(AFTER_ONE)
