@@ -31,7 +31,7 @@ from pyspark_interview_project.lake.interface import (
 )
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
-from pyspark_interview_project.lake.spark_reading import SparkReader
+from pyspark_interview_project.lake.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.lake.storage_errors import storage_problem
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
@@ -109,7 +109,7 @@ class SparkLake:
         place = str(self._staging / f"rows_{self._names}")
         with self._spark_errors(place):
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
-            return self._spark.read.parquet(place)
+            return self._spark.read.parquet(no_glob(place))
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         with self._spark_errors(self._paths.root):

@@ -62,7 +62,7 @@ class SparkReader:
     def parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         """The records of Parquet files whose columns are of these kinds."""
         nothing = F.lit(None).cast("string")
-        frame = self._spark.read.parquet(*[_no_glob(str(self._layouts.local(file))) for file in files])
+        frame = self._spark.read.parquet(*[no_glob(str(self._layouts.local(file))) for file in files])
         columns = [
             _checked_utf8(name) if kinds.get(name) == "text" else F.col(name) if name in kinds else nothing.alias(name)
             for name in RAW_NAMES
@@ -97,7 +97,7 @@ class SparkReader:
 
     def _lines(self, files: Sequence[LandedFile]) -> DataFrame:
         # Only LF ends a line here: by default Spark would also take a lone CR for an end.
-        paths = [_no_glob(str(self._layouts.local(file))) for file in files]
+        paths = [no_glob(str(self._layouts.local(file))) for file in files]
         return self._spark.read.text(paths, lineSep="\n").select("value", self._source_file())
 
     def _source_file(self) -> Column:
@@ -129,6 +129,6 @@ def _checked_utf8(name: str) -> Column:
     return F.when(valid, F.col(name)).otherwise(F.raise_error(problem)).alias(name)
 
 
-def _no_glob(path: str) -> str:
+def no_glob(path: str) -> str:
     """The path so that Hadoop takes no character of it for a pattern."""
     return re.sub(r"([*?\[\]{}\\])", r"\\\1", path)
