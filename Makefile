@@ -133,14 +133,16 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 	@$(BIN)/python -m pyspark_interview_project.lake.spark_jars >/dev/null
 	@touch $@
 
+# A fresh machine may know no package yet.
+apt_install = { apt-get update --quiet && apt-get install --yes --no-install-recommends $(1); }
 compiler:
-	@command -v cc >/dev/null || apt-get install --yes --no-install-recommends gcc libc6-dev
+	@command -v cc >/dev/null || $(call apt_install,gcc libc6-dev)
 
 monitoring-tools:
-	@{ command -v promtool && command -v prometheus; } >/dev/null || apt-get install --yes --no-install-recommends prometheus
+	@{ command -v promtool && command -v prometheus; } >/dev/null || $(call apt_install,prometheus)
 
 browser:
-	@command -v chromium >/dev/null || apt-get install --yes --no-install-recommends chromium
+	@command -v chromium >/dev/null || $(call apt_install,chromium)
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory install
