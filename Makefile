@@ -14,7 +14,7 @@ SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_
 SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
     tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
-FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py
+FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
@@ -67,7 +67,7 @@ test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between t
 test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
-	@$(ON_SPARK) -m "on_spark and not long" $(FAULT_TESTS)
+	@$(ON_SPARK) -m on_spark $(FAULT_TESTS)
 	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
@@ -75,7 +75,7 @@ test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
-	@$(ON_SPARK) -m "not on_spark" $(FAULT_TESTS)
+	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?

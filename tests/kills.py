@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from landing import land, row_of
@@ -31,11 +29,6 @@ class Kill:
 
     name: str
     variables: dict[str, str]
-
-
-def on_spark(also: bool) -> list[pytest.MarkDecorator]:
-    """The marks of a case that `make test-long` runs on Spark too."""
-    return [pytest.mark.on_spark] if also else []
 
 
 def at_point(point: str, passes: int = 1) -> Kill:

@@ -21,7 +21,6 @@ from kills import (
     counts,
     land_one_more,
     land_samples,
-    on_spark,
     run_elsewhere,
     run_killed,
     run_whole,
@@ -31,15 +30,6 @@ from pyspark_interview_project.faults import POINTS
 # Points that a run comes by more than once: at the first time, and when some of it is done.
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
-# A killed run costs a JVM of its own, and a minute: `make test-long` kills here, `make soak` at every point.
-KILLED_ON_SPARK_TOO = (
-    "after_plan-1",
-    "after_quarantine-1",
-    "after_silver_part-2",
-    "before_commit-1",
-    "after_gold_table-1",
-)
-LOGS_KILLED_ON_SPARK_TOO = (lake_reading.SILVER, lake_reading.GOLD_BY_SKU_REASON)
 ENDED_BY_THE_SAME_ENGINE = (
     *("after_plan-1", "after_judging-1", "after_quarantine-1", "after_count-1", "after_silver_part-2", "after_gold-1"),
     f"log of {lake_reading.SILVER}, entry 1",
@@ -54,6 +44,12 @@ PAIRS = [
     (at_point("after_commit"), at_point("before_gold_table", 2)),
     (at_point("after_gold_table"), at_point("after_gold_table")),
 ]
+LATE = POINT_KILLS[::3]
+
+
+def on_spark_too(also: bool) -> list[pytest.MarkDecorator]:
+    """The marks of a case that `make test-long` runs on Spark too; on Spark, `make soak` runs the others."""
+    return [pytest.mark.on_spark] if also else []
 
 
 @dataclass(frozen=True)
@@ -84,17 +80,14 @@ def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
     assert first["rows_quarantined"] and second["rows_quarantined"] and second["rows_updated"]
 
 
-@pytest.mark.parametrize(
-    "kill",
-    [pytest.param(kill, marks=on_spark(kill.name in KILLED_ON_SPARK_TOO), id=kill.name) for kill in POINT_KILLS],
-)
+@pytest.mark.on_spark
+@pytest.mark.parametrize("kill", POINT_KILLS, ids=lambda kill: kill.name)
 def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Path, never: Never, kill: Kill) -> None:
     assert_survives(tmp_path / "lake", never, [kill])
 
 
-@pytest.mark.parametrize(
-    "place", [pytest.param(place, marks=on_spark(place in LOGS_KILLED_ON_SPARK_TOO)) for place in lake_reading.TABLES]
-)
+@pytest.mark.on_spark
+@pytest.mark.parametrize("place", lake_reading.TABLES)
 def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, publishing_faults: Path, place: str
 ) -> None:
@@ -102,7 +95,11 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kills", PAIRS, ids=lambda kills: "-".join(kill.name for kill in kills))
+@pytest.mark.parametrize(
+    "kills",
+    [pytest.param(pair, marks=on_spark_too(pair in PAIRS[1:4:2])) for pair in PAIRS],
+    ids=lambda kills: "-".join(kill.name for kill in kills),
+)
 def test_run_killed_twice_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, kills: tuple[Kill, Kill]
 ) -> None:
@@ -134,7 +131,11 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kill", POINT_KILLS[::3], ids=lambda kill: kill.name)
+@pytest.mark.parametrize(
+    "kill",
+    [pytest.param(kill, marks=on_spark_too(kill == LATE[2])) for kill in LATE],
+    ids=lambda kill: kill.name,
+)
 def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(never.first, lake)

@@ -44,6 +44,7 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
     return lake
 
 
+@pytest.mark.embedded_only  # Hadoop copies a file that it cannot rename
 @pytest.mark.parametrize(
     ("place", "what"),
     [
@@ -70,6 +71,33 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     for table in lake_reading.TABLES:
         assert lake_reading.rows(lake, table) != []  # readable, at its last version
     run_whole(lake, SECOND_DAY)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second)
+
+
+@pytest.mark.on_spark
+@pytest.mark.parametrize(
+    ("when", "what", "place"),
+    [
+        ("write", "ENOSPC", "ops/scratch"),
+        ("write", "ENOSPC", "silver/returns"),
+        ("write", "ENOSPC", "silver/returns/_delta_log"),
+        ("create", "EACCES", "quarantine/returns"),
+        ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
+    ],
+)
+def test_run_into_a_directory_that_takes_no_file_exits_5_and_the_next_run_heals(
+    tmp_path: Path, first: Path, second: Path, publishing_faults: Path, when: str, what: str, place: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first, lake)
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"{when}:{what}:1:{lake}/{place}/*"}
+    ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
+    assert ended.exit_code == 5, ended.stderr
+    (complaint,) = ended.complaints
+    assert place.removesuffix("/_delta_log") in complaint and SAYS[what] in complaint.lower()
+    for table in lake_reading.TABLES:
+        assert lake_reading.rows(lake, table) != []
+    run_elsewhere(lake, SECOND_DAY)
     assert lake_reading.comparable(lake) == lake_reading.comparable(second)
 
 

@@ -1,18 +1,23 @@
-/* Loaded before libc (LD_PRELOAD), so that a process meets a fault at the moment when a file gets its final name.
+/* Loaded before libc (LD_PRELOAD), so that a process meets a fault when it creates a file, writes to it, or gives it its
+ * final name.
  *
- * That is how a commit of a Delta table comes to be: the data files are there, and then the log entry is linked or
- * renamed into place. FAULT_AT says when, what, at the how manyeth file, and at which, by a pattern of fnmatch:
- * "before:kill:2:*_delta_log*.json". When: before or after. What: kill (the whole process group); and before, from that
- * file on, ENOSPC, EACCES or EROFS, with which the call then fails.
+ * The last is how a commit of a Delta table comes to be: the data files are there, and then the log entry is linked or
+ * renamed into place. FAULT_AT says when, what, at the how manyeth time, and at which files, by a pattern of fnmatch:
+ * "before:kill:2:*_delta_log*.json". When: before or after a file gets its name, at "create" or at "write". What: kill
+ * (the whole process group); and, from that time on, ENOSPC, EACCES or EROFS, with which the call then fails (not after).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 static int fails(const char *when, const char *name)
 {
@@ -51,3 +56,47 @@ WITH_FAULTS(renameat2, (int dir, const char *from, int to_dir, const char *to, u
             (dir, from, to_dir, to, flags), to)
 WITH_FAULTS(linkat, (int dir, const char *from, int to_dir, const char *to, int flags),
             (dir, from, to_dir, to, flags), to)
+
+static int fails_at_write(int file)
+{
+    char link[64], name[4096];
+    const char *fault = getenv("FAULT_AT");
+    if (!fault || strncmp(fault, "write:", 6) != 0)
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(link, name, sizeof name - 1);
+    if (length < 0)
+        return 0;
+    name[length] = 0;
+    return fails("write", name);
+}
+
+#define WITH_FULL_DISK(function, parameters, arguments)                             \
+    ssize_t function parameters                                                     \
+    {                                                                               \
+        static ssize_t (*original) parameters;                                      \
+        if (!original)                                                              \
+            original = (ssize_t (*) parameters)dlsym(RTLD_NEXT, #function);         \
+        return fails_at_write(file) ? -1 : original arguments;                      \
+    }
+
+WITH_FULL_DISK(write, (int file, const void *bytes, size_t size), (file, bytes, size))
+WITH_FULL_DISK(writev, (int file, const struct iovec *parts, int count), (file, parts, count))
+WITH_FULL_DISK(pwrite, (int file, const void *bytes, size_t size, off_t at), (file, bytes, size, at))
+WITH_FULL_DISK(pwrite64, (int file, const void *bytes, size_t size, off64_t at), (file, bytes, size, at))
+
+#define WITH_DENIAL(function)                                                       \
+    int function(const char *name, int flags, ...)                                  \
+    {                                                                               \
+        static int (*original)(const char *, int, ...);                             \
+        va_list more;                                                               \
+        va_start(more, flags);                                                      \
+        mode_t mode = va_arg(more, mode_t);                                         \
+        va_end(more);                                                               \
+        if (!original)                                                              \
+            original = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #function); \
+        return (flags & O_CREAT) && fails("create", name) ? -1 : original(name, flags, mode); \
+    }
+
+WITH_DENIAL(open)
+WITH_DENIAL(open64)

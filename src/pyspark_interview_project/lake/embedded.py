@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
@@ -43,6 +44,8 @@ from pyspark_interview_project.transforms.text_fields import records_from_lines
 
 _FILE = "_file_that_was_read"
 _ROWS_PER_ARROW_BATCH = 100_000
+# A worker of delta-rs may panic just after the error came back to us (2 of 15 times; none with this).
+_SECONDS_TO_PANIC = 0.3
 _DUCKDB_TYPES = {
     "string": "varchar",
     "integer": "integer",
@@ -300,7 +303,11 @@ def _writing(place: str) -> Iterator[None]:
     quietly = nullcontext() if sys.stderr.isatty() else native_noise_aside()  # a person may be watching the progress
     try:
         with storage_errors(place), quietly:
-            yield
+            try:
+                yield
+            except (DeltaError, OSError):
+                time.sleep(_SECONDS_TO_PANIC)
+                raise
     except DeltaError as error:
         raise _engine_error(f"{place}: {error}") from error
 

@@ -36,6 +36,8 @@ def plan_silver_write(lake: Lake, winners: DataFrame, silver_version: int | None
     The same winners give the same parts, so that a batch that was begun goes on where it stopped.
     """
     is_empty = silver_version is None or lake.facts(SILVER, silver_version).rows == 0
+    if not is_empty:
+        winners = lake.stage(winners)  # each part reads them several times; an append only once more
     by_date = {row["return_date"]: row["rows"] for row in lake.collect(rows_by_date(winners))}
     if is_empty:
         return SilverWrite(winners, [Part(1, min(by_date), max(by_date))] if by_date else [], appends=True)
