@@ -24,7 +24,7 @@ from pyspark_interview_project.lake.landed import LandedFile, changed_files
 from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
-from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.execution import LANDED_FILES, Execution, execution, stage
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -70,7 +70,7 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
 
     `draft` is what was seen of these just before, if it was.
     """
-    with stage(run, STAGE) as figures:
+    with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
         terms = LawTerms.none()
         reasons: dict[str, int] = {}
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
