@@ -151,7 +151,7 @@ def test_set_run_id_is_in_lines_of_other_threads_too(capsys: pytest.CaptureFixtu
     assert [line["run_id"] for line in logged(capsys)] == ["run-1"]
 
 
-TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
 
 
 def trace_in_a_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
@@ -163,7 +163,8 @@ def trace_in_a_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    "traceparent", [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"01-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-01-x"]
+    "traceparent",
+    [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"01-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-01-x"],
 )
 def test_set_trace_is_in_every_line(capsys: pytest.CaptureFixture[str], traceparent: str) -> None:
     set_trace(traceparent)
