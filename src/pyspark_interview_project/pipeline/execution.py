@@ -28,16 +28,17 @@ from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
-from pyspark_interview_project.metrics.lineage import Counts, Files, Held, Lineage
+from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
-from pyspark_interview_project.schemas.tables import GOLD_TABLES, QUARANTINE, SILVER, TABLES
+from pyspark_interview_project.schemas.tables import GOLD_TABLES, QUARANTINE, SILVER, TABLES, TableContract
 
 logger = logging.getLogger(__name__)
 
-LANDED_FILES = Files(places.LANDED, RAW_COLUMNS)
+LANDED_FILES = Dataset(places.LANDED, RAW_COLUMNS)
+Held = Dataset | TableContract
 
 
 @dataclass
@@ -137,9 +138,8 @@ def execution(
             steps(is_for_a_person(settings.app_env)) as shown_steps,
             _metrics_served(settings, shown_steps),
         ):
-            run = Execution(
-                *(settings, identity, day, record, records, lake, shown_steps, lease), accept_quarantined, os.environ
-            )
+            parts = (settings, identity, day, record, records, lake, shown_steps, lease)
+            run = Execution(*parts, accept_quarantined, os.environ)
             yield run
             for table in TABLES:
                 if lake.version(table) is not None:
@@ -183,11 +183,12 @@ def stage(
 ) -> Iterator[dict[str, Any]]:
     """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say.
 
-    `reads` and `writes` are what lineage tells of it.
+    `reads` and `writes` are for lineage.
     """
     figures: dict[str, Any] = {}
     files_before = len(run.record.files)
-    with stage_in_logs(name), run.lineage.told(name, reads, writes) as counts:
+    inputs, outputs = ([Dataset(held.place, held.columns) for held in data] for data in (reads, writes))
+    with stage_in_logs(name), run.lineage.emitted(name, inputs, outputs) as statistics:
         started = time.monotonic()
         run.steps.start(name)
         try:
@@ -195,19 +196,18 @@ def stage(
         finally:
             seconds = time.monotonic() - started
             run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
-        counts.update(_counts(run.record.stage(name) or {}, run.record.files[files_before:]))
+        statistics.update(statistics_of(run.record.stage(name) or {}, run.record.files[files_before:]))
         run.steps.finish(name, seconds)
 
 
-def _counts(stage_record: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> dict[str, Counts]:
+def statistics_of(recorded: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> Statistics:
     """What a stage read and wrote, by place, from what it put on record."""
-    counts = {}
-    if "rows_read" in stage_record:
+    if "rows_read" in recorded:
         size = sum(file["bytes"] for file in files)
-        counts[LANDED_FILES.place] = Counts(stage_record["rows_read"], size, len(files))
-        counts[SILVER.place] = Counts(stage_record["rows"])
-        counts[QUARANTINE.place] = Counts(stage_record["rows_quarantined"])
-    for table in GOLD_TABLES:
-        if "rows_by_table" in stage_record:
-            counts[table.place] = Counts(stage_record["rows_by_table"][table.name])
-    return counts
+        return {
+            LANDED_FILES.place: {"rowCount": recorded["rows_read"], "size": size, "fileCount": len(files)},
+            SILVER.place: {"rowCount": recorded["rows"]},
+            QUARANTINE.place: {"rowCount": recorded["rows_quarantined"]},
+        }
+    by_table = recorded.get("rows_by_table", {})
+    return {table.place: {"rowCount": by_table[table.name]} for table in GOLD_TABLES if table.name in by_table}
