@@ -34,6 +34,7 @@ from test_metrics_exporter import free_port
 LANDED = "bronze/returns_raw"
 RUN, PLAN = ("run", "--as-of", "2026-11-20"), ("plan", "--commit")
 CALLER_RUN, RUN_ID = "0af76519-16cd-43dd-8448-eb211c80319c", "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11"
+STAGE = ("bronze-to-silver", "--as-of", "2026-11-20", "--run-id", RUN_ID)
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
 KEY, PASSWORD = "zq7Key", "zq7Password"  # pragma: allowlist secret
 GATE = {"MAX_QUARANTINED_RATIO": "0.1", "QUARANTINE_GATE_MIN_ROWS": "1"}
@@ -84,15 +85,14 @@ def scenes(tmp_path_factory: pytest.TempPathFactory, good_endpoint: Endpoint) ->
     write_text(root / "shadow" / "openlineage" / "__init__.py", "")  # an `openlineage` with nothing in it
     shadow = os.pathsep.join([str(root / "shadow"), *filter(None, [os.environ.get("PYTHONPATH")])])
     called = {"TRACEPARENT": f"00-{TRACE}-{SPAN}-01", "OPENLINEAGE_PARENT_ID": f"af/dag.task/{CALLER_RUN}"}
-    stages = [(name, "--as-of", "2026-11-20", "--run-id", RUN_ID) for name in ("bronze-to-silver", "silver-to-gold")]
     to_endpoint = {"LINEAGE_URL": good_endpoint.url, "OPENLINEAGE_API_KEY": KEY, "OPENLINEAGE_NAMESPACE": "shop"}
+    gate = {**GATE, **to_endpoint, "OPENLINEAGE_PARENT_ID": "nobody/knows/\x1b[2J"}
     dead = f"http://etl:{PASSWORD}@127.0.0.1:{free_port()}/?token={PASSWORD}"
     with endpoint(answer_never_ending) as slow:
         calls = {
             "slow": partial(scene, root / "slow", PLAN, LINEAGE_URL=slow.url),
             "good": partial(scene, root / "good", RUN, RUN, LOG_LEVEL="DEBUG", **called),
-            "gate": partial(scene, root / "gate", RUN, **GATE, OPENLINEAGE_PARENT_ID="nobody/knows/\x1b[2J"),
-            "sent": partial(scene, root / "sent", *stages, found=good_endpoint, **to_endpoint),
+            "gate": partial(scene, root / "gate", STAGE, found=good_endpoint, **gate),
             "dead": partial(scene, root / "dead", PLAN, LINEAGE_URL=dead),
             "extra": partial(scene, root / "extra", PLAN, PYTHONPATH=shadow),
         }
@@ -178,34 +178,22 @@ def test_every_line_commit_event_and_the_report_have_the_run_id_of_the_record(sc
     assert (page.facts["run"], [row[-1] for row in page.table("runs")]) == (run_ids[1], run_ids[::-1])
 
 
-def test_run_that_a_gate_stops_fails_its_stage_without_a_value_or_what_nobody_counted(scenes: dict[str, Scene]) -> None:
-    gate = scenes["gate"]
-    record = lake_reading.latest_run_record(gate.lake)
-    assert gate.ended[0].exit_code == 3
-    started, failed = gate.events
-    error = failed["run"]["facets"].pop("errorMessage")
-    assert plain(error) == {"message": record["error"], "programmingLanguage": "PYTHON"}
-    assert content(started) == expected_events(gate.lake, record["run_id"], "returns-test")[0]
-    assert content(failed) == content(started) | {"eventType": "FAIL"}
-    assert (
-        gate.warnings
-        == record["warnings"]
-        == ["OPENLINEAGE_PARENT_ID is not namespace/job/run-id, so lineage is emitted without it"]
-    )
-    said = gate.ended[0].stderr + json.dumps([error, *gate.events])
-    assert "zq7Value" not in said and "nobody/knows" not in said
-
-
-def test_endpoint_is_sent_the_events_of_stages_in_processes_of_their_own(
+def test_stage_that_a_gate_stops_fails_at_the_endpoint_without_a_value_or_what_nobody_counted(
     scenes: dict[str, Scene], good_endpoint: Endpoint
 ) -> None:
-    sent = scenes["sent"]
-    assert [KEY in succeeded(ended).stderr + ended.stdout for ended in sent.ended] == [False, False]
-    assert [content(event) for event in sent.events] == expected_events(sent.lake, RUN_ID, "shop")
+    gate = scenes["gate"]
+    (ended,), record, (started, failed) = gate.ended, lake_reading.latest_run_record(gate.lake), gate.events
+    error = failed["run"]["facets"].pop("errorMessage")
+    assert (ended.exit_code, plain(error)) == (3, {"message": record["error"], "programmingLanguage": "PYTHON"})
+    assert content(started) == expected_events(gate.lake, RUN_ID, "shop")[0]
+    assert content(failed) == content(started) | {"eventType": "FAIL"}
+    no_caller = "OPENLINEAGE_PARENT_ID is not namespace/job/run-id, so lineage is emitted without it"
+    assert gate.warnings == record["warnings"] == [no_caller]
     assert {(path, headers["Authorization"], headers["Content-Type"]) for path, headers, _ in good_endpoint.sent} == {
         ("/api/v1/lineage", f"Bearer {KEY}", "application/json")
     }
-    assert sent.warnings == []
+    said = ended.stdout + ended.stderr + json.dumps([record, error, *gate.events])
+    assert [secret for secret in ("zq7Value", KEY, "nobody/knows") if secret in said] == []
 
 
 @pytest.mark.parametrize(
