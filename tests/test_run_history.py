@@ -124,6 +124,17 @@ def test_families_after_a_failed_run_keep_the_last_success_and_the_totals(tmp_pa
     }
 
 
+def test_families_after_a_run_that_a_gate_stopped_count_only_what_it_read_and_rejected(tmp_path: Path) -> None:
+    stopped = failed(0, tables={})
+    del stopped["stages"][1]
+    stopped["stages"][0] |= dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"])
+    after = values(write(tmp_path / "runs", stopped))
+    assert {name: after[name] for name in after if name.startswith(("rows_total", "stage_rows"))} == {
+        "stage_rows_read bronze_to_silver": 10,
+        "stage_rows bronze_to_silver quarantined": 2,
+    }
+
+
 def test_families_after_a_run_with_nothing_new_move_the_success_and_no_table(tmp_path: Path) -> None:
     tables = {"silver_returns": {"version": 0, "rows": 6, "bytes": 600}}
     after = values(write(tmp_path / "runs", record(0), record(1, status="no_new_data", stages=[], tables=tables)))

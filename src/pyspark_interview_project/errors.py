@@ -20,6 +20,12 @@ class PipelineError(Exception):
         super().__init__(without_secrets(message))
 
 
+def recordable(error: BaseException) -> str:
+    """What may be kept of an error: the message of ours and of the operating system; of others only their name, because
+    nobody knows what they quote."""
+    return str(error) if isinstance(error, (PipelineError, OSError)) else type(error).__name__
+
+
 class EngineError(PipelineError):
     """The engine failed in a way that nobody foresaw; what it said is in the message, but for the values that it
     quoted; the rest is in the cause."""

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import yaml
@@ -68,6 +69,9 @@ class Settings(BaseSettings):
     serve_metrics: bool = Field(description="whether a run serves its metrics while it is at work")
     metrics_host: str = Field(min_length=1, description="address that metrics are served on")
     metrics_port: int = Field(ge=1, le=65535, description="port of the metrics; a run takes the next free one of ten")
+    lineage_url: str | None = Field(
+        description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
+    )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
     quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is judged")
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
@@ -116,6 +120,19 @@ class Settings(BaseSettings):
                 raise ValueError("a path with .. is not taken")
         return value
 
+    @field_validator("lineage_url")
+    @classmethod
+    def _file_or_endpoint(cls, url: str | None) -> str | None:
+        if url is not None:
+            address = urlsplit(url)
+            _ = address.port  # raises ValueError where it is none
+            path = unquote(address.path)
+            is_path = path.isprintable() and path.strip("/") and ".." not in path.split("/")
+            is_file = address.scheme == "file" and not address.netloc and is_path
+            if not is_file and not (address.scheme in ("http", "https") and address.hostname):
+                raise ValueError("must be file:///path, without .., or http(s)://host")
+        return url
+
     @field_validator("fault")
     @classmethod
     def _only_in_tests(cls, fault: str | None, info: ValidationInfo) -> str | None:
@@ -138,6 +155,12 @@ class Settings(BaseSettings):
     @property
     def lease_terms(self) -> LeaseTerms | None:
         return LeaseTerms(self.lock_url, self.lock_lease_seconds) if self.lock_url else None
+
+    @property
+    def lineage_file(self) -> str | None:
+        """The file that lineage goes to, if it goes to one."""
+        address = urlsplit(self.lineage_url or "")
+        return unquote(address.path) if address.scheme == "file" else None
 
     @property
     def paths(self) -> LakePaths:

@@ -31,7 +31,11 @@ def check_places(settings: Settings) -> None:
 
 
 def _check_settings(settings: Settings, real: Mapping[str, Path]) -> None:
-    given = {"pipeline_metrics_json": settings.pipeline_metrics_json, "scratch_dir": settings.scratch_dir}
+    given = {
+        "pipeline_metrics_json": settings.pipeline_metrics_json,
+        "scratch_dir": settings.scratch_dir,
+        "lineage_url": settings.lineage_file,
+    }
     for name, value in given.items():
         for place, path in real.items():
             if value is not None and Path(value).resolve().is_relative_to(path):
