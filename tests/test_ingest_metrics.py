@@ -116,6 +116,17 @@ def test_finalize_of_a_run_that_nobody_knows_is_exit_2(tmp_path: Path, run_id: s
     assert (ended.exit_code, ended.complaints, ended.stdout, list(tmp_path.iterdir())) == (2, [complaint], "", [])
 
 
+def test_stage_of_a_run_that_another_tool_recorded_is_exit_2_and_leaves_that_record(planned: Path) -> None:
+    latest_of(planned).write_text(json.dumps(BARE))
+    succeeded(returns(planned, "finalize", "--run-id", RUN_ID, INGEST))
+    before = history(planned)
+    (theirs,) = [content["run_id"] for content in before.values() if content["run_id"] != RUN_ID]
+    for command in ("finalize", "bronze-to-silver"):
+        ended = returns(planned, command, "--run-id", theirs)
+        complaint = f"error: --run-id: {theirs} is on record, but not by this pipeline"
+        assert (ended.exit_code, ended.complaints, history(planned)) == (2, [complaint], before)
+
+
 def test_ingest_metrics_takes_each_run_once_and_names_what_is_malformed(tmp_path: Path) -> None:
     lake, source = tmp_path / "lake", write(tmp_path / "source", record(0), record(1, odd={"kept": 1}))
     (source / "bare.json").write_text(json.dumps(BARE))

@@ -11,6 +11,7 @@ from typing import Any
 
 from pyspark_interview_project import __version__
 from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.errors import ConfigurationError
 
 SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
 
@@ -62,9 +63,15 @@ class RunRecords:
         self._directory, self._latest = directory, latest
 
     def find(self, run_id: str) -> RunRecord | None:
-        """The record of a run, if there is one: stages of one run, each in its own process, extend the same record."""
+        """The record of a run, if there is one: stages of one run, each in its own process, extend the same record.
+
+        Raises ConfigurationError where it is none that a stage of ours could extend.
+        """
         found = next(self._directory.glob(f"*-{run_id}.json"), None)
-        return RunRecord(**json.loads(found.read_text(encoding="utf-8"))) if found else None
+        try:
+            return RunRecord(**json.loads(found.read_text(encoding="utf-8"))) if found else None
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError("--run-id", f"{run_id} is on record, but not by this pipeline") from error
 
     def write(self, record: RunRecord) -> None:
         """Write the record, whole or not at all, among all and as the latest."""
