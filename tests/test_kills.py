@@ -48,7 +48,7 @@ LATE = POINT_KILLS[::3]
 
 
 def on_spark_too(also: bool) -> list[pytest.MarkDecorator]:
-    """The marks of a case that `make test-long` runs on Spark too; on Spark, `make soak` runs the others."""
+    """The marks of a case that `make test-long` runs on Spark too; on Spark, `make faults-on-spark` runs the others."""
     return [pytest.mark.on_spark] if also else []
 
 
