@@ -9,10 +9,10 @@ RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
 # On Spark in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
-SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
-    tests/test_properties.py
+SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
+    tests/test_differential.py tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
 FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
