@@ -125,7 +125,7 @@ class RestoreRefusedError(PipelineError):
 
 
 class ObjectiveMissedError(PipelineError):
-    """A recovery objective is not kept: more would be lost than the RPO allows, or a restore took longer than the RTO."""
+    """A recovery objective is not kept: a loss costs more than the RPO, or a restore takes longer than the RTO."""
 
     exit_code = 3
 

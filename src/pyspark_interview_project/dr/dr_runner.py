@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_app
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, DamageError, ObjectiveMissedError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id
+from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.run_record import BACKUP, DRILL, REPLICATION
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.shown_text import printable
@@ -269,9 +270,11 @@ def _store(settings: Settings, url: str | None, strategy: str | None) -> Store:
 
 @contextmanager
 def _stage(settings: Settings, name: str) -> Iterator[Steps]:
-    with steps(is_for_a_person(settings.app_env)) as shown:
+    started = time.monotonic()
+    with stage_in_logs(name), steps(is_for_a_person(settings.app_env)) as shown:
         shown.start(name)
         yield shown
+        shown.finish(name, time.monotonic() - started)
 
 
 def _age(seconds: float) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.dr.verify import verify_backup
 from pyspark_interview_project.errors import DamageError, PipelineError
+from pyspark_interview_project.logging_setup import stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps
 
@@ -65,15 +67,15 @@ def protect(settings: Settings, record: RunRecord, steps: Steps) -> None:
         **dict.fromkeys(strategies.replications, run_replication),
     }
     for name, run in work.items():
+        started = time.monotonic()
         steps.start(name)
         try:
-            with on_record(record, name) as facts:
+            with stage_in_logs(name), on_record(record, name) as facts:
                 facts.update(run(strategies, name, steps))
         except (PipelineError, OSError) as error:
             record.warnings.append(f"strategy {name} failed: {error}")
             logger.error("strategy %s failed: %s", name, error)
-        else:
-            logger.info("strategy %s succeeded", name, extra=record.dr[name])
+        steps.finish(name, time.monotonic() - started)
 
 
 @contextmanager

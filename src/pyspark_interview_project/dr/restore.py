@@ -30,7 +30,7 @@ from pyspark_interview_project.dr.store import (
     read_object,
 )
 from pyspark_interview_project.dr.table_facts import findings_of_table, opening_problem
-from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.durable_files import sync_file_system, write_atomically
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from pyspark_interview_project.progress import Steps
 
@@ -101,11 +101,10 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
     if findings := _findings_in(plan):
         raise DamageError(str(plan.target), findings)
     shutil.rmtree(plan.target / _BEING_WRITTEN, ignore_errors=True)
-    for directory in sorted({(plan.target / file.path).parent for file in plan.files}):
-        _sync(directory)
+    sync_file_system(plan.target)
     faults.reached("restore_before_end")
     marker.unlink()
-    _sync(plan.target)
+    sync_file_system(plan.target)
 
 
 def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target: Path, table: str | None) -> bool:
@@ -157,8 +156,6 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
                     file.write(chunk)
             except MissingObject as error:
                 raise DamageError(entry.path, ["is not in the store; run returns dr verify"]) from error
-            file.flush()
-            os.fsync(file.fileno())
         if digest.hexdigest() != entry.sha256:
             raise DamageError(entry.path, ["has other content than was backed up; run returns dr verify"])
         os.chmod(temporary, 0o644)
@@ -183,11 +180,3 @@ def _sha256(path: Path) -> str:
     for chunk in file_chunks(path):
         digest.update(chunk)
     return digest.hexdigest()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
+from pyspark_interview_project.durable_files import sync_file_system
 from pyspark_interview_project.errors import ConfigurationError, LockedError, StorageError
 
 CHUNK_BYTES = 1 << 20
@@ -34,7 +34,8 @@ _RETRIES = {
     "retry_timeout": timedelta(seconds=60),
     "backoff": {"init_backoff": timedelta(milliseconds=100), "max_backoff": timedelta(seconds=5), "base": 2},
 }
-_CLIENT = {"connect_timeout": "5s", "timeout": "120s"}
+# Read in one request each: one for the whole of a large object would run into the time that a request may take.
+_RANGE_BYTES = 8 << 20
 
 OpenChunks = Callable[[], Iterator[bytes]]
 
@@ -105,12 +106,10 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 
 class DirectoryStore:
-    """A store in a local directory. Each file is written under a temporary name; `settle` syncs them all at once."""
+    """A store in a local directory. Each file is written under a temporary name."""
 
     def __init__(self, root: Path) -> None:
         self.url, self.root = str(root), root
-        self._unsynced: set[Path] = set()
-        self._one_at_a_time = threading.Lock()
 
     def add(self, open_chunks: OpenChunks, size: int) -> str:
         digest = hashlib.sha256()
@@ -153,15 +152,7 @@ class DirectoryStore:
             (self.root / name).unlink(missing_ok=True)
 
     def settle(self) -> None:
-        with self._one_at_a_time:
-            unsynced, self._unsynced = self._unsynced, set()
-        for path in [*sorted(unsynced), *sorted({parent for path in unsynced for parent in path.parents})]:
-            if path == self.root or path.is_relative_to(self.root):
-                descriptor = os.open(path, os.O_RDONLY)
-                try:
-                    os.fsync(descriptor)
-                finally:
-                    os.close(descriptor)
+        sync_file_system(self.root)
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[None]:
@@ -181,8 +172,6 @@ class DirectoryStore:
     def _file(self, name: str) -> Path:
         path = self.root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._one_at_a_time:
-            self._unsynced.add(path)
         return path
 
     @contextmanager
@@ -212,7 +201,7 @@ class ObjectStore:
         from obstore.store import from_url
 
         self.url, self._obstore, self._errors, self._not_found = url, obstore, BaseError, NotFoundError
-        how = {} if url.startswith("memory:") else {"retry_config": _RETRIES, "client_options": _CLIENT, **options}
+        how = {} if url.startswith("memory:") else {"retry_config": _RETRIES, **options}
         try:
             self._store: Any = from_url(url, **how)
         except (BaseError, ValueError, OSError) as error:
@@ -240,8 +229,14 @@ class ObjectStore:
     def chunks(self, name: str) -> Iterator[bytes]:
         with self._store_errors():
             try:
-                for chunk in self._obstore.get(self._store, name).stream(min_chunk_size=CHUNK_BYTES):
-                    yield bytes(chunk)
+                found = self._obstore.get(self._store, name)
+                size = found.meta["size"]
+                if size <= _RANGE_BYTES:
+                    yield bytes(found.bytes())
+                    return
+                for start in range(0, size, _RANGE_BYTES):
+                    length = min(_RANGE_BYTES, size - start)
+                    yield bytes(self._obstore.get_range(self._store, name, start=start, length=length))
             except (self._not_found, FileNotFoundError) as error:
                 raise MissingObject(name) from error
 

@@ -45,7 +45,10 @@ class BucketOptions(_Strict):
             "sse_kms_key_id": self.kms_key_id,
             "checksum_algorithm": "SHA256" if self.object_lock else None,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+        if self.endpoint and self.endpoint.startswith("http://"):
+            options["client_options"] = {"allow_http": True}
+        return options
 
 
 class Retention(_Strict):
