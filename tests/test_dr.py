@@ -14,11 +14,21 @@ from typing import Any
 import pytest
 
 import lake_reading
-from commands import Ended, module, returns, succeeded
+from commands import module, returns, succeeded
 from independent_query import query
-from kills import FIRST_DAY, LANDED, SECOND_DAY, SETTINGS, land_one_more, land_samples, run_elsewhere, run_whole, waiting_at
+from kills import (
+    FIRST_DAY,
+    LANDED,
+    SECOND_DAY,
+    SETTINGS,
+    land_one_more,
+    land_samples,
+    run_elsewhere,
+    run_whole,
+    waiting_at,
+)
 from object_stores import BUCKET, s3_environment
-from recovery import files_under, modified, write_replication, write_strategy
+from recovery import dr, files_under, modified, write_replication, write_strategy
 
 ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")
 
@@ -50,10 +60,6 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "directory":
         return Place(str(tmp_path / "backups"), {})
     return Place(f"s3://{BUCKET}/{tmp_path.name}", s3_environment(request.getfixturevalue("s3")))
-
-
-def dr(lake: Path, *arguments: str, **env: str) -> Ended:
-    return returns(lake, "dr", *arguments, **env)
 
 
 def backed_up(lake: Path, place: Place, *options: str) -> str:
@@ -103,7 +109,7 @@ def test_second_backup_sends_only_what_is_new(lake: Path, place: Place, tmp_path
     succeeded(dr(lake, "backup", **env))
     succeeded(dr(lake, "backup", **env))
     first, second = [record["dr"]["nightly"] for record in lake_reading.run_records(lake) if record["kind"] == "backup"]
-    (record, *_) = sorted((lake / "metrics" / "runs").iterdir())[-2:]  # of the first backup: all that is new
+    record, *_ = sorted((lake / "metrics" / "runs").iterdir())[-2:]  # of the first backup: all that is new
     assert (second["files_sent"], second["bytes_sent"]) == (1, record.stat().st_size)
     assert first["files_sent"] > 100
 
@@ -182,7 +188,10 @@ def test_run_with_dr_backs_up_and_replicates_behind_it(tmp_path: Path) -> None:
     config = write_replication(write_strategy(tmp_path / "dr"), str(tmp_path / "elsewhere"))
     succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--with-dr", **SETTINGS, DR_CONFIG_DIR=str(config)))
     told = lake_reading.latest_run_record(lake)["dr"]
-    assert {name: outcome["status"] for name, outcome in told.items()} == {"nightly": "succeeded", "second": "succeeded"}
+    assert {name: outcome["status"] for name, outcome in told.items()} == {
+        "nightly": "succeeded",
+        "second": "succeeded",
+    }
     backup_id = told["nightly"]["backup"]
     # From the second store alone, after the first and the lake are gone.
     original = lake_reading.everything(lake)
@@ -212,7 +221,10 @@ def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: P
     config = str(write_strategy(tmp_path / "dr"))
     options = ("run", "--as-of", FIRST_DAY, "--with-dr", "--simulate")
     ended = succeeded(returns(lake, *options, **SETTINGS, DR_CONFIG_DIR=config))
-    assert f"nightly would back up silver/returns at version {lake_reading.version(lake, 'silver/returns')}" in ended.stdout
+    assert (
+        f"nightly would back up silver/returns at version {lake_reading.version(lake, 'silver/returns')}"
+        in ended.stdout
+    )
     assert not (tmp_path / "lake_backups").exists()
     assert lake_reading.latest_run_record(lake)["dr"] == {}
 

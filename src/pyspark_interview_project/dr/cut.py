@@ -97,7 +97,7 @@ def read_file(root: Path, path: str) -> bytes:
 def log_listing(root: Path, table: str) -> LogListing:
     """What the log of a table has. Raises FileNotFoundError where there is no such table."""
     directory = checked_file(root, f"{table}/{LOG}")
-    return LogListing.of(entry.name for entry in os.scandir(directory))
+    return LogListing.of(os.listdir(directory))
 
 
 def _batches(root: Path) -> tuple[list[str], list[str]]:

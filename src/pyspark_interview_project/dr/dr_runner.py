@@ -82,11 +82,16 @@ def verify(from_: FromOption = None, strategy: StrategyOption = None, backup: Ba
     """Read every byte of a backup, list all that is wrong, and open its tables at their pinned versions."""
     settings = _prepare()
     from pyspark_interview_project.dr.backups import chosen, contents, write_verification
-    from pyspark_interview_project.dr.verify import still_restorable, verify_backup
+    from pyspark_interview_project.dr.verify import findings_beside, still_restorable, verify_backup
 
     store = _store(settings, from_, strategy)
     found = contents(store)
-    manifest = chosen(store, found, backup)
+    try:
+        manifest = chosen(store, found, backup)
+    except DamageError:
+        for finding in findings_beside(store, found):
+            print(printable(finding))
+        raise
     with _stage(settings, "verify") as shown:
         findings = verify_backup(store, found, manifest, shown)
     write_verification(store, manifest.id, findings.backup, findings.damaged)

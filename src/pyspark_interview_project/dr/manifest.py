@@ -132,7 +132,7 @@ def in_order_of_copying(files: Iterable[FileEntry]) -> tuple[list[FileEntry], li
 
 def to_bytes(manifest: Manifest) -> bytes:
     content = manifest.model_dump(mode="json")
-    return json.dumps({"checksum": _checksum(content), "backup": content}, indent=1).encode() + b"\n"
+    return _text({"checksum": _checksum(content), "backup": content})
 
 
 def from_bytes(backup_id: str, content: bytes) -> Manifest:
@@ -143,7 +143,7 @@ def from_bytes(backup_id: str, content: bytes) -> Manifest:
         newer = backup["format"] > FORMAT
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise BrokenManifest("is no manifest") from error
-    if checksum != _checksum(backup) or envelope.keys() != {"backup", "checksum"}:
+    if checksum != _checksum(backup) or content != _text(envelope) or len(envelope) != 2:
         raise BrokenManifest("does not have the checksum that it states")
     if newer:
         raise NewerFormat(f"has format {backup['format']}, and this version knows formats up to {FORMAT}")
@@ -155,6 +155,10 @@ def from_bytes(backup_id: str, content: bytes) -> Manifest:
     if manifest.id != backup_id:
         raise BrokenManifest(f"is that of {manifest.id}")
     return manifest
+
+
+def _text(envelope: Any) -> bytes:
+    return json.dumps(envelope, indent=1).encode() + b"\n"
 
 
 def _checksum(backup: Any) -> str:

@@ -126,7 +126,7 @@ def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target
 
 
 def _is_in_use(place: Path) -> bool:
-    return place.exists() and (not place.is_dir() or any(os.scandir(place)))
+    return place.exists() and (not place.is_dir() or any(place.iterdir()))
 
 
 def _marker_text(manifest: Manifest, tables: Sequence[str]) -> str:
