@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import available_timezones
@@ -45,10 +45,12 @@ class LandingLimits:
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken."""
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken.
+    `options` are obstore's for the place, where the environment does not have them."""
 
     url: str
     seconds: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Settings(BaseSettings):

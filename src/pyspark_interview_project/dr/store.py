@@ -201,6 +201,7 @@ class ObjectStore:
         from obstore.store import from_url
 
         self.url, self._obstore, self._errors, self._not_found = url, obstore, BaseError, NotFoundError
+        self._options = options
         how = {} if url.startswith("memory:") else {"retry_config": _RETRIES, **options}
         try:
             self._store: Any = from_url(url, **how)
@@ -259,7 +260,7 @@ class ObjectStore:
 
         if self.url.startswith("memory:"):
             return nullcontext()
-        return leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS), self.url, purpose)
+        return leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS, self._options), self.url, purpose)
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
