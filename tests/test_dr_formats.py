@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Path:
 
 def test_backup_of_format_1_is_whole_restores_and_goes_on(store: Path, tmp_path: Path) -> None:
     lake = tmp_path / "restored"
-    assert dr(lake, "verify", "--from", str(store)).stdout == f"{BACKUP} is whole: 28 files, 44,133 bytes\n"
+    assert dr(lake, "verify", "--from", str(store)).stdout == f"{BACKUP} is whole: 28 files, 49,202 bytes\n"
     assert dr(lake, "restore", "--from", str(store), "--to", str(lake)).exit_code == 0
     assert lake_reading.versions(lake) == VERSIONS
     assert lake_reading.gold_by_sku_reason(lake) == [
