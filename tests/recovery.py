@@ -24,11 +24,11 @@ from pyspark_interview_project.progress import Steps
 def dr(lake: Path, *arguments: str, **env: str) -> Ended:
     """`returns dr …` on a lake, in this process: an interpreter of its own takes longer to start than most of these."""
     stdout, stderr = io.StringIO(), io.StringIO()
-    exit_code = 0
+    exit_code, variables = 0, environment(lake, **env)
     with as_before() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
         for name in list(os.environ):
             patch.delenv(name)
-        for name, value in environment(lake, **env).items():
+        for name, value in variables.items():
             patch.setenv(name, value)
         try:
             cli.main(["dr", *arguments])

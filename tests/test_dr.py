@@ -1,4 +1,4 @@
-"""Recovery as a person uses it: back up, verify, restore, and go on with the restored lake; on a directory and on S3."""
+"""Recovery as a person uses it: back up, verify, restore, and go on there; on a directory and on S3."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def lake(second_day: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(second_day, tmp_path / "lake"))
 
 
-@pytest.fixture(params=["directory", "s3"])
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.long)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "directory":
         return Place(str(tmp_path / "backups"), {})
@@ -152,7 +152,7 @@ def test_status_of_a_backup_older_than_the_rpo_exits_3(lake: Path, tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("kind", ["directory", "s3"])
+@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.long)])
 def test_drill_passes_and_its_figures_are_in_the_metrics(
     lake: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -173,6 +173,7 @@ def test_drill_passes_and_its_figures_are_in_the_metrics(
     assert list(tmp_path.glob("returns-drill-*")) == []
 
 
+@pytest.mark.long
 def test_drill_that_misses_its_objectives_exits_3_and_is_on_record(lake: Path, tmp_path: Path) -> None:
     config = str(write_strategy(tmp_path / "dr", rto_hours=1e-9))
     ended = dr(lake, "drill", DR_CONFIG_DIR=config)
@@ -216,6 +217,7 @@ def test_run_with_dr_that_fails_there_is_a_good_run_with_a_failed_strategy(tmp_p
     assert [line["level"] for line in ended.logs if "strategy nightly failed" in line["message"]] == ["ERROR"]
 
 
+@pytest.mark.long
 def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     config = str(write_strategy(tmp_path / "dr"))
@@ -229,6 +231,7 @@ def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: P
     assert lake_reading.latest_run_record(lake)["dr"] == {}
 
 
+@pytest.mark.long
 def test_finalize_with_dr_runs_the_strategies_behind_stages_that_ran_apart(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     run_id = "7d9ecf62-34c4-4b9f-9d8f-0f1ce1f2a1aa"
@@ -276,6 +279,7 @@ def test_replicate_adds_and_never_removes(lake: Path, place: Place, tmp_path: Pa
         succeeded(dr(lake, "restore", "--from", place.url, "--backup", backup_id, "--to", target, **place.env))
 
 
+@pytest.mark.long
 def test_prune_shows_then_removes_old_backups_and_keeps_the_last_verified(lake: Path, tmp_path: Path) -> None:
     config = str(write_strategy(tmp_path / "dr", verify=False, keep={"days": 0, "last": 1}))
     ids = []
@@ -328,6 +332,7 @@ def test_commands_on_a_lake_that_is_half_restored_exit_8(lake: Path) -> None:
         assert "a restore into it was not finished; run returns dr restore again" in ended.complaints[0]
 
 
+@pytest.mark.long
 def test_backup_beside_a_writer_that_waits_leaves_its_batch_out(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     place = Place(str(tmp_path / "backups"), {})

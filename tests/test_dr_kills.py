@@ -1,4 +1,4 @@
-"""Backups, prunes and restores that are killed: nothing half done is ever taken for whole, and run again they finish."""
+"""Backups, prunes and restores that are killed: nothing half done is taken for whole; run again they finish."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,9 @@ from recovery import back_up, bring_bronze, dr, restored, verify, write_strategy
 # Points that are come by once for each file: in the midst of them.
 PASSES = {"backup_in_data": 20, "backup_in_logs": 3, "restore_in_data": 20, "restore_in_logs": 3}
 # Moments of a run at which a backup is made; the others in `make test-long`.
-COMMON = ("after_quarantine", "after_silver_part", "before_commit", "after_commit", "after_gold_table")
+COMMON = ("after_silver_part", "after_gold_table")
+# Points at which `make test` kills; at the others `make test-long` does.
+QUICK = ("backup_in_data", "backup_before_manifest", "prune_after_manifests", "restore_in_logs")
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +56,10 @@ def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
     assert process.returncode == -signal.SIGKILL, f"not killed at {point}: {said.decode()}"
 
 
-def of(command: str) -> list[str]:
-    return [point for point in RECOVERY_POINTS if point.startswith(command)]
+def of(command: str) -> list[Any]:
+    """The points of a command, those that are not quick marked as long."""
+    points = [point for point in RECOVERY_POINTS if point.startswith(command)]
+    return [pytest.param(point, marks=[] if point in QUICK else pytest.mark.long) for point in points]
 
 
 def test_points_are_at_least_twelve() -> None:
@@ -111,6 +116,7 @@ def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tm
     assert not (target / "RESTORE_INCOMPLETE.json").exists() and not (target / ".restoring").exists()
 
 
+@pytest.mark.long
 def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     back_up(first, store)

@@ -22,6 +22,7 @@ from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
 from recovery import back_up, dr, restored, verify, write_strategy
 
+
 @pytest.fixture(params=["directory", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     if request.param == "directory":
