@@ -20,7 +20,7 @@ from pyspark_interview_project.dr.replicate import newest_verified, replicate
 from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.dr.verify import verify_backup
-from pyspark_interview_project.errors import DamageError, PipelineError
+from pyspark_interview_project.errors import DamageError, PipelineError, recordable
 from pyspark_interview_project.logging_setup import stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps
@@ -85,11 +85,10 @@ def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
     try:
         yield facts
     except BaseException as error:
-        is_ours = isinstance(error, (PipelineError, OSError))
         record.dr[name] = facts | {
             "status": FAILED,
             "exit_code": exit_code_of(error),
-            "error": str(error) if is_ours else type(error).__name__,
+            "error": recordable(error),
             "finished_at": utc_now(),
         }
         raise
