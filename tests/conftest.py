@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from kills import compiled_library
+from kills import FIRST_DAY, SECOND_DAY, compiled_library, land_samples, run_elsewhere
 from object_stores import s3_server
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
@@ -204,6 +205,23 @@ _LAKES: dict[str, Callable[[Path, Path, str], AbstractContextManager[tuple[Lake,
 def publishing_faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """faults/publishing.c as a library for LD_PRELOAD."""
     return compiled_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+def first_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The samples after the run of their first day. Many tests start from a copy of it; nobody changes it."""
+    lake = land_samples(tmp_path_factory.mktemp("first_day") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    return lake
+
+
+@pytest.fixture(scope="session")
+def second_day(tmp_path_factory: pytest.TempPathFactory, first_day: Path) -> Path:
+    """The same after the run of the second day."""
+    lake = tmp_path_factory.mktemp("second_day") / "lake"
+    shutil.copytree(first_day, lake)
+    run_elsewhere(lake, SECOND_DAY)
+    return lake
 
 
 @pytest.fixture(scope="session")

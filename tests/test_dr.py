@@ -16,17 +16,7 @@ import pytest
 import lake_reading
 from commands import module, returns, succeeded
 from independent_query import query
-from kills import (
-    FIRST_DAY,
-    LANDED,
-    SECOND_DAY,
-    SETTINGS,
-    land_one_more,
-    land_samples,
-    run_elsewhere,
-    run_whole,
-    waiting_at,
-)
+from kills import FIRST_DAY, LANDED, SECOND_DAY, SETTINGS, land_one_more, land_samples, run_whole, waiting_at
 from object_stores import BUCKET, s3_environment
 from recovery import dr, files_under, modified, write_replication, write_strategy
 
@@ -39,15 +29,6 @@ class Place:
 
     url: str
     env: Mapping[str, str]
-
-
-@pytest.fixture(scope="module")
-def second_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake after two runs."""
-    lake = land_samples(tmp_path_factory.mktemp("second") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    run_elsewhere(lake, SECOND_DAY)
-    return lake
 
 
 @pytest.fixture

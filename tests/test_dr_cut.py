@@ -26,16 +26,9 @@ from pyspark_interview_project.schemas.tables import TABLES
 from recovery import back_up, restored, verify
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
-
-
 @pytest.fixture
-def lake(first: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first, tmp_path / "lake"))
+def lake(first_day: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first_day, tmp_path / "lake"))
 
 
 def test_tables_of_paths_are_those_of_the_contracts() -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from deletion_vectors import table_with_deletion_vectors
-from kills import FIRST_DAY, land_samples, run_elsewhere
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
 from pyspark_interview_project.dr.backups import contents
@@ -51,10 +50,9 @@ SORTS: dict[str, Callable[[FileEntry], bool]] = {
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def lake(tmp_path_factory: pytest.TempPathFactory, first_day: Path) -> Path:
     """A lake with checkpoints, in which somebody else's writer left deletion vectors in quarantine."""
-    lake = land_samples(tmp_path_factory.mktemp("damage") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
+    lake = Path(shutil.copytree(first_day, tmp_path_factory.mktemp("damage") / "lake"))
     from deltalake import DeltaTable
 
     for table in (paths.SILVER_RETURNS, paths.GOLD_BY_SKU_REASON):

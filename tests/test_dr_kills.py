@@ -12,7 +12,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns
-from kills import FIRST_DAY, SECOND_DAY, at_point, land_samples, run_elsewhere, run_killed, run_whole
+from kills import FIRST_DAY, SECOND_DAY, at_point, run_killed, run_whole
 from pyspark_interview_project.dr.backups import contents
 from pyspark_interview_project.dr.store import DirectoryStore
 from pyspark_interview_project.faults import POINTS, RECOVERY_POINTS
@@ -26,19 +26,9 @@ COMMON = ("after_silver_part", "after_gold_table")
 QUICK = ("backup_in_data", "backup_before_manifest", "prune_after_manifests", "restore_in_logs")
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
-    lake = tmp_path_factory.mktemp("second") / "lake"
-    shutil.copytree(first, lake)
-    run_elsewhere(lake, SECOND_DAY)
-    return lake
+@pytest.fixture
+def first(first_day: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first_day, tmp_path / "first"))
 
 
 def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
@@ -133,10 +123,10 @@ def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: P
     "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.long) for point in POINTS]
 )
 def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
-    tmp_path: Path, first: Path, second: Path, point: str
+    tmp_path: Path, first_day: Path, second_day: Path, point: str
 ) -> None:
     lake, store = tmp_path / "lake", DirectoryStore(tmp_path / "store")
-    shutil.copytree(first, lake)
+    shutil.copytree(first_day, lake)
     passes = 2 if point in ("after_silver_part", "before_silver_part") else 1
     run_killed(lake, SECOND_DAY, at_point(point, passes))
     backup = back_up(lake, store)
@@ -148,7 +138,7 @@ def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whol
     assert {state for _, state in lake_reading.batch_states(target)} == {"committed"}
     bring_bronze(lake, target)
     run_whole(target, SECOND_DAY)
-    assert lake_reading.comparable(target) == lake_reading.comparable(second)
+    assert lake_reading.comparable(target) == lake_reading.comparable(second_day)
     versions = lake_reading.everything(target)
     run_whole(target, SECOND_DAY)  # the same files again
     assert lake_reading.everything(target) == versions

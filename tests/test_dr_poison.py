@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from kills import FIRST_DAY, land_samples, run_elsewhere
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
 from pyspark_interview_project.dr.manifest import _checksum, _text
@@ -39,17 +38,10 @@ VECTORS = (
 )
 
 
-@pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = land_samples(tmp_path_factory.mktemp("clean") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
-
-
 @pytest.fixture
-def lake(clean: Path, tmp_path: Path) -> Path:
+def lake(first_day: Path, tmp_path: Path) -> Path:
     (tmp_path / "outside.parquet").write_text("somebody's")
-    return Path(shutil.copytree(clean, tmp_path / "place" / "lake"))
+    return Path(shutil.copytree(first_day, tmp_path / "place" / "lake"))
 
 
 def poisoned_add(path: str, vector: dict[str, Any] | None = None) -> str:

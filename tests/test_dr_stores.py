@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,7 +14,6 @@ import pytest
 
 import lake_reading
 from commands import RETURNS, environment, run
-from kills import FIRST_DAY, land_samples, run_elsewhere
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.dr import store as store_module
 from pyspark_interview_project.dr.backups import contents
@@ -34,11 +34,9 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     return open_store(f"s3://{BUCKET}/{tmp_path.name}")
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = land_samples(tmp_path_factory.mktemp("stores") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
+@pytest.fixture
+def lake(first_day: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first_day, tmp_path / "lake"))
 
 
 def test_objects_are_there_by_their_hash_until_they_are_deleted(store: Store) -> None:

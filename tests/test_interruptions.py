@@ -10,7 +10,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_elsewhere, run_killed, run_whole, waiting_at
+from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_killed, run_whole, waiting_at
 
 # Where a run waits until it is stopped.
 WAITING = ("after_judging", "after_silver_part", "after_gold_table")
@@ -18,20 +18,12 @@ WAITING = ("after_judging", "after_silver_part", "after_gold_table")
 PATIENCE_SECONDS = 100
 
 
-@pytest.fixture(scope="module")
-def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake whose first run nobody stopped."""
-    lake = land_samples(tmp_path_factory.mktemp("never") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
-
-
 @pytest.mark.parametrize(
     ("number", "exit_code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark), (signal.SIGINT, 130)]
 )
 @pytest.mark.parametrize("point", [WAITING[0], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[1:])])
 def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
-    tmp_path: Path, never: Path, point: str, number: int, exit_code: int
+    tmp_path: Path, first_day: Path, point: str, number: int, exit_code: int
 ) -> None:
     lake = land_samples(tmp_path / "lake")
     with waiting_at(lake, point) as process:
@@ -42,7 +34,7 @@ def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     assert not (lake / "ops" / "lock_holder.json").exists()
 
     run_whole(lake, FIRST_DAY)
-    assert lake_reading.comparable(lake) == lake_reading.comparable(never)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(first_day)
 
 
 @pytest.mark.on_spark
@@ -90,10 +82,10 @@ def start_both(lake: Path) -> list[int]:
         *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20)),
     ],
 )
-def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, never: Path, turn: int) -> None:
+def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, first_day: Path, turn: int) -> None:
     lake = land_samples(tmp_path / "lake")
     codes = start_both(lake)
     # The second may also come when the first has just ended: then it finds nothing new.
     assert codes in ([0, 6], [0, 0])
-    assert lake_reading.comparable(lake) == lake_reading.comparable(never)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(first_day)
     assert [state for _, state in lake_reading.batch_states(lake)] == ["committed"]

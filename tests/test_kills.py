@@ -63,15 +63,11 @@ class Never:
 
 
 @pytest.fixture(scope="module")
-def never(tmp_path_factory: pytest.TempPathFactory) -> Never:
-    lakes = Never(*[tmp_path_factory.mktemp(name) / "lake" for name in ("first", "second", "late")])
-    run_elsewhere(land_samples(lakes.first), FIRST_DAY)
-    shutil.copytree(lakes.first, lakes.second)
-    run_elsewhere(lakes.second, SECOND_DAY)
-    shutil.copytree(lakes.second, lakes.late)
-    land_one_more(lakes.late)
-    run_elsewhere(lakes.late, SECOND_DAY)
-    return lakes
+def never(tmp_path_factory: pytest.TempPathFactory, first_day: Path, second_day: Path) -> Never:
+    late = Path(shutil.copytree(second_day, tmp_path_factory.mktemp("late") / "lake"))
+    land_one_more(late)
+    run_elsewhere(late, SECOND_DAY)
+    return Never(first_day, second_day, late)
 
 
 def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:

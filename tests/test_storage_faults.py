@@ -9,7 +9,7 @@ import pytest
 
 import lake_reading
 from commands import RETURNS, environment, returns, run
-from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_elsewhere, run_whole
+from kills import SECOND_DAY, SETTINGS, run_elsewhere, run_whole
 from pyspark_interview_project.faults import POINTS
 
 # Where files get their names in the course of a run, and the place that the message must name.
@@ -29,21 +29,6 @@ COMMON = ("silver files", "silver log", "gold log", "record")
 SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read-only file system"}
 
 
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
-    run_elsewhere(lake, FIRST_DAY)
-    return lake
-
-
-@pytest.fixture(scope="module")
-def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
-    lake = tmp_path_factory.mktemp("second") / "lake"
-    shutil.copytree(first, lake)
-    run_elsewhere(lake, SECOND_DAY)
-    return lake
-
-
 @pytest.mark.embedded_only  # Hadoop copies a file that it cannot rename
 @pytest.mark.parametrize(
     ("place", "what"),
@@ -56,10 +41,10 @@ def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
     ids=lambda value: value.replace(" ", "_"),
 )
 def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
-    tmp_path: Path, first: Path, second: Path, publishing_faults: Path, place: str, what: str
+    tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, place: str, what: str
 ) -> None:
     lake = tmp_path / "lake"
-    shutil.copytree(first, lake)
+    shutil.copytree(first_day, lake)
     pattern, named = PLACES[place]
     fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:{what}:1:{pattern}"}
 
@@ -71,7 +56,7 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     for table in lake_reading.TABLES:
         assert lake_reading.rows(lake, table) != []  # readable, at its last version
     run_whole(lake, SECOND_DAY)
-    assert lake_reading.comparable(lake) == lake_reading.comparable(second)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
 
 
 @pytest.mark.parametrize(
@@ -85,10 +70,10 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     ],
 )
 def test_run_into_a_directory_that_takes_no_file_exits_5_and_the_next_run_heals(
-    tmp_path: Path, first: Path, second: Path, publishing_faults: Path, when: str, what: str, place: str
+    tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, when: str, what: str, place: str
 ) -> None:
     lake = tmp_path / "lake"
-    shutil.copytree(first, lake)
+    shutil.copytree(first_day, lake)
     fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"{when}:{what}:1:{lake}/{place}/*"}
     ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
     assert ended.exit_code == 5, ended.stderr
@@ -97,19 +82,19 @@ def test_run_into_a_directory_that_takes_no_file_exits_5_and_the_next_run_heals(
     for table in lake_reading.TABLES:
         assert lake_reading.rows(lake, table) != []
     run_elsewhere(lake, SECOND_DAY)
-    assert lake_reading.comparable(lake) == lake_reading.comparable(second)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
-    tmp_path: Path, first: Path, second: Path, point: str
+    tmp_path: Path, first_day: Path, second_day: Path, point: str
 ) -> None:
     lake = tmp_path / "lake"
-    shutil.copytree(first, lake)
+    shutil.copytree(first_day, lake)
     ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, FAULT=f"{point}:disk_full")
     assert ended.exit_code == 5
     (complaint,) = ended.complaints
     assert "No space left" in complaint
     run_whole(lake, SECOND_DAY)
-    assert lake_reading.comparable(lake) == lake_reading.comparable(second)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
