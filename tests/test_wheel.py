@@ -69,7 +69,8 @@ def test_wheel_has_the_package_with_settings_and_types_and_nothing_else(installe
     sources = {path for path in package.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
     expected = {path.relative_to(package.parent).as_posix() for path in sources}
     assert "pyspark_interview_project/py.typed" in expected
-    assert files == expected | {f"pyspark_interview_project/configs/{name}.yaml" for name in ("dev", "test", "prod")}
+    shipped = ("dev.yaml", "test.yaml", "prod.yaml", "dr/backup_strategies/local.yaml")
+    assert files == expected | {f"pyspark_interview_project/configs/{name}" for name in shipped}
 
 
 def test_installed_wheel_is_the_package_that_is_imported(installed: Installed, tmp_path: Path) -> None:
