@@ -26,7 +26,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools browser lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools browser lint lock wheel image check-image check-image-steps check-deploy check-terraform audit clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -94,10 +94,13 @@ lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	done
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(UV_COMPILE) --extra spark --extra report --group dev --output-file requirements/dev.txt
-	@$(UV_COMPILE) --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) pyproject.toml --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --constraints requirements/dev.txt --output-file requirements/image.txt
+	@$(UV_COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
+	@$(UV_COMPILE) --group deploy --output-file requirements/deploy.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -106,8 +109,17 @@ lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRAD
 wheel: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
+image: ## Build the container image returns-lakehouse:latest (needs Docker)
+	@docker build --tag returns-lakehouse:latest .
+
+check-image: image ## Run the image on the sample: no network, read-only, any user, both engines
+	@tests/container/smoke returns-lakehouse:latest
+
+check-image-steps: $(DEV_STAMP) packages-known ## Without Docker, as root: run the Dockerfile's steps and the result in a root directory of their own
+	@$(BIN)/python -m pytest -q tests/container/image_steps.py
+
 clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@rm -rf .venv .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
@@ -135,6 +147,9 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 
 # A fresh machine may know no package yet.
 apt_install = { apt-get update --quiet && apt-get install --yes --no-install-recommends $(1); }
+packages-known:
+	@apt-cache show tini libnss-wrapper >/dev/null 2>&1 || apt-get update --quiet
+
 compiler:
 	@command -v cc >/dev/null || $(call apt_install,gcc libc6-dev)
 
