@@ -107,6 +107,7 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
 
 @pytest.mark.parametrize("has_run", [False, True])
 def test_doctor_changes_nothing_in_the_lake(lake: Path, has_run: bool) -> None:
+    (lake / "ops").mkdir()
     if has_run:
         assert returns(lake, "run", "--as-of", "2026-11-20").exit_code == 0
     before = everything_in(lake)
@@ -131,8 +132,9 @@ def test_doctor_of_an_unknown_engine_says_which_there_are(lake: Path) -> None:
 
 
 def test_doctor_shows_no_password_of_a_setting(lake: Path) -> None:
-    ended = doctor(lake, LOCK_URL="redis://somebody:hunter2@host/lock")  # pragma: allowlist secret
-    assert "redis://***@host/lock names no object store" in lines(ended)["lock"][1]
+    with_password = "s3://somebody:hunter2@bucket/lake"  # pragma: allowlist secret
+    ended = doctor(lake, DATA_ROOT=with_password)
+    assert lines(ended)["settings"] == ("ok", "APP_ENV test, DATA_ROOT s3://***@bucket/lake")
     assert "hunter2" not in ended.stdout + ended.stderr
 
 
