@@ -13,11 +13,11 @@ DEPLOY_BIN := .venv-deploy/bin
 DEPLOY_STAMP := .venv-deploy/.installed
 ACTIONLINT_VERSION := v1.7.12
 # On Spark in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
-SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
-    tests/test_properties.py
-# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
+SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
+    tests/test_differential.py tests/test_properties.py
+# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
 FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
@@ -30,7 +30,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -79,8 +79,10 @@ test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
-	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
+
+faults-on-spark: $(JARS_STAMP) compiler ## The kills, stops and full disks that make test-long leaves to the embedded engine (an hour)
+	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py
@@ -102,7 +104,7 @@ UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-vers
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
 	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --group dev --output-file requirements/dev.txt
 	@$(UV_COMPILE) pyproject.toml --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
-	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --constraints requirements/dev.txt --output-file requirements/image.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --extra lineage --constraints requirements/dev.txt --output-file requirements/image.txt
 	@$(UV_COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	@$(UV_COMPILE) --group deploy --output-file requirements/deploy.txt
 	@for tool in $(HOOK_TOOLS); do \

@@ -99,7 +99,7 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
     assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
     assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
     assert found["lock"] == ("ok", "free")
-    assert found["backup"] == ("note", "none is on record; make one, then restore it once to see that you can")
+    assert found["backup"] == ("note", "none is on record; returns dr backup makes one, returns dr drill proves it")
     assert re.fullmatch(rf"[0-9.]+ GiB free at {re.escape(str(lake))}", found["disk"][1])
     today = datetime.now(UTC).date().isoformat()
     assert re.fullmatch(rf"{today}T\S+\+00:00, the planning day is {today}", found["clock"][1])
@@ -330,7 +330,7 @@ def test_doctor_of_a_lease_that_is_held_names_the_holder(lake: Path, tmp_path: P
     ("hours_ago", "outcome", "text", "exit_code"),
     [
         (3.0, "ok", "nightly 3.0 hours ago", 0),
-        (51.0, "fail", "nightly 51.0 hours ago; back up again, more than 50 is too old", 2),
+        (51.0, "fail", "nightly 51.0 hours ago; returns dr backup makes a new one, more than 50 is too old", 2),
     ],
 )
 def test_doctor_tells_the_age_of_a_backup(
@@ -344,7 +344,7 @@ def test_doctor_tells_the_age_of_a_backup(
 def test_doctor_of_a_backup_that_failed_last_says_so(lake: Path) -> None:
     record_backup(lake, "succeeded", hours_ago=5)
     record_backup(lake, "failed", hours_ago=1)
-    expected = "nightly failed when last run; see its run record, then run it again"
+    expected = "nightly failed when last run; returns dr status says more, then run it again"
     assert_failed(doctor(lake), "backup", expected)
 
 

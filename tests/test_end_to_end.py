@@ -894,7 +894,22 @@ def test_failing_share_gate_leaves_rejected_rows_in_quarantine(stopped: dict[str
     (kept,) = stop.before[QUARANTINE][1]
     added = [row for row in stop.after[QUARANTINE][1] if row != kept]
     assert len(added) == 30
-    assert stop.record["stages"][0]["quarantined_by_reason"] == {"sku_missing": 30, "qty_not_positive": 3}
+
+
+def test_failing_gate_leaves_on_record_what_was_read_and_rejected_and_nothing_else_as_counted(
+    stopped: dict[str, Stopped],
+) -> None:
+    (stage,) = stopped["quarantined_ratio"].record["stages"]
+    assert stage.pop("duration_sec") > 0
+    assert stage == {
+        "name": "bronze_to_silver",
+        "rows": 0,
+        "rows_read": 100,
+        **dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"]),
+        "rows_quarantined": 30,
+        "amounts": {"read": "100.00", "quarantined": "30.00"},
+        "quarantined_by_reason": {"sku_missing": 30, "qty_not_positive": 3},
+    }
 
 
 def test_accepted_share_lets_the_same_batch_pass_and_is_on_record(stopped: dict[str, Stopped]) -> None:

@@ -115,7 +115,7 @@ def staged(root: Path, *steps: Callable[[Path, Mapping[str, str]], Ended | None]
     """Take the steps one after the other, on one lake."""
     temporary = root / "temporary"
     temporary.mkdir(parents=True)
-    env = {**SETTINGS, "TMPDIR": str(temporary)}
+    env = {**SETTINGS, "TMPDIR": str(temporary), "LINEAGE_URL": (root / "lake" / "ops" / "lineage.jsonl").as_uri()}
     ended = [step(root / "lake", env) for step in steps]
     return Scene(root / "lake", temporary, tuple(e for e in ended if e is not None))
 
@@ -173,7 +173,15 @@ def test_row_that_the_table_refuses_is_not_shown(scenes: dict[str, Scene]) -> No
 
 def test_outputs_are_all_looked_at(scenes: dict[str, Scene]) -> None:
     looked_at = " ".join(scenes["whole"].outputs())
-    for part in ("stdout 0", "stderr 2", "ops/batches", "metrics/runs", "ops/lock", f"{SILVER}/_delta_log"):
+    for part in (
+        "stdout 0",
+        "stderr 2",
+        "ops/batches",
+        "metrics/runs",
+        "ops/lock",
+        "ops/lineage.jsonl",
+        f"{SILVER}/_delta_log",
+    ):
         assert part in looked_at
 
 

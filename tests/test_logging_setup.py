@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -13,19 +14,20 @@ import pytest
 
 from pyspark_interview_project import logging_setup
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.logging_setup import configure_logging, set_run_id, stage_in_logs
+from pyspark_interview_project.logging_setup import configure_logging, set_run_id, set_trace, stage_in_logs
 
 OURS = "pyspark_interview_project.somewhere"
 
 
 @pytest.fixture(autouse=True)
 def restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Loggers, handlers and the correlation id as they were before the test."""
+    """Loggers, handlers and correlation ids as they were before the test."""
     root, ours = logging.getLogger(), logging.getLogger("pyspark_interview_project")
-    before = root.handlers[:], root.level, ours.level, logging_setup._run_id.get()
+    before = root.handlers[:], root.level, ours.level, logging_setup._of_process.copy()
     yield
     root.handlers[:], root.level, ours.level = before[:3]
-    logging_setup._run_id.set(before[3])
+    logging_setup._of_process.clear()
+    logging_setup._of_process.update(before[3])
 
 
 def logged(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
@@ -138,6 +140,72 @@ def test_configure_logging_libraries_are_heard_from_warning_on_and_correlated(
     logging.getLogger("some.library").info("about itself")
     logging.getLogger("some.library").warning("deprecated")
     assert [(line["message"], line["run_id"]) for line in logged(capsys)] == [("deprecated", "run-1")]
+
+
+def test_set_run_id_is_in_lines_of_other_threads_too(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    set_run_id("run-1")
+    thread = threading.Thread(target=logging.getLogger(OURS).warning, args=("the lock was not renewed",))
+    thread.start()
+    thread.join()
+    assert [line["run_id"] for line in logged(capsys)] == ["run-1"]
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"  # pragma: allowlist secret
+
+
+def trace_in_a_line(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """What a log line says of a trace."""
+    configure_logging("INFO", for_a_person=False)
+    logging.getLogger(OURS).info("done")
+    [line] = logged(capsys)
+    return {key: value for key, value in line.items() if "trace" in key or "span" in key}
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [f"00-{TRACE}-{SPAN}-01", f"00-{TRACE}-{SPAN}-00", f"01-{TRACE}-{SPAN}-01", f"cc-{TRACE}-{SPAN}-01-x"],
+)
+def test_set_trace_is_in_every_line(capsys: pytest.CaptureFixture[str], traceparent: str) -> None:
+    set_trace(traceparent)
+    assert trace_in_a_line(capsys) == {"trace_id": TRACE, "parent_span_id": SPAN}
+
+
+@pytest.mark.parametrize(
+    "traceparent",
+    [
+        None,
+        "",
+        "-",
+        TRACE,
+        f"ff-{TRACE}-{SPAN}-01",
+        f"0-{TRACE}-{SPAN}-01",
+        f"00-{'0' * 32}-{SPAN}-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN.upper()}-01",
+        f"00-{TRACE}-{SPAN}-0A",
+        f"0A-{TRACE}-{SPAN}-01",
+        f"00-{TRACE[1:]}-{SPAN}-01",
+        f"00-{TRACE}-{SPAN}0-01",
+        f"00-{TRACE}-{SPAN}-1",
+        f"00-{TRACE}-{SPAN}",
+        f"00-{TRACE}-{SPAN}-01-x",
+        f"00-{TRACE}-{SPAN}-01-",
+        f"00-{TRACE}-{SPAN}-011",
+        f"01-{TRACE}-{SPAN}-01x",
+        f"00-{TRACE}-{SPAN}-01\n",
+        f" 00-{TRACE}-{SPAN}-01",
+        f"00-{TRACE[:-1]}g-{SPAN}-01",
+        f"00-{TRACE[:-1]}\u0663-{SPAN}-01",
+    ],
+)
+def test_set_trace_that_is_none_is_ignored_and_ends_an_earlier_one(
+    capsys: pytest.CaptureFixture[str], traceparent: str | None
+) -> None:
+    set_trace(f"00-{TRACE}-{SPAN}-01")
+    set_trace(traceparent)
+    assert trace_in_a_line(capsys) == {}
 
 
 def test_configure_logging_called_twice_writes_each_line_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,6 +78,23 @@ def test_report_says_where_the_law_does_not_hold(
     assert page_of(lake_of(tmp_path / "lake", broken)).verdicts == [verdict]
 
 
+def stopped_by_a_gate(day: int) -> dict[str, Any]:
+    """The record of a run of which only what it read and rejected was settled."""
+    stopped = failed(day)
+    unsettled = dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"])
+    amounts = {"read": "1000.00", "quarantined": "250.00"}
+    stopped["stages"] = [stopped["stages"][0] | unsettled | {"rows": 0, "amounts": amounts}]
+    return stopped
+
+
+def test_report_of_a_run_that_a_gate_stopped_shows_no_term_as_counted_that_was_not(tmp_path: Path) -> None:
+    page = page_of(lake_of(tmp_path / "lake", record(0), stopped_by_a_gate(1)))
+    not_counted = [[term, "–", "–"] for term in ("inserted", "updated", "superseded", "duplicate")]
+    assert page.table("law") == [["read", "10", "1,000.00"], *not_counted, ["quarantined", "2", "250.00"]]
+    assert page.verdicts == ["The run was stopped before every row had ended somewhere."]
+    assert page.table("runs")[0][1:10] == ["failed", "3", "90.000", "10", "–", "–", "–", "–", "2"]
+
+
 def test_report_names_broken_records_and_passes_them_over(tmp_path: Path) -> None:
     lake = lake_of(
         tmp_path / "lake",

@@ -124,6 +124,17 @@ def test_families_after_a_failed_run_keep_the_last_success_and_the_totals(tmp_pa
     }
 
 
+def test_families_after_a_run_that_a_gate_stopped_count_only_what_it_read_and_rejected(tmp_path: Path) -> None:
+    stopped = failed(0, tables={})
+    del stopped["stages"][1]
+    stopped["stages"][0] |= dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"])
+    after = values(write(tmp_path / "runs", stopped))
+    assert {name: after[name] for name in after if name.startswith(("rows_total", "stage_rows"))} == {
+        "stage_rows_read bronze_to_silver": 10,
+        "stage_rows bronze_to_silver quarantined": 2,
+    }
+
+
 def test_families_after_a_run_with_nothing_new_move_the_success_and_no_table(tmp_path: Path) -> None:
     tables = {"silver_returns": {"version": 0, "rows": 6, "bytes": 600}}
     after = values(write(tmp_path / "runs", record(0), record(1, status="no_new_data", stages=[], tables=tables)))
@@ -146,6 +157,21 @@ def test_families_backup_that_failed_keeps_the_time_of_the_last_good_one(tmp_pat
     after = values(write(tmp_path / "runs", record(0, dr=good), record(1, dr=bad)))
     assert after["backup_last_success_timestamp_seconds nightly"] == BEGAN.timestamp() + 3600
     assert after["backup_failed nightly"] == 1
+
+
+def test_families_drill_is_no_run_and_its_figures_are_there(tmp_path: Path) -> None:
+    told = {"status": "failed", "finished_at": "2026-11-02T04:00:00Z", "rpo_seconds": 3.5, "rto_seconds": 70.0}
+    drill = record(1, kind="drill", status="failed", stages=[], tables={}, dr={"nightly": told})
+    runs = write(tmp_path / "runs", record(0))
+    before = values(runs)
+    after = values(write(runs, drill))
+    new = {name: value for name, value in after.items() if before.get(name) != value}
+    assert new == {
+        "drill_last_timestamp_seconds nightly": BEGAN.timestamp() + 86400 + 3600,
+        "drill_failed nightly": 1,
+        "drill_rpo_seconds nightly": 3.5,
+        "drill_rto_seconds nightly": 70.0,
+    }
 
 
 def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp_path: Path) -> None:

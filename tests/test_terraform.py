@@ -284,7 +284,7 @@ def test_outputs_are_settings_of_the_package_and_where_they_point() -> None:
         "dr_root": "s3://${local.names.backups}/${local.backup_prefix}",
         "lock_url": "s3://${local.names.lake}/${local.lease_prefix}",
     }
-    assert {"data_root", "lock_url"} <= set(Settings.model_fields)
+    assert {"data_root", "dr_root", "lock_url"} <= set(Settings.model_fields)
     assert [name for name, output in outputs.items() if not output.get("description")] == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from typing import Any, NoReturn
 import typer
 
 from pyspark_interview_project.errors import PipelineError
+from pyspark_interview_project.logging_setup import set_trace
 from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
@@ -33,6 +35,7 @@ def run_command(command: Callable[..., Any], argv: Sequence[str] | None = None) 
 def run_app(app: typer.Typer, argv: Sequence[str] | None = None) -> None:
     """Run an app of commands as run_command does."""
     _end_on_sigterm()
+    set_trace(os.environ.get("TRACEPARENT"))
     try:
         ended = app(args=None if argv is None else list(argv), standalone_mode=False)
         if ended == 130:  # so Typer answers an interrupt, where Click would raise

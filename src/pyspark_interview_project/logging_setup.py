@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,8 +17,14 @@ from rich.logging import RichHandler
 
 from pyspark_interview_project.shown_text import printable
 
-_run_id: ContextVar[str | None] = ContextVar("run_id", default=None)
+# Of the process, not of a context: threads that renew a lock or serve metrics write lines of the run too.
+_of_process: dict[str, str | None] = {"run_id": None}
 _stage: ContextVar[str | None] = ContextVar("stage", default=None)
+# A later version than 00 may have more behind it; ff is no version, and ids of zeros are none.
+_TRACEPARENT = re.compile(
+    r"\A(?!ff|00.{53}.)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?P<parent_span_id>(?!0{16})[0-9a-f]{16})"
+    r"-[0-9a-f]{2}(-.*)?\Z"
+)
 
 # One console for log lines and the progress display, so that a line never tears the display.
 console = Console(stderr=True)
@@ -52,10 +59,10 @@ class _PlainFormatter(_Formatter):
 
 
 class _Correlated(logging.Filter):
-    """Adds run_id and stage to every record, those of libraries included."""
+    """Adds run_id, stage and the trace, if there is one, to every record, those of libraries included."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.run_id, record.stage = _run_id.get(), _stage.get()
+        vars(record).update(_of_process, stage=_stage.get())
         return True
 
 
@@ -91,7 +98,18 @@ def configure_logging(level: str, for_a_person: bool) -> None:
 
 def set_run_id(run_id: str) -> None:
     """Put `run_id` into every later log line of this process."""
-    _run_id.set(run_id)
+    _of_process["run_id"] = run_id
+
+
+def set_trace(traceparent: str | None) -> None:
+    """Put the trace of whoever started this process into every later log line, as trace_id and parent_span_id.
+
+    `traceparent` is as W3C Trace Context has it; one that is not is ignored, as it demands.
+    """
+    for key in ("trace_id", "parent_span_id"):
+        _of_process.pop(key, None)
+    if parent := _TRACEPARENT.match(traceparent or ""):
+        _of_process.update(parent.groupdict())
 
 
 @contextmanager

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import yaml
@@ -45,10 +46,12 @@ class LandingLimits:
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken."""
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken.
+    `options` are obstore's for the place, where the environment does not have them."""
 
     url: str
     seconds: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -68,6 +71,9 @@ class Settings(BaseSettings):
     serve_metrics: bool = Field(description="whether a run serves its metrics while it is at work")
     metrics_host: str = Field(min_length=1, description="address that metrics are served on")
     metrics_port: int = Field(ge=1, le=65535, description="port of the metrics; a run takes the next free one of ten")
+    lineage_url: str | None = Field(
+        description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
+    )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
     quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is judged")
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
@@ -92,6 +98,11 @@ class Settings(BaseSettings):
         "only the operating system's lock in the lake"
     )
     lock_lease_seconds: int = Field(ge=15, description="how long such a lock outlives a holder that died")
+    dr_root: str | None = Field(
+        description="where backups go whose strategy names no place, a local path or a URI; null: beside data_root, "
+        "with _backups behind its name"
+    )
+    dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
     fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
@@ -108,13 +119,26 @@ class Settings(BaseSettings):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
 
-    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files")
+    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files", "dr_root", "dr_config_dir")
     @classmethod
     def _without_steps_up(cls, value: str | list[str] | None) -> str | list[str] | None:
         for path in [value] if isinstance(value, str) else value or []:
             if ".." in path.split("/"):
                 raise ValueError("a path with .. is not taken")
         return value
+
+    @field_validator("lineage_url")
+    @classmethod
+    def _file_or_endpoint(cls, url: str | None) -> str | None:
+        if url is not None:
+            address = urlsplit(url)
+            _ = address.port  # raises ValueError where it is none
+            path = unquote(address.path)
+            is_path = path.isprintable() and path.strip("/") and ".." not in path.split("/")
+            is_file = address.scheme == "file" and not address.netloc and is_path
+            if not is_file and not (address.scheme in ("http", "https") and address.hostname):
+                raise ValueError("must be file:///path, without .., or http(s)://host")
+        return url
 
     @field_validator("fault")
     @classmethod
@@ -138,6 +162,12 @@ class Settings(BaseSettings):
     @property
     def lease_terms(self) -> LeaseTerms | None:
         return LeaseTerms(self.lock_url, self.lock_lease_seconds) if self.lock_url else None
+
+    @property
+    def lineage_file(self) -> str | None:
+        """The file that lineage goes to, if it goes to one."""
+        address = urlsplit(self.lineage_url or "")
+        return unquote(address.path) if address.scheme == "file" else None
 
     @property
     def paths(self) -> LakePaths:
@@ -182,14 +212,20 @@ def shipped_configs() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "configs"
 
 
-def read_settings_file(path: Path) -> dict[str, Any]:
-    """Read one YAML file of settings and check it alone. Raises ConfigurationError naming the file and the key."""
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping from a YAML file, or one of JSON, which is YAML too. Raises ConfigurationError naming the file."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(str(path), " ".join(str(error).split())) from error
     if not isinstance(values, dict):
         raise ConfigurationError(str(path), "must be a mapping of settings")
+    return values
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Read one YAML file of settings and check it alone. Raises ConfigurationError naming the file and the key."""
+    values = read_yaml(path)
     if unknown := [key for key in values if key not in Settings.model_fields or key == "app_env"]:
         raise ConfigurationError(str(path), f"unknown setting {unknown[0]}")
     if missing := [key for key in Settings.model_fields if key not in values and key != "app_env"]:

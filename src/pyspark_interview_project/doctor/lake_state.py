@@ -102,15 +102,20 @@ def backups(situation: Situation) -> Finding:
     """How old the newest backup of each strategy is, by the run records."""
     history = _history(situation.settings)
     if not history.failed_backups:
-        return Finding(NOTE, "none is on record; make one, then restore it once to see that you can")
+        return Finding(NOTE, "none is on record; returns dr backup makes one, returns dr drill proves it")
     failed = [name for name, has_failed in history.failed_backups.items() if has_failed]
     if failed:
-        return Finding(FAILED, f"{', '.join(failed)} failed when last run; see its run record, then run it again")
+        return Finding(
+            FAILED, f"{', '.join(failed)} failed when last run; returns dr status says more, then run it again"
+        )
     now = datetime.now(UTC).timestamp()
     ages = {name: timedelta(seconds=max(0.0, now - moment)) for name, moment in history.backups.items()}
     said = ", ".join(f"{name} {age.total_seconds() / 3600:.1f} hours ago" for name, age in sorted(ages.items()))
     if max(ages.values()) > OLDEST_BACKUP:
-        return Finding(FAILED, f"{said}; back up again, more than {OLDEST_BACKUP / timedelta(hours=1):.0f} is too old")
+        return Finding(
+            FAILED,
+            f"{said}; returns dr backup makes a new one, more than {OLDEST_BACKUP / timedelta(hours=1):.0f} is too old",
+        )
     return Finding(OK, said)
 
 

@@ -11,8 +11,12 @@ from typing import Any
 
 from pyspark_interview_project import __version__
 from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.errors import ConfigurationError
 
 SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
+# Kinds of records that are of no run of the pipeline: what is left of them is their part `dr`.
+BACKUP, REPLICATION, DRILL = "backup", "replication", "drill"
+RECOVERY_KINDS = (BACKUP, REPLICATION, DRILL)
 
 
 def utc_now() -> str:
@@ -62,15 +66,25 @@ class RunRecords:
         self._directory, self._latest = directory, latest
 
     def find(self, run_id: str) -> RunRecord | None:
-        """The record of a run, if there is one: stages of one run, each in its own process, extend the same record."""
+        """The record of a run, if there is one: stages of one run, each in its own process, extend the same record.
+
+        Raises ConfigurationError where it is none that a stage of ours could extend.
+        """
         found = next(self._directory.glob(f"*-{run_id}.json"), None)
-        return RunRecord(**json.loads(found.read_text(encoding="utf-8"))) if found else None
+        try:
+            return RunRecord(**json.loads(found.read_text(encoding="utf-8"))) if found else None
+        except (ValueError, TypeError) as error:
+            raise ConfigurationError("--run-id", f"{run_id} is on record, but not by this pipeline") from error
 
     def write(self, record: RunRecord) -> None:
         """Write the record, whole or not at all, among all and as the latest."""
+        self.keep(record)
+        write_atomically(self._latest, record.to_json())
+
+    def keep(self, record: RunRecord) -> None:
+        """Write the record among all only: it is of something else than the pipeline."""
         began = record.started_at.replace("-", "").replace(":", "")
         write_atomically(self._directory / f"{began}-{record.run_id}.json", record.to_json())
-        write_atomically(self._latest, record.to_json())
 
     def last_volumes(self, runs: int) -> list[int]:
         """The rows read by the last good runs that read any, the newest first. Broken records are passed over."""

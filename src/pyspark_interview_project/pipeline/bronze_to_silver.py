@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,7 +25,7 @@ from pyspark_interview_project.lake.landed import LandedFile, changed_files
 from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
-from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.execution import LANDED_FILES, Execution, execution, stage
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -70,17 +71,16 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
 
     `draft` is what was seen of these just before, if it was.
     """
-    with stage(run, STAGE) as figures:
+    with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
         terms = LawTerms.none()
-        reasons: dict[str, int] = {}
+        reasons: Counter[str] = Counter()
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
         while batch := planned_batch(run, draft):
             draft = None
             run.record.batch_id = batch.batch_id
             counted = _process(run, batch, figures)
             terms += LawTerms.from_record(counted.figures)
-            for code, rows in counted.figures["quarantined_by_reason"].items():
-                reasons[code] = reasons.get(code, 0) + rows
+            reasons.update(counted.figures["quarantined_by_reason"])
             run.record.files += counted.figures["files"]
             figures.update(
                 terms.as_record(), quarantined_by_reason=reasons, rows=terms.rows["inserted"] + terms.rows["updated"]
@@ -148,9 +148,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     faults.reached("after_judging")
     write = plan_silver_write(lake, classified.winners, silver_version, run.settings.merge_rows_per_commit)
     _quarantine(run, batch, classified)
-    figures["rows_read"] += classified.terms.rows_read
-    figures["rows_quarantined"] += classified.terms.rows["quarantined"]
-    figures["quarantined_by_reason"] = classified.quarantined_by_reason
+    _record_as_judged(figures, classified)
     _check_gates(run, classified)
     counted = Counted(silver_version or 0, len(write.parts), classified.as_record())
     faults.reached("before_count")
@@ -162,6 +160,18 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
             write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
     _commit(run, batch)
     return counted
+
+
+def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
+    """Put on record what holds of a batch before silver has it: what was read and rejected. The other terms of the law
+    are null until they hold, so that a run which is stopped here says of no row that it ended where it did not."""
+    terms = (LawTerms.from_record(figures) + classified.terms).as_record()
+    for outcome in OUTCOMES:
+        if outcome != "quarantined":
+            terms[f"rows_{outcome}"] = None
+            del terms["amounts"][outcome]
+    reasons = Counter(figures["quarantined_by_reason"]) + Counter(classified.quarantined_by_reason)
+    figures.update(terms, quarantined_by_reason=dict(reasons))
 
 
 def _commit(run: Execution, batch: Batch) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import ConfigurationError, PipelineError
+from pyspark_interview_project.errors import ConfigurationError, recordable
 from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.lake.interface import CommitNote, Lake
 from pyspark_interview_project.lake.lease import Lease
@@ -27,12 +28,17 @@ from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
+from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
-from pyspark_interview_project.schemas.tables import TABLES
+from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
+from pyspark_interview_project.schemas.tables import GOLD_TABLES, QUARANTINE, SILVER, TABLES, TableContract
 
 logger = logging.getLogger(__name__)
+
+LANDED_FILES = Dataset(places.LANDED, RAW_COLUMNS)
+Held = Dataset | TableContract
 
 
 @dataclass
@@ -48,6 +54,12 @@ class Execution:
     steps: Steps
     lease: Lease | None = None
     accept_quarantined: float | None = None
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self.lineage = Lineage(
+            self.settings.lineage_url, self.paths.root, self.run_id, self.settings.app_env, self.environment, self.warn
+        )
 
     @property
     def paths(self) -> LakePaths:
@@ -126,7 +138,8 @@ def execution(
             steps(is_for_a_person(settings.app_env)) as shown_steps,
             _metrics_served(settings, shown_steps),
         ):
-            run = Execution(settings, identity, day, record, records, lake, shown_steps, lease, accept_quarantined)
+            parts = (settings, identity, day, record, records, lake, shown_steps, lease)
+            run = Execution(*parts, accept_quarantined, os.environ)
             yield run
             for table in TABLES:
                 if lake.version(table) is not None:
@@ -134,8 +147,7 @@ def execution(
         record.exit_code, record.error = 0, None
     except BaseException as error:
         record.status, record.exit_code = FAILED, exit_code_of(error)
-        is_ours = isinstance(error, (PipelineError, OSError))
-        record.error = str(error) if is_ours else type(error).__name__  # of others nobody knows what they quote
+        record.error = recordable(error)
         raise
     finally:
         record.finished_at = utc_now()
@@ -166,15 +178,36 @@ def looking(options: Mapping[str, Any]) -> Iterator[tuple[Settings, Lake]]:
 
 
 @contextmanager
-def stage(run: Execution, name: str) -> Iterator[dict[str, Any]]:
-    """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say."""
-    started = time.monotonic()
+def stage(
+    run: Execution, name: str, reads: Sequence[Held] = (), writes: Sequence[Held] = ()
+) -> Iterator[dict[str, Any]]:
+    """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say.
+
+    `reads` and `writes` are for lineage.
+    """
     figures: dict[str, Any] = {}
-    with stage_in_logs(name):
+    files_before = len(run.record.files)
+    inputs, outputs = ([Dataset(held.place, held.columns) for held in data] for data in (reads, writes))
+    with stage_in_logs(name), run.lineage.emitted(name, inputs, outputs) as statistics:
+        started = time.monotonic()
         run.steps.start(name)
         try:
             yield figures
         finally:
             seconds = time.monotonic() - started
             run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
+        statistics.update(statistics_of(run.record.stage(name) or {}, run.record.files[files_before:]))
         run.steps.finish(name, seconds)
+
+
+def statistics_of(recorded: Mapping[str, Any], files: Sequence[Mapping[str, Any]]) -> Statistics:
+    """What a stage read and wrote, by place, from what it put on record."""
+    if "rows_read" in recorded:
+        size = sum(file["bytes"] for file in files)
+        return {
+            LANDED_FILES.place: {"rowCount": recorded["rows_read"], "size": size, "fileCount": len(files)},
+            SILVER.place: {"rowCount": recorded["rows"]},
+            QUARANTINE.place: {"rowCount": recorded["rows_quarantined"]},
+        }
+    by_table = recorded.get("rows_by_table", {})
+    return {table.place: {"rowCount": by_table[table.name]} for table in GOLD_TABLES if table.name in by_table}

@@ -19,7 +19,14 @@ from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
 from pyspark_interview_project.lake.layouts import check_layouts
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day, stage
+from pyspark_interview_project.pipeline.execution import (
+    LANDED_FILES,
+    Execution,
+    execution,
+    looking,
+    planning_day,
+    stage,
+)
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.shown_text import printable
@@ -148,7 +155,7 @@ def plan(
             draft = _readable_draft(settings, planning_day(settings, as_of), "shown")
             print_files(pending or draft.batch, pending is not None, draft.remarks)
         return
-    with execution(options, as_of, run_id) as run, stage(run, STAGE) as figures:
+    with execution(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
         batch = pending_batch(run) or planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
         run.record.status = SUCCEEDED if batch else NO_NEW_DATA
         run.record.batch_id = batch.batch_id if batch else None

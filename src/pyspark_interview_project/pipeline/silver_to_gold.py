@@ -30,7 +30,7 @@ _COVERED = "silver_version"
 
 def silver_to_gold(run: Execution) -> None:
     """Bring both gold tables up to the newest version of silver."""
-    with stage(run, STAGE) as figures:
+    with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
         if is_current(run.lake):
             return

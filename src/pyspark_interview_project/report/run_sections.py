@@ -57,7 +57,9 @@ def _law(run: RunFigures) -> Section:
     rows = [(term, _rows(number), _amount(amounts.get(term))) for term, number in terms.items()]
     table = [("read", _rows(stage.rows_read), _amount(amounts.get("read"))), *rows]
     if None in terms.values():
-        return _law_section(run, table, "The record does not say where every row ended.", False)
+        stopped = "The run was stopped before every row had ended somewhere."
+        verdict = stopped if run.status == FAILED else "The record does not say where every row ended."
+        return _law_section(run, table, verdict, False)
     missing_rows = stage.rows_read - sum(terms.values())
     told = amounts.keys() >= {"read", *OUTCOMES}
     with localcontext(prec=_DIGITS):

@@ -1,0 +1,156 @@
+"""Run records into the history of a lake: at the end of a run, behind stages that ran apart, and from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lake_reading
+from commands import returns, succeeded
+from kills import FIRST_DAY
+from landing import land, row_of
+from test_run_history import record, write
+
+RUN_ID, OTHER_RUN_ID = "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11", "0af76519-16cd-43dd-8448-eb211c80319c"
+BARE = {"stages": [{"name": "bronze_to_silver", "rows": 3, "duration_sec": 1.5}]}
+INGEST = "--ingest-metrics-json"
+APART = ("--as-of", FIRST_DAY, "--run-id", RUN_ID)
+
+
+def land_one(lake: Path) -> Path:
+    rows = [row_of("R-1", "O-1", None, "MUG", "damaged", "1", "10.00", "2026-03-01", None)]
+    land(lake / "bronze/returns_raw/a.jsonl", rows)
+    return lake
+
+
+def latest_of(lake: Path) -> Path:
+    return lake / "metrics/pipeline_metrics.json"
+
+
+def history(lake: Path) -> dict[str, dict[str, Any]]:
+    """The records in the history, by the names of their files."""
+    return {path.name: lake_reading.read_json(path) for path in sorted((lake / "metrics/runs").glob("*.json"))}
+
+
+def test_run_with_ingestion_is_in_the_history_once_as_it_was_recorded(tmp_path: Path) -> None:
+    lake = land_one(tmp_path / "lake")
+    ended = succeeded(returns(lake, "run", *APART, INGEST))
+    assert list(history(lake).values()) == lake_reading.run_records(lake) == [lake_reading.latest_run_record(lake)]
+    last = ended.logs[-1]
+    assert (last["message"], last["run_id"]) == ("0 runs ingested, 1 known already, 0 files malformed", RUN_ID)
+    assert ended.complaints == []
+
+
+def test_run_that_only_shows_ingests_nothing(tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    (lake / "bronze/returns_raw").mkdir(parents=True)
+    latest_of(lake).parent.mkdir()
+    latest_of(lake).write_text(json.dumps(BARE))
+    succeeded(returns(lake, "run", "--dry-run", INGEST))
+    assert history(lake) == {}
+
+
+def test_finalize_of_stages_that_ran_apart_leaves_one_record_with_all_of_them(tmp_path: Path) -> None:
+    lake = land_one(tmp_path / "lake")
+    for stage in ("plan --commit", "bronze-to-silver", "silver-to-gold"):
+        succeeded(returns(lake, *stage.split(), *APART))
+    before = history(lake)
+    for _ in range(2):
+        ended = succeeded(returns(lake, "finalize", "--run-id", RUN_ID, INGEST))
+        assert ended.lines == [f"run {RUN_ID} is finalized"]
+        assert [(line["message"], line["run_id"]) for line in ended.logs] == [
+            ("0 runs ingested, 1 known already, 0 files malformed", RUN_ID)
+        ]
+    assert history(lake) == before
+    (recorded,) = before.values()
+    assert (recorded["run_id"], recorded["status"]) == (RUN_ID, "succeeded")
+    assert [stage["name"] for stage in recorded["stages"]] == ["plan", "bronze_to_silver", "silver_to_gold"]
+
+
+@pytest.fixture
+def planned(tmp_path: Path) -> Path:
+    """A lake with the record of one stage."""
+    lake = land_one(tmp_path / "lake")
+    succeeded(returns(lake, "plan", "--commit", *APART))
+    return lake
+
+
+def test_finalize_takes_the_record_that_another_tool_left_into_the_history_and_once(planned: Path) -> None:
+    before = history(planned)
+    latest_of(planned).write_text(json.dumps(BARE | {"tool": "theirs"}))
+    ended = succeeded(returns(planned, "finalize", "--run-id", RUN_ID))
+    assert (ended.logs, history(planned)) == ([], before)  # nothing that nobody asked for
+    for said in ("1 runs ingested, 0 known already", "0 runs ingested, 1 known already"):
+        ended = succeeded(returns(planned, "finalize", "--run-id", RUN_ID, INGEST))
+        assert [line["message"] for line in ended.logs] == [f"{said}, 0 files malformed"]
+    (name,) = history(planned).keys() - before.keys()
+    theirs = history(planned)[name]
+    assert name.endswith(f"-{theirs['run_id']}.json")
+    assert (theirs["status"], theirs["stages"], theirs["tool"]) == ("succeeded", BARE["stages"], "theirs")
+
+
+def test_finalize_of_a_latest_record_that_is_none_warns_and_changes_nothing(planned: Path) -> None:
+    before = history(planned)
+    latest_of(planned).write_text("{")
+    ended = succeeded(returns(planned, "finalize", "--run-id", RUN_ID, INGEST))
+    assert [(line["level"], line["message"]) for line in ended.logs] == [
+        ("WARNING", "pipeline_metrics.json is no run record: is no JSON"),
+        ("INFO", "0 runs ingested, 0 known already, 1 files malformed"),
+    ]
+    assert ended.lines == [f"run {RUN_ID} is finalized"]
+    assert history(planned) == before
+
+
+@pytest.mark.parametrize(
+    ("run_id", "complaint"),
+    [
+        (OTHER_RUN_ID, f"error: --run-id: there is no record of a run {OTHER_RUN_ID}"),
+        ("yesterday", "error: --run-id: must be a UUID, not yesterday"),
+    ],
+)
+def test_finalize_of_a_run_that_nobody_knows_is_exit_2(tmp_path: Path, run_id: str, complaint: str) -> None:
+    ended = returns(tmp_path, "finalize", "--run-id", run_id, INGEST)
+    assert (ended.exit_code, ended.complaints, ended.stdout, list(tmp_path.iterdir())) == (2, [complaint], "", [])
+
+
+def test_stage_of_a_run_that_another_tool_recorded_is_exit_2_and_leaves_that_record(planned: Path) -> None:
+    latest_of(planned).write_text(json.dumps(BARE))
+    succeeded(returns(planned, "finalize", "--run-id", RUN_ID, INGEST))
+    before = history(planned)
+    (theirs,) = [content["run_id"] for content in before.values() if content["run_id"] != RUN_ID]
+    for command in ("finalize", "bronze-to-silver"):
+        ended = returns(planned, command, "--run-id", theirs)
+        complaint = f"error: --run-id: {theirs} is on record, but not by this pipeline"
+        assert (ended.exit_code, ended.complaints, history(planned)) == (2, [complaint], before)
+
+
+def test_ingest_metrics_takes_each_run_once_and_names_what_is_malformed(tmp_path: Path) -> None:
+    lake, source = tmp_path / "lake", write(tmp_path / "source", record(0), record(1, odd={"kept": 1}))
+    (source / "bare.json").write_text(json.dumps(BARE))
+    (source / "copy.json").write_text(json.dumps(record(0)))
+    (source / "torn.json").write_text("{")
+    (source / "z.json").write_text("[1]")
+    for said in ("3 runs ingested, 1 known already", "0 runs ingested, 4 known already"):
+        ended = returns(lake, "ingest-metrics", str(source))
+        assert (ended.exit_code, ended.lines) == (4, [f"{said}, 2 files malformed"])
+        assert [line["message"] for line in ended.logs] == [
+            "torn.json is no run record: is no JSON",
+            "z.json is no run record: is no JSON object",
+        ]
+        problem = "torn.json: is no run record: is no JSON (and 1 more files)"
+        assert ended.complaints == [f"error: {problem}; mend it or move it away, then run again"]
+    kept = history(lake)
+    known = {name: kept[name] for name in ("20261101T030000-run-0.json", "20261102T030000-run-1.json")}
+    assert list(known.values()) == [record(0), record(1, odd={"kept": 1})]
+    ((name, bare),) = [(name, content) for name, content in kept.items() if name not in known]
+    assert name.endswith(f"-{bare['run_id']}.json")
+    assert (bare["status"], bare["stages"]) == ("succeeded", BARE["stages"])
+
+
+def test_ingest_metrics_of_nothing_is_exit_2(tmp_path: Path) -> None:
+    ended = returns(tmp_path, "ingest-metrics")
+    complaint = f"error: {latest_of(tmp_path)}: there is no such file or directory"
+    assert (ended.exit_code, ended.complaints, list(tmp_path.iterdir())) == (2, [complaint], [])
