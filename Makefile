@@ -8,6 +8,10 @@ PIP_INSTALL := $(PIP) install --quiet --require-hashes --no-build-isolation
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
+# The tools that judge the deployment files, apart from all else.
+DEPLOY_BIN := .venv-deploy/bin
+DEPLOY_STAMP := .venv-deploy/.installed
+ACTIONLINT_VERSION := v1.7.12
 # On Spark in one session.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
@@ -26,7 +30,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -96,10 +100,13 @@ lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	done
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(UV_COMPILE) --extra spark --extra report --group dev --output-file requirements/dev.txt
-	@$(UV_COMPILE) --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) pyproject.toml --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --extra lineage --constraints requirements/dev.txt --output-file requirements/image.txt
+	@$(UV_COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
+	@$(UV_COMPILE) --group deploy --output-file requirements/deploy.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -108,8 +115,61 @@ lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRAD
 wheel: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
+image: ## Build the container image returns-lakehouse:latest (needs Docker)
+	@docker build --tag returns-lakehouse:latest .
+
+check-image: image ## Run the image on the sample: no network, read-only, any user, both engines
+	@tests/container/smoke returns-lakehouse:latest
+
+check-image-steps: $(DEV_STAMP) packages-known ## Without Docker, as root: run the Dockerfile's steps and the result in a root directory of their own
+	@$(BIN)/python -m pytest -q tests/container/image_steps.py
+
+check-wheel: wheel ## Install the wheel with its locked dependencies into a new environment, and use it
+	@rm -rf build/check-wheel && $(PYTHON) -m venv build/check-wheel
+	@build/check-wheel/bin/python -m pip install --quiet --require-hashes --only-binary=:all: --requirement requirements/run.txt
+	@build/check-wheel/bin/python -m pip install --quiet --no-deps --no-index dist/pyspark_interview_project-*.whl
+	@mkdir -p build/check-wheel/lake/bronze && cp -r samples/returns build/check-wheel/lake/bronze/returns_raw
+	@cd build/check-wheel && export DATA_ROOT=lake && bin/returns doctor && bin/returns run --as-of 2026-11-23 && bin/returns report
+
+check-deploy: $(DEPLOY_STAMP) $(DEPLOY_BIN)/actionlint shell-checker check-terraform ## Check Dockerfile, workflows, shell scripts and Terraform with the tools for each
+	@$(DEPLOY_BIN)/hadolint Dockerfile
+	@shellcheck .ci/run docker/named-user tests/container/smoke
+	@$(DEPLOY_BIN)/actionlint
+	@$(DEPLOY_BIN)/zizmor --offline --persona auditor --quiet .github
+
+# Terraform's provider is not needed for this: the refusals of the variables are tested beside an empty module.
+TERRAFORM_VARIABLES := build/terraform-variables
+check-terraform: $(DEPLOY_STAMP) ## Check the format of the Terraform files, the refusals of their variables, and checkov's rules
+	@command -v terraform >/dev/null || { echo "check-terraform needs Terraform 1.7 or newer (https://developer.hashicorp.com/terraform/install)" >&2; exit 2; }
+	@terraform -chdir=infra/terraform fmt -check -recursive -diff
+	@rm -rf $(TERRAFORM_VARIABLES) && mkdir -p $(TERRAFORM_VARIABLES)/tests
+	@cp infra/terraform/variables.tf $(TERRAFORM_VARIABLES) && cp infra/terraform/tests/variables.tftest.hcl $(TERRAFORM_VARIABLES)/tests
+	@terraform -chdir=$(TERRAFORM_VARIABLES) init -no-color >/dev/null
+	@terraform -chdir=$(TERRAFORM_VARIABLES) test -no-color
+	@$(DEPLOY_BIN)/checkov --directory infra/terraform --framework terraform --compact --quiet --skip-download
+
+validate-terraform: ## Validate the Terraform module with the provider's schema (fetches it from its registry)
+	@terraform -chdir=infra/terraform init -backend=false -input=false
+	@terraform -chdir=infra/terraform validate
+
+test-terraform: validate-terraform ## Test the Terraform module with a mocked provider (fetches its schema)
+	@terraform -chdir=infra/terraform test
+
+check-rules: monitoring-tools ## Check and test the Prometheus rules
+	@promtool check rules --lint=all --lint-fatal infra/prometheus/rules/*.yml
+	@promtool test rules infra/prometheus/tests/*.yml
+
+sbom: $(DEPLOY_STAMP) ## Write the list of what is in the image to dist/sbom.json (CycloneDX)
+	@mkdir -p dist
+	@$(DEPLOY_BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --outfile dist/sbom.json requirements/image.txt
+
+audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/audit.json has all
+	@mkdir -p dist
+	@$(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/image.txt --requirement requirements/dev.txt \
+	    --format json --output dist/audit.json $(AUDIT_OPTIONS)
+
 clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@rm -rf .venv .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
@@ -135,10 +195,27 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 	@$(BIN)/python -m pyspark_interview_project.lake.spark_jars >/dev/null
 	@touch $@
 
+$(DEPLOY_STAMP): requirements/deploy.txt
+	@echo "Setting up .venv-deploy (once, about a minute)"
+	@$(PYTHON) -m venv --clear .venv-deploy
+	@$(DEPLOY_BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/deploy.txt
+	@touch $@
+
+# There is no wheel of it; Go checks the module against its checksum database.
+$(DEPLOY_BIN)/actionlint: $(DEPLOY_STAMP)
+	@command -v go >/dev/null || { echo "actionlint is built with Go (https://go.dev/dl, or apt-get install golang-go)" >&2; exit 2; }
+	@GOBIN=$(CURDIR)/$(DEPLOY_BIN) GOFLAGS= go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
 # A fresh machine may know no package yet.
 apt_install = { apt-get update --quiet && apt-get install --yes --no-install-recommends $(1); }
+packages-known:
+	@apt-cache show tini libnss-wrapper >/dev/null 2>&1 || apt-get update --quiet
+
 compiler:
 	@command -v cc >/dev/null || $(call apt_install,gcc libc6-dev)
+
+shell-checker:
+	@command -v shellcheck >/dev/null || $(call apt_install,shellcheck)
 
 monitoring-tools:
 	@{ command -v promtool && command -v prometheus; } >/dev/null || $(call apt_install,prometheus)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project.doctor import command as doctor_command
 from pyspark_interview_project.dr import dr_runner
 from pyspark_interview_project.metrics import ingest_pipeline_metrics, metrics_exporter
 from pyspark_interview_project.pipeline import bronze_to_silver, finalize, plan, run_pipeline, silver_to_gold
@@ -22,6 +23,7 @@ app.command("finalize")(finalize.finalize)
 app.command("exporter")(metrics_exporter.exporter)
 app.command("ingest-metrics")(ingest_pipeline_metrics.ingest_metrics)
 app.command("report")(report_command.report)
+app.command("doctor")(doctor_command.doctor)
 app.add_typer(dr_runner.app, name="dr")
 
 

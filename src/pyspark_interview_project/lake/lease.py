@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from urllib.parse import unquote, urlparse
 from uuid import uuid4
 
 import obstore
@@ -120,6 +122,19 @@ def leased(terms: LeaseTerms, lake: str, run_id: str) -> Iterator[Lease]:
     lease = Lease(leases, _taken(leases, lake, claim), claim, terms.seconds)
     with lease.kept():
         yield lease
+
+
+def who_leased(terms: LeaseTerms, lake: str) -> LockedError | None:
+    """What a run would be told that wanted the lease now; None where it is free. Only looks.
+
+    Raises StorageError and ConfigurationError as `leased`.
+    """
+    if terms.url.startswith("file:") and not Path(unquote(urlparse(terms.url).path)).exists():
+        return None  # no run yet: to ask would make the directory
+    _, holder = _Leases(terms).newest()
+    if holder is None or holder.is_over:
+        return None
+    return LockedError(lake, holder.host, holder.pid, datetime.fromisoformat(holder.since))
 
 
 def _taken(leases: _Leases, lake: str, claim: _Claim) -> int:

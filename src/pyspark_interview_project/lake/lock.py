@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
@@ -29,8 +30,7 @@ def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> It
     Raises LockedError, naming the holder, where another process has it for two seconds, or where the JVM of a run that
     was killed is still there and may be in the middle of a commit. Other errors as `lake.lease.leased`.
     """
-    place = Path(lake.place(paths.LOCK))
-    holder_file = place.with_name(f"{place.name}_holder.json")
+    place, holder_file = Path(lake.place(paths.LOCK)), _holder_file(lake)
     place.parent.mkdir(parents=True, exist_ok=True)
     with _acquired(place, lake, holder_file):
         with _acquired(Path(lake.place(paths.JVM_LOCK)), lake, holder_file):
@@ -42,6 +42,29 @@ def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> It
                 yield taken
         finally:
             holder_file.unlink(missing_ok=True)
+
+
+def who_holds(lake: LakePaths) -> LockedError | None:
+    """What a run would be told that wanted the lake now; None where it is free. Only looks, and makes no file.
+
+    Raises OSError where the lock cannot be looked at.
+    """
+    for name in (paths.LOCK, paths.JVM_LOCK):
+        try:
+            lock = os.open(lake.place(name), os.O_RDONLY)
+        except FileNotFoundError:
+            continue  # no run yet
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _locked_by(lake, _holder_file(lake))
+        finally:
+            os.close(lock)
+    return None
+
+
+def _holder_file(lake: LakePaths) -> Path:
+    return Path(lake.place(f"{paths.LOCK}_holder.json"))
 
 
 @contextmanager

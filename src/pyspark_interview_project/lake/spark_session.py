@@ -5,8 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -20,10 +18,10 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.lake.java import checked_java
 from pyspark_interview_project.lake.native_noise import native_noise_aside
 from pyspark_interview_project.lake.spark_jars import checked_jars, spark_home
 
-_JAVA_VERSIONS = (17, 21)
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 
 
@@ -77,7 +75,7 @@ def cause_of(error: BaseException) -> str:
 
 def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
     jars = checked_jars()
-    java = _checked_java()
+    java = checked_java()
     scratch = Path(settings.scratch_dir or tempfile.gettempdir())
     scratch.mkdir(parents=True, exist_ok=True)
     fixed = _for_this_process(settings, jars, scratch)
@@ -173,20 +171,6 @@ def _assert_no_silent_loss(spark: SparkSession) -> None:
     for name in ("spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"):
         if spark.conf.get(name) != "false":
             raise ConfigurationError(name, "is on in this Spark session and would lose rows silently; set it to false")
-
-
-def _checked_java() -> str:
-    """What Java says it is. Raises ConfigurationError where there is none of the versions that Spark runs on."""
-    home = os.environ.get("JAVA_HOME")
-    program = f"{home}/bin/java" if home else shutil.which("java")
-    wanted = "install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless), or use the embedded engine"
-    if not program or not Path(program).exists():
-        raise ConfigurationError("java", f"Spark needs it and there is none; {wanted}")
-    said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=60).stderr
-    version = re.search(r'version "([0-9]+)', said)
-    if version is None or int(version[1]) not in _JAVA_VERSIONS:
-        raise ConfigurationError(program, f"is Java {version[1] if version else 'of no known version'}; {wanted}")
-    return f"Java {version[1]}"
 
 
 @contextmanager

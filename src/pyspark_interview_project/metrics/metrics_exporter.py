@@ -34,7 +34,7 @@ from pyspark_interview_project.metrics.run_history import RunHistory
 logger = logging.getLogger(__name__)
 
 LOOPBACK = "127.0.0.1"
-_PORTS_TRIED = 10
+PORTS_TRIED = 10
 _PUSH_TIMEOUT_SECONDS = 5.0
 _PUSH_JOB = "returns_pipeline"
 
@@ -147,14 +147,14 @@ def metrics_served(records: Path, host: str, port: int, at_work: Callable[[], st
     A run does not depend on it: where none is free, that is a warning, and None.
     """
     server = None
-    for candidate in range(port, port + _PORTS_TRIED):
+    for candidate in range(port, port + PORTS_TRIED):
         try:
             server = _server(RunRecordCollector(records, at_work), host, candidate)
             break
         except (OSError, OverflowError):
             continue
     if server is None:
-        logger.warning("metrics are not served: no port from %d to %d is free", port, port + _PORTS_TRIED - 1)
+        logger.warning("metrics are not served: no port from %d to %d is free", port, port + PORTS_TRIED - 1)
         yield None
         return
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)

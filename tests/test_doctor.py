@@ -1,0 +1,354 @@
+"""`returns doctor`: a line for each thing that a run needs, with what to do; it changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from commands import Ended, environment, returns, run
+from landing import land, row_of
+from monitoring_files import RULES
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.settings import LeaseTerms
+from pyspark_interview_project.doctor import lake_state, machine
+from pyspark_interview_project.lake.lease import leased
+from pyspark_interview_project.lake.lock import writing
+from pyspark_interview_project.lake.spark_jars import JARS, jar_directory
+
+PAIR = "pyspark 4.2.0 with delta-spark 4.4.0"
+NAMES = ["settings", "engine", "java", "spark", "jars", "port", "data_root", "disk", "clock", "lock", "backup"]
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Path:
+    row = row_of("R-1", "O-1", None, "MUG", None, "2", "12.50", "2026-11-18", None)
+    land(tmp_path / "lake" / "bronze" / "returns_raw" / "web.jsonl", [row])
+    return tmp_path / "lake"
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that something listens on."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        yield int(listening.getsockname()[1])
+
+
+def doctor(lake: Path, *options: str, **env: str) -> Ended:
+    return returns(lake, "doctor", *options, **env)
+
+
+def lines(ended: Ended) -> dict[str, tuple[str, str]]:
+    """Outcome and text of each check, by its name."""
+    found = [line.split(maxsplit=2) for line in ended.stdout.splitlines()]
+    return {name: (outcome, text) for outcome, name, text in found}
+
+
+def assert_failed(ended: Ended, name: str, text: str) -> None:
+    """One check failed, and says this."""
+    assert {check for check, (outcome, _) in lines(ended).items() if outcome == "fail"} == {name}, ended.stdout
+    assert lines(ended)[name] == ("fail", text)
+    complaint = f"error: doctor: 1 of {len(lines(ended))} checks failed: {name}"
+    assert (ended.exit_code, ended.complaints) == (2, [complaint])
+
+
+def everything_in(directory: Path) -> dict[str, tuple[int, int, bytes]]:
+    return {
+        str(path.relative_to(directory)): (path.stat().st_mode, path.stat().st_mtime_ns, _content(path))
+        for path in (directory, *directory.rglob("*"))
+    }
+
+
+def _content(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
+
+
+def record_backup(lake: Path, status: str, hours_ago: float) -> None:
+    """Put a run on record whose backup ended so."""
+    records = lake / "metrics" / "runs"
+    records.mkdir(parents=True, exist_ok=True)
+    ended = (datetime.now(UTC) - timedelta(hours=hours_ago)).isoformat()
+    content = {
+        "run_id": f"run-{hours_ago}",
+        "status": "succeeded",
+        "started_at": ended,
+        "finished_at": ended,
+        "stages": [],
+        "dr": {"nightly": {"status": status, "finished_at": ended}},
+    }
+    (records / f"run-{hours_ago}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake: Path) -> None:
+    ended = doctor(lake)
+    found = lines(ended)
+    assert (ended.exit_code, ended.stderr, list(found)) == (0, "", NAMES)
+    assert found["settings"] == ("ok", f"APP_ENV test, DATA_ROOT {lake}")
+    assert found["engine"] == ("ok", "embedded (engine is embedded in the settings)")
+    assert found["spark"] == ("ok", PAIR)
+    assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
+    assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
+    assert found["lock"] == ("ok", "free")
+    assert found["backup"] == ("note", "none is on record; returns dr backup makes one, returns dr drill proves it")
+    assert re.fullmatch(rf"[0-9.]+ GiB free at {re.escape(str(lake))}", found["disk"][1])
+    today = datetime.now(UTC).date().isoformat()
+    assert re.fullmatch(rf"{today}T\S+\+00:00, the planning day is {today}", found["clock"][1])
+
+
+@pytest.mark.parametrize("has_run", [False, True])
+def test_doctor_changes_nothing_in_the_lake(lake: Path, has_run: bool) -> None:
+    (lake / "ops").mkdir()
+    if has_run:
+        assert returns(lake, "run", "--as-of", "2026-11-20").exit_code == 0
+    before = everything_in(lake)
+    assert doctor(lake).exit_code == 0
+    assert everything_in(lake) == before
+
+
+# ------------------------------------------------------------------------------------------------- settings and engine
+def test_doctor_of_a_wrong_setting_names_it_and_still_looks_at_the_machine(lake: Path) -> None:
+    ended = doctor(lake, SPARK_TZ="Mars")
+    assert_failed(
+        ended,
+        "settings",
+        "spark_tz (environment): Value error, Mars is no time zone of the IANA database, not 'Mars'",
+    )
+    assert list(lines(ended)) == ["settings", "java", "spark", "jars"]
+
+
+def test_doctor_of_an_unknown_engine_says_which_there_are(lake: Path) -> None:
+    expected = "engine (option): Input should be 'embedded', 'spark' or 'auto', not 'duck'"
+    assert_failed(doctor(lake, "--engine", "duck"), "settings", expected)
+
+
+def test_doctor_shows_no_password_of_a_setting(lake: Path) -> None:
+    with_password = "s3://somebody:hunter2@bucket/lake"  # pragma: allowlist secret
+    ended = doctor(lake, DATA_ROOT=with_password)
+    assert lines(ended)["settings"] == ("ok", "APP_ENV test, DATA_ROOT s3://***@bucket/lake")
+    assert "hunter2" not in ended.stdout + ended.stderr
+
+
+# ---------------------------------------------------------------------------------------------- Java, packages, jars
+@pytest.fixture
+def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+
+
+MISSING_JAVA = (
+    "java: Spark needs it and there is none; install Java 17 or 21 (Debian: apt-get install openjdk-17-jre-headless), "
+    "or use the embedded engine"
+)
+
+
+@pytest.mark.usefixtures("no_java")
+def test_doctor_without_java_on_the_embedded_engine_is_a_note(lake: Path) -> None:
+    ended = doctor(lake)
+    assert lines(ended)["java"] == ("note", f"{MISSING_JAVA} (the embedded engine does without)")
+    assert ended.exit_code == 0
+
+
+@pytest.mark.usefixtures("no_java")
+def test_doctor_without_java_on_a_connect_server_is_a_note(lake: Path) -> None:
+    ended = doctor(lake, "--engine", "spark", SPARK_REMOTE="sc://localhost:15002")
+    assert lines(ended)["java"] == ("note", f"{MISSING_JAVA} (the JVM is that of a server or of Databricks)")
+    assert ended.exit_code == 0
+
+
+@pytest.mark.usefixtures("no_java")
+@pytest.mark.parametrize("env", [{}, {"SPARK_REMOTE": "local[2]"}])
+def test_doctor_without_java_on_local_spark_says_what_to_install(lake: Path, env: dict[str, str]) -> None:
+    ended = doctor(lake, "--engine", "spark", **env)
+    assert lines(ended)["java"] == ("fail", MISSING_JAVA)
+    assert ended.exit_code == 2
+
+
+def _other_environment(directory: Path) -> Path:
+    """The Python of an environment like ours, but without the jars."""
+    returned = run([sys.executable, "-m", "venv", "--without-pip", directory], environment(directory))
+    assert returned.exit_code == 0, returned.stderr
+    (packages,) = (directory / "lib").glob("python*/site-packages")
+    ours = [f"import site; site.addsitedir({path!r})" for path in sys.path if path.endswith("site-packages")]
+    (packages / "ours.pth").write_text("\n".join(ours) + "\n", encoding="utf-8")
+    return directory / "bin" / "python"
+
+
+def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(lake: Path, tmp_path: Path) -> None:
+    python = _other_environment(tmp_path / "venv")
+    own = tmp_path / "venv" / "share" / "pyspark_interview_project" / "jars"
+
+    def found() -> tuple[int, str, str]:
+        ended = run([python, "-m", "pyspark_interview_project", "doctor", "--engine", "spark"], environment(lake))
+        return ended.exit_code, *lines(ended)["jars"]
+
+    fix = (
+        "run 'make install' (or python -m pyspark_interview_project.lake.spark_jars), "
+        "or use the embedded engine, which does without"
+    )
+    first, second = (f"{artifact}-4.4.0.jar" for artifact in JARS)
+    assert found() == (2, "fail", f"{own / first}: is missing; {fix}")
+    shutil.copytree(jar_directory(), own)
+    assert found()[1:] == ("ok", f"{first}, {second} as they should be")
+    (own / second).write_bytes(b"other")
+    assert found() == (2, "fail", f"{own / second}: is not the file it should be; {fix}")
+
+
+@pytest.mark.parametrize(
+    ("installed", "text"),
+    [
+        ({"pyspark": "4.2.1", "delta-spark": "4.4.0"}, "pyspark 4.2.1 with delta-spark 4.4.0"),
+        ({"pyspark": "4.2.0", "delta-spark": "3.2.1"}, "pyspark 4.2.0 with delta-spark 3.2.1"),
+        ({"pyspark": None, "delta-spark": None}, "pyspark missing with delta-spark missing"),
+    ],
+)
+def test_pair_that_does_not_belong_together_is_named_with_the_one_that_does(
+    monkeypatch: pytest.MonkeyPatch, installed: dict[str, str | None], text: str
+) -> None:
+    monkeypatch.setattr(machine, "_installed", installed.__getitem__)
+    found = machine.paired_packages()
+    fix = "pip install pyspark==4.2.0 delta-spark==4.4.0, or use the embedded engine"
+    assert (found.outcome, found.text) == ("fail", f"{text} do not belong together; {fix}")
+
+
+# ---------------------------------------------------------------------------------------------------------------- port
+def test_doctor_of_a_taken_port_says_which_one_a_run_would_take(lake: Path, port: int) -> None:
+    ended = doctor(lake, SERVE_METRICS="true", METRICS_PORT=str(port))
+    outcome, text = lines(ended)["port"]
+    said = re.fullmatch(
+        rf"{port} is taken, a run would serve its metrics at ([0-9]+); "
+        "for returns exporter end what listens there, or set METRICS_PORT",
+        text,
+    )
+    assert outcome == "note" and said is not None and port < int(said[1]) < port + 10
+    assert ended.exit_code == 0
+
+
+def test_doctor_of_an_address_of_another_machine_says_what_to_set(lake: Path) -> None:
+    assert_failed(
+        doctor(lake, SERVE_METRICS="true", METRICS_HOST="192.0.2.1"),
+        "port",
+        "192.0.2.1 has none of 8000 to 8009 to offer: Cannot assign requested address; "
+        "set METRICS_PORT or METRICS_HOST, or run with --no-serve-metrics",
+    )
+
+
+# ------------------------------------------------------------------------------------------- the places and disk
+def test_doctor_without_landed_files_says_what_to_make(tmp_path: Path) -> None:
+    landed = tmp_path / "bronze" / "returns_raw"
+    expected = f"there is no {landed}; mkdir -p it and land files there, or set DATA_ROOT"
+    assert_failed(doctor(tmp_path), "data_root", expected)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_doctor_of_a_uri_says_to_mount_it_and_does_not_look_into_it(lake: Path) -> None:
+    ended = doctor(lake, DATA_ROOT="s3://bucket/lake")
+    expected = "s3://bucket/lake is a URI; mount what is there, and set DATA_ROOT to the path"
+    assert_failed(ended, "data_root", expected)
+    assert list(lines(ended)) == NAMES[:7]
+
+
+def test_doctor_of_a_link_out_of_the_lake_names_it(lake: Path, tmp_path: Path) -> None:
+    (lake / "silver").mkdir()
+    (lake / "silver" / "returns").symlink_to(tmp_path)
+    assert_failed(doctor(lake), "data_root", f"silver/returns: a link takes it out of the lake, to {tmp_path}")
+
+
+def test_doctor_of_places_that_are_denied_names_the_first_and_how_many(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # who runs the tests may be root, whom nothing is denied
+    (lake / "ops").mkdir()
+    (lake / "metrics").mkdir()
+    denied = {str(lake / "ops"), str(lake / "metrics")}
+    monkeypatch.setattr(lake_state.os, "access", lambda place, mode: not (mode & os.W_OK and str(place) in denied))
+    found = lake_state.permissions(_situation(lake))
+    fix = f"chown or chmod it for user id {os.geteuid()}, or mount it writable"
+    assert (found.outcome, found.text) == ("fail", f"{lake / 'ops'} cannot be written (2 such in all); {fix}")
+
+
+def test_doctor_of_a_full_disk_says_how_much_there_is(lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usage = type(shutil.disk_usage(lake))(2**40, 2**40 - 2**29, 2**29)
+    monkeypatch.setattr(lake_state.shutil, "disk_usage", lambda place: usage)
+    found = lake_state.disk(_situation(lake))
+    fix = "make room, a run wants 1 GiB at least, or set SCRATCH_DIR elsewhere"
+    assert (found.outcome, found.text) == ("fail", f"0.5 GiB free at {lake}; {fix}")
+
+
+def _situation(lake: Path) -> lake_state.Situation:
+    from conftest import _settings
+
+    return lake_state.Situation(_settings(lake, "UTC"), "embedded", is_on_databricks=False)
+
+
+# ------------------------------------------------------------------------------------------ clock, lock and backups
+def test_doctor_of_a_clock_behind_the_last_run_says_when_that_ended(lake: Path) -> None:
+    record_backup(lake, "succeeded", hours_ago=-2)
+    ended = doctor(lake)
+    outcome, text = lines(ended)["clock"]
+    said = re.fullmatch(
+        r"it is (\S+), before the last run ended \((\S+)\); "
+        r"set the clock \(timedatectl set-ntp true\), or give --as-of",
+        text,
+    )
+    assert (outcome, ended.exit_code) == ("fail", 2) and said is not None
+    assert timedelta(hours=1.9) < datetime.fromisoformat(said[2]) - datetime.fromisoformat(said[1]) < timedelta(hours=2)
+
+
+def test_doctor_of_a_lake_that_is_held_names_the_holder_and_holds_nobody_up(lake: Path) -> None:
+    with writing(LakePaths(str(lake)), "run-1"):
+        ended = doctor(lake)
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    outcome, text = lines(ended)["lock"]
+    assert outcome == "note" and ended.exit_code == 0
+    assert re.fullmatch(rf"{lake} is locked by {holder} since \S+; run again when it has ended", text)
+    assert lines(doctor(lake))["lock"] == ("ok", "free")
+
+
+def test_doctor_of_a_lease_that_is_held_names_the_holder(lake: Path, tmp_path: Path) -> None:
+    url = f"file://{tmp_path / 'leases'}"
+    assert lines(doctor(lake, LOCK_URL=url))["lock"] == ("ok", "free")
+    assert not (tmp_path / "leases").exists()
+    with leased(LeaseTerms(url, 60), str(lake), "run-1"):
+        outcome, text = lines(doctor(lake, LOCK_URL=url))["lock"]
+    assert (outcome, text.split(" since ")[0]) == (
+        "note",
+        f"{lake} is locked by {socket.gethostname()}:{os.getpid()}",
+    )
+    assert lines(doctor(lake, LOCK_URL=url))["lock"] == ("ok", "free")
+
+
+@pytest.mark.parametrize(
+    ("hours_ago", "outcome", "text", "exit_code"),
+    [
+        (3.0, "ok", "nightly 3.0 hours ago", 0),
+        (51.0, "fail", "nightly 51.0 hours ago; returns dr backup makes a new one, more than 50 is too old", 2),
+    ],
+)
+def test_doctor_tells_the_age_of_a_backup(
+    lake: Path, hours_ago: float, outcome: str, text: str, exit_code: int
+) -> None:
+    record_backup(lake, "succeeded", hours_ago)
+    ended = doctor(lake)
+    assert (lines(ended)["backup"], ended.exit_code) == ((outcome, text), exit_code)
+
+
+def test_doctor_of_a_backup_that_failed_last_says_so(lake: Path) -> None:
+    record_backup(lake, "succeeded", hours_ago=5)
+    record_backup(lake, "failed", hours_ago=1)
+    expected = "nightly failed when last run; returns dr status says more, then run it again"
+    assert_failed(doctor(lake), "backup", expected)
+
+
+def test_doctor_takes_for_too_old_what_the_alert_does() -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
+    (hours,) = re.findall(r"ReturnsBackupTooOld\n\s+expr: \|\n.*\n\s+> ([0-9]+) \* 3600\n", text)
+    assert timedelta(hours=int(hours)) == lake_state.OLDEST_BACKUP
