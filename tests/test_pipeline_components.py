@@ -18,7 +18,7 @@ from pyspark_interview_project.transforms import versions
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, largest_groups, totals
 from pyspark_interview_project.transforms.judge import judge
 from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS
-from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_of_part
+from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_by_share, rows_of_part
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
 from pyspark_interview_project.transforms.text_fields import records_from_lines, split_header
 
@@ -1168,16 +1168,27 @@ def test_rows_of_part_range_of_dates_includes_both_ends(frame_of: Any, assert_fr
     assert_frame(rows_of_part(winners, part, "B1"), columns, expected)
 
 
-@pytest.mark.parametrize(("least", "below"), [("00", "80"), ("80", None), ("40", "50"), ("00", None)])
+@pytest.mark.parametrize(("first", "last"), [("00", "7f"), ("80", "ff"), ("40", "4f"), ("00", "ff")])
 def test_rows_of_part_share_of_a_date_goes_by_the_hash_of_the_id(
-    frame_of: Any, records_of: Any, least: str, below: str | None
+    frame_of: Any, records_of: Any, first: str, last: str
 ) -> None:
     ids = [f"R{number}" for number in range(300)]
     winners = frame_of([(*returned(return_id=return_id), "a", None, INSERTED) for return_id in ids], SETTLED)
-    part = Part(1, date(2026, 1, 5), date(2026, 1, 5), least, below)
+    part = Part(1, date(2026, 1, 5), date(2026, 1, 5), first, last)
     first_digits = {return_id: hashlib.sha256(return_id.encode()).hexdigest()[:2] for return_id in ids}
-    expected = {return_id for return_id, digits in first_digits.items() if least <= digits < (below or "g")}
+    expected = {return_id for return_id, digits in first_digits.items() if first <= digits <= last}
     assert expected and {record["return_id"] for record in records_of(rows_of_part(winners, part, "B1"))} == expected
+
+
+def test_rows_by_share_counts_the_rows_of_each_date_by_the_hash_of_the_id(frame_of: Any, assert_frame: Any) -> None:
+    days = {"R1": "2026-01-05", "R2": "2026-01-05", "R3": "2026-01-06", "R4": "2026-01-04", "R5": "2026-01-07"}
+    ids = [*days, "R1"]  # twice, to be counted twice
+    winners = frame_of([(*returned(return_id=one, return_date=days[one]), "a", None, INSERTED) for one in ids], SETTLED)
+    shares = {one: hashlib.sha256(one.encode()).hexdigest()[:2] for one in days}
+    assert shares["R1"] != shares["R2"]
+    expected = [("2026-01-05", shares["R1"], 2), ("2026-01-05", shares["R2"], 1), ("2026-01-06", shares["R3"], 1)]
+    counted = rows_by_share(winners, date(2026, 1, 5), date(2026, 1, 6))
+    assert_frame(counted, "return_date date, share string, rows bigint", expected)
 
 
 FIGURES = (

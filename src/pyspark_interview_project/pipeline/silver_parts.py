@@ -6,16 +6,18 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
 from pyspark_interview_project.schemas.tables import SILVER, TableContract
-from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_of_part
+from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_by_share, rows_of_part
 
 logger = logging.getLogger(__name__)
+
+K = TypeVar("K", date, str)
 
 # A row that this batch wrote already is left alone, so that a repeated merge changes nothing.
 _NEWEST_VERSION = Upsert(keys=("return_id",), update_when="target.batch_id <> source.batch_id")
@@ -41,34 +43,42 @@ def plan_silver_write(lake: Lake, winners: DataFrame, silver_version: int | None
     by_date = {row["return_date"]: row["rows"] for row in lake.collect(rows_by_date(winners))}
     if is_empty:
         return SilverWrite(winners, [Part(1, min(by_date), max(by_date))] if by_date else [], appends=True)
-    return SilverWrite(winners, plan_parts(by_date, rows_per_part), appends=False)
+    large = [day for day, rows in by_date.items() if rows > rows_per_part]
+    by_share: dict[date, dict[str, int]] = {day: {} for day in large}
+    for row in lake.collect(rows_by_share(winners, min(large), max(large))) if large else ():
+        if row["return_date"] in by_share:
+            by_share[row["return_date"]][row["share"]] = row["rows"]
+    return SilverWrite(winners, plan_parts(by_date, by_share, rows_per_part), appends=False)
 
 
-def plan_parts(rows_by_date: Mapping[date, int], rows_per_part: int) -> list[Part]:
-    """Cut dates into consecutive parts of at most `rows_per_part` rows; a date with more is cut by return_id.
+def plan_parts(
+    rows_by_date: Mapping[date, int], rows_by_share: Mapping[date, Mapping[str, int]], rows_per_part: int
+) -> list[Part]:
+    """Cut dates into consecutive parts of at most `rows_per_part` rows; a date with more is cut by its shares.
 
-    Consecutive, because a merge rewrites the files of the dates that it touches. The cut by return_id goes by the
-    hash's first digits, so such parts are bounded as well as 256 equal shares can.
+    Consecutive, because a merge rewrites the files of the dates that it touches. No part is empty, because a merge of
+    no rows makes no commit, and each part must have one. A share that alone has more rows is one part.
     """
     parts: list[Part] = []
-    first: date | None = None
-    last: date | None = None
-    taken = 0
-    for day in sorted(rows_by_date):
-        rows = rows_by_date[day]
-        if first is not None and last is not None and taken + rows > rows_per_part:
-            parts.append(Part(len(parts) + 1, first, last))
-            first, taken = None, 0
-        if rows > rows_per_part:
-            shares = min(256, -(-rows // rows_per_part))
-            edges = [f"{256 * share // shares:02x}" for share in range(shares)] + [None]
-            for least, below in zip(edges, edges[1:]):
-                parts.append(Part(len(parts) + 1, day, day, least or "00", below))
-            continue
-        first, last, taken = first or day, day, taken + rows
-    if first is not None and last is not None:
-        parts.append(Part(len(parts) + 1, first, last))
+    for first, last in _ranges(rows_by_date, rows_per_part):
+        shares = rows_by_share.get(first, {}) if first == last else {}
+        for first_share, last_share in _ranges(shares, rows_per_part) or [("00", "ff")]:
+            parts.append(Part(len(parts) + 1, first, last, first_share, last_share))
     return parts
+
+
+def _ranges(rows: Mapping[K, int], most_rows: int) -> list[tuple[K, K]]:
+    """The first and last of consecutive keys that have at most so many rows; a key that has more stands alone."""
+    ranges: list[tuple[K, K]] = []
+    taken = 0
+    for key in sorted(rows):
+        if ranges and taken + rows[key] <= most_rows:
+            ranges[-1] = ranges[-1][0], key
+        else:
+            ranges.append((key, key))
+            taken = 0
+        taken += rows[key]
+    return ranges
 
 
 def write_part(lake: Lake, write: SilverWrite, part: Part, note: CommitNote) -> Written:

@@ -13,16 +13,16 @@ from pyspark_interview_project.transforms.versions import INSERTED, UPDATED
 
 @dataclass(frozen=True)
 class Part:
-    """Rows with first_date <= return_date <= last_date, and a hash of return_id from `least` to before `below`.
+    """Rows with first_date <= return_date <= last_date, and first_share <= share <= last_share.
 
-    The hash is SHA-256 as lower-case hexadecimal text; the bounds are two digits, `below` None where there is none.
+    The share of a row is the first two digits of the SHA-256 of its return_id, as lower-case hexadecimal text.
     """
 
     number: int
     first_date: date
     last_date: date
-    least: str = "00"
-    below: str | None = None
+    first_share: str = "00"
+    last_share: str = "ff"
 
 
 def rows_by_date(winners: DataFrame) -> DataFrame:
@@ -30,15 +30,26 @@ def rows_by_date(winners: DataFrame) -> DataFrame:
     return winners.groupBy("return_date").agg(F.count(F.lit(1)).alias("rows"))
 
 
+def rows_by_share(winners: DataFrame, first_date: date, last_date: date) -> DataFrame:
+    """How many rows each share of the dates has: return_date, share, rows (long)."""
+    shares = _between(winners, first_date, last_date).withColumn("share", _share())
+    return shares.groupBy("return_date", "share").agg(F.count(F.lit(1)).alias("rows"))
+
+
+def _share() -> Column:
+    return F.substring(F.sha2(F.col("return_id"), 256), 1, 2)
+
+
+def _between(winners: DataFrame, first_date: date, last_date: date) -> DataFrame:
+    first, last = (F.lit(bound.isoformat()).cast("date") for bound in (first_date, last_date))
+    return winners.filter((F.col("return_date") >= first) & (F.col("return_date") <= last))
+
+
 def rows_of_part(winners: DataFrame, part: Part, batch_id: str) -> DataFrame:
     """The part's rows with the columns of silver, outcome and silver_return_date."""
-    day = F.col("return_date")
-    first, last = (F.lit(bound.isoformat()).cast("date") for bound in (part.first_date, part.last_date))
-    rows = winners.filter((day >= first) & (day <= last))
-    if (part.least, part.below) != ("00", None):
-        share = F.substring(F.sha2(F.col("return_id"), 256), 1, 2)
-        rows = rows.filter(share >= F.lit(part.least))
-        rows = rows if part.below is None else rows.filter(share < F.lit(part.below))
+    rows = _between(winners, part.first_date, part.last_date)
+    if (part.first_share, part.last_share) != ("00", "ff"):
+        rows = rows.filter((_share() >= F.lit(part.first_share)) & (_share() <= F.lit(part.last_share)))
     return rows.withColumn("batch_id", F.lit(batch_id)).select(*SILVER.names, "outcome", "silver_return_date")
 
 
