@@ -8,6 +8,9 @@ PIP_INSTALL := $(PIP) install --quiet --require-hashes --no-build-isolation
 RUN_STAMP := .venv/.installed-run
 DEV_STAMP := .venv/.installed-dev
 JARS_STAMP := .venv/.installed-jars
+# Airflow has an environment of its own, as it has where it runs: it and the package want other versions of the same things.
+AIRFLOW_BIN := .venv-airflow/bin
+AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
@@ -18,6 +21,8 @@ FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storag
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
+# Not with the others: what they run in is set up by a target of their own.
+APART := tests/airflow
 # A test's session is short: the compiler for long ones costs it more than it gains.
 ON_SPARK = ENGINE=spark JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m pytest -q
 HOOK_TOOLS := black isort flake8 detect-secrets
@@ -26,7 +31,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak mutants compiler monitoring-tools browser lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow soak mutants compiler monitoring-tools browser lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,19 +64,23 @@ test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (S
 
 # A C compiler makes the faults that a process meets from outside; Prometheus and its promtool judge what it is given.
 test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the embedded engine, without Java
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%)
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
+test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect test-airflow ## Run the lake and whole runs on Spark, TPC-DS on both engines, a Connect server, and Airflow
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(FAULT_TESTS)
 	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect
+
+test-airflow: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
+	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
+	@ENGINE=embedded $(BIN)/python -m pytest -q -m "long or not long" tests/airflow
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
@@ -94,10 +103,12 @@ lint: $(DEV_STAMP) ## Check format, style, types, imports and secrets
 	done
 
 UV_COMPILE = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
-    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade) pyproject.toml
+    --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
 lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRADE=1 takes newer versions)
-	@$(UV_COMPILE) --extra spark --extra report --group dev --output-file requirements/dev.txt
-	@$(UV_COMPILE) --extra report --group build --group sample --constraints requirements/dev.txt --output-file requirements/run.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) pyproject.toml --extra report --group build --group sample --constraints requirements/dev.txt \
+	    --output-file requirements/run.txt
+	@$(UV_COMPILE) --group pyproject.toml:airflow --output-file requirements/airflow.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -106,8 +117,8 @@ lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRAD
 wheel: $(DEV_STAMP) ## Build the wheel into dist/
 	@$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
-clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+clean: ## Remove .venv, .venv-airflow, caches and what was built (data/ stays)
+	@rm -rf .venv .venv-airflow build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
@@ -131,6 +142,13 @@ $(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
 	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make test-embedded" >&2; exit 2; }
 	@echo "Fetching Spark's Delta jars (once)"
 	@$(BIN)/python -m pyspark_interview_project.lake.spark_jars >/dev/null
+	@touch $@
+
+$(AIRFLOW_STAMP): requirements/airflow.txt $(RUN_STAMP)
+	@echo "Setting up .venv-airflow for the tests of the DAG (once, about a minute)"
+	@$(PYTHON) -m venv --clear .venv-airflow
+	@$(AIRFLOW_BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: \
+	    --requirement requirements/airflow.txt
 	@touch $@
 
 # A fresh machine may know no package yet.
