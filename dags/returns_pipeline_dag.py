@@ -5,7 +5,7 @@
 | `bronze` | `returns plan --commit` | checks that the landed files can be read, and writes the day's batch down |
 | `silver` | `returns bronze-to-silver` | judges the batch into quarantine and silver |
 | `gold` | `returns silver-to-gold` | brings gold up to silver, and tells those who wait for the asset `returns_gold` |
-| `finalize` | `returns finalize`, `returns report` | metrics into the history, a backup if told to, the report |
+| `finalize` | `returns finalize`, `returns report` | metrics into the history, a backup if told, the report |
 
 A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late it
 is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id, which
@@ -120,8 +120,8 @@ def returns(arguments: str) -> str:
 with DAG(
     dag_id="returns_pipeline",
     description="Product returns, from landed files to gold",
-    # With a data interval, which a bare cron string has not any more: from 04:00 of a day to 04:00 of the next. So the day
-    # on which it starts is over, and no clock is changed at that hour.
+    # With a data interval, which a bare cron string has not any more: from 04:00 of a day to 04:00 of the next. So the
+    # day on which it starts is over, and no clock is changed at that hour.
     schedule=CronDataIntervalTimetable("0 4 * * *", timezone=TIME_ZONE),
     start_date=pendulum.datetime(2026, 1, 1, tz=TIME_ZONE),
     catchup=False,  # a run takes whatever landed before it too, so a missed one is made up for

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from workers import AIRFLOW, DAGS, airflow_environment, stub_command
+from workers import AIRFLOW, DAGS, airflow_environment
 
 DAG_RUNS = Path(__file__).with_name("dag_runs.py")
 _TIMEOUT_SECONDS = 480
@@ -50,8 +49,3 @@ def run_dag(airflow_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Run
         return result | {"log": done.stdout}
 
     return run
-
-
-@pytest.fixture
-def stub(tmp_path: Path) -> Path:
-    return stub_command(tmp_path)

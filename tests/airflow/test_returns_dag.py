@@ -1,57 +1,102 @@
-"""The DAG in Airflow: what it is, what it calls, which failures it tries again."""
+"""The DAG in Airflow: what it is, what it calls, which failures it tries again. What `returns` does is a stub's here.
+
+To start Airflow takes ten seconds, so that each fixture has several runs in it.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
-
-from workers import stubbed
+from workers import stub_command
 
 RunDag = Callable[..., dict[str, Any]]
 
 TASKS = ("bronze", "silver", "gold", "finalize")
-# A scheduled run of that moment has the data interval from 04:00 of the day before.
-MOMENT, DAY = "2026-11-23T04:00:00+00:00", "2026-11-22"
+TRACE_ID, SPAN_ID = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 AT_ONCE = {task: {"retry_delay": 0.1} for task in TASKS}
+NEEDS_A_PERSON = (2, 3, 4, 7, 126, 127)
 
 
-def run_id_of(run: dict[str, Any]) -> str:
-    return str(uuid5(NAMESPACE_URL, f"airflow:returns_pipeline/{run['run_id']}"))
+@dataclass(frozen=True)
+class Ran:
+    """Runs of the DAG, and what the stub saw of them."""
+
+    result: dict[str, Any]
+    stub: Path
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        return list(self.result["runs"])
+
+    @property
+    def calls(self) -> list[str]:
+        return (self.stub / "calls").read_text().splitlines()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of the last command."""
+        lines = (self.stub / "environment").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
+    def tries(self, run: int) -> list[list[Any]]:
+        """State and number of tries of each task."""
+        return [self.runs[run]["tasks"][task] for task in TASKS]
 
 
-def calls_of(stub: Path) -> list[str]:
-    return (stub / "calls").read_text().splitlines()
+def ran(run_dag: RunDag, place: Path, ends: dict[str, Sequence[Any]], wanted: dict[str, Any], **variables: str) -> Ran:
+    """Run what is wanted, with a stub each of whose commands ends as `ends` says, a try each, and then well."""
+    stub = stub_command(place)
+    for command, codes in ends.items():
+        (stub / command).write_text("".join(f"{code}\n" for code in codes))
+    variables |= {"RETURNS_COMMAND": str(stub / "returns"), "STUB": str(stub)}
+    return Ran(run_dag(wanted, **variables), stub)
 
 
-def expected_calls(run: dict[str, Any], as_of: str = f"--as-of {DAY} ") -> list[str]:
-    of_run = f"{as_of}--run-id {run_id_of(run)}"
+def moment(day: int) -> str:
+    """When the run of a day of November is due, in UTC: when its interval ends."""
+    return f"2026-11-{day + 1:02}T04:00:00+00:00"
+
+
+def calls_for(run: dict[str, Any], day: int | None, recovery: str = "") -> list[str]:
+    """The commands of a run that goes well."""
+    run_id = uuid5(NAMESPACE_URL, f"airflow:returns_pipeline/{run['run_id']}")
+    of_run = f"--run-id {run_id}" if day is None else f"--as-of 2026-11-{day:02} --run-id {run_id}"
     return [
         f"plan --commit {of_run}",
         f"bronze-to-silver {of_run}",
         f"silver-to-gold {of_run}",
-        f"finalize --run-id {run_id_of(run)} --ingest-metrics-json",
+        f"finalize --run-id {run_id} --ingest-metrics-json{recovery}",
         "report",
     ]
 
 
+# Runs that go well
+
+SETTINGS = {"DATA_ROOT": "/some/lake", "APP_ENV": "prod", "RETURNS_WITH_DR": "0"}
+AIRFLOWS_OWN = {"AIRFLOW_CONN_SHOP": "a secret", "PYTHONPATH": "/of/airflow"}
+
+
 @pytest.fixture(scope="module")
-def parsed(run_dag: RunDag) -> dict[str, Any]:
-    return run_dag({"scheduled_from": "2026-11-20T00:00:00+00:00"})
+def quiet(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    wanted = {"scheduled_from": "2026-11-20T00:00:00+00:00", "runs": [moment(22), None]}
+    return ran(run_dag, tmp_path_factory.mktemp("quiet"), {}, wanted, **SETTINGS, **AIRFLOWS_OWN)
 
 
-def test_dag_imports_without_errors_within_a_second_and_without_an_engine(parsed: dict[str, Any]) -> None:
-    assert (parsed["import_errors"], parsed["imported"]) == ({}, [])
-    assert parsed["parse_seconds"] < 1
+def test_dag_imports_without_errors_within_a_second_and_without_an_engine(quiet: Ran) -> None:
+    assert (quiet.result["import_errors"], quiet.result["imported"]) == ({}, [])
+    assert quiet.result["parse_seconds"] < 1
 
 
-def test_dag_is_what_it_is_said_to_be(parsed: dict[str, Any]) -> None:
+def test_dag_is_what_it_is_said_to_be(quiet: Ran) -> None:
     def task(upstream: list[str], hours: int, outlets: list[str]) -> dict[str, Any]:
         return {
             "upstream": upstream,
@@ -64,7 +109,7 @@ def test_dag_is_what_it_is_said_to_be(parsed: dict[str, Any]) -> None:
             "documented": True,
         }
 
-    assert parsed["dag"] == {
+    assert quiet.result["dag"] == {
         "timetable": "CronDataIntervalTimetable",
         "catchup": False,
         "max_active_runs": 1,
@@ -79,92 +124,78 @@ def test_dag_is_what_it_is_said_to_be(parsed: dict[str, Any]) -> None:
     }
 
 
-def test_scheduled_runs_have_intervals_of_a_day(parsed: dict[str, Any]) -> None:
+def test_scheduled_runs_have_intervals_of_a_day(quiet: Ran) -> None:
     starts = [f"2026-11-{day}T04:00:00+00:00" for day in (20, 21, 22, 23)]
-    assert parsed["intervals"] == [list(interval) for interval in zip(starts, starts[1:], strict=False)]
+    assert quiet.result["intervals"] == [list(interval) for interval in zip(starts, starts[1:], strict=False)]
 
 
-def test_scheduled_intervals_follow_the_clock_of_the_time_zone(run_dag: RunDag) -> None:
-    result = run_dag({"scheduled_from": "2026-10-23T22:00:00+00:00"}, SPARK_TZ="Europe/Berlin")
-    # 04:00 there, where the clock is set back on the 25th
-    starts = ["2026-10-24T02:00:00+00:00", *(f"2026-10-{day}T03:00:00+00:00" for day in (25, 26, 27))]
-    assert result["intervals"] == [list(interval) for interval in zip(starts, starts[1:], strict=False)]
-
-
-def test_run_passes_its_day_and_one_run_id_and_one_without_logical_date_no_day(run_dag: RunDag, stub: Path) -> None:
-    result = run_dag({"runs": [MOMENT, None]}, **stubbed(stub))
-    dated, undated = result["runs"]
+def test_run_passes_its_day_and_one_run_id_and_one_without_logical_date_no_day(quiet: Ran) -> None:
+    dated, undated = quiet.runs
     assert (dated["state"], undated["state"]) == ("success", "success")
-    assert calls_of(stub) == expected_calls(dated) + expected_calls(undated, as_of="")
-    assert run_id_of(dated) != run_id_of(undated)
-    assert result["asset_events"] == ["returns_gold", "returns_gold"]
+    assert quiet.calls == calls_for(dated, 22) + calls_for(undated, None)
+    assert dated["run_id"] != undated["run_id"]
 
 
-def test_day_of_a_run_is_the_one_in_the_time_zone_of_the_pipeline(run_dag: RunDag, stub: Path) -> None:
-    # The interval from 04:00 of the 22nd in Auckland began on the 21st in UTC.
-    moment = "2026-11-22T15:00:00+00:00"
-    (run,) = run_dag({"runs": [moment]}, **stubbed(stub, SPARK_TZ="Pacific/Auckland"))["runs"]
-    assert calls_of(stub) == expected_calls(run)
+def test_each_run_tells_those_who_wait_for_gold(quiet: Ran) -> None:
+    assert quiet.result["asset_events"] == ["returns_gold", "returns_gold"]
 
 
-@pytest.mark.parametrize(("variable", "option"), [("1", " --with-dr"), ("true", " --with-dr"), ("0", ""), ("", "")])
-def test_finalize_backs_up_only_if_told_to(run_dag: RunDag, stub: Path, variable: str, option: str) -> None:
-    (run,) = run_dag({"runs": [MOMENT]}, **stubbed(stub, RETURNS_WITH_DR=variable))["runs"]
-    assert calls_of(stub)[-2] == f"finalize --run-id {run_id_of(run)} --ingest-metrics-json{option}"
+def test_command_has_the_settings_and_nothing_of_airflow(quiet: Ran) -> None:
+    found = quiet.environment
+    assert {name: found.get(name) for name in SETTINGS} == SETTINGS
+    assert [name for name in found if "AIRFLOW" in name or name in AIRFLOWS_OWN] == []
+    assert not {"TRACEPARENT", "OPENLINEAGE_PARENT_ID"} & found.keys()
 
 
-def test_failures_that_may_pass_are_tried_again_with_the_same_run_id(run_dag: RunDag, stub: Path) -> None:
-    ends = {"plan": "5\n6\n", "bronze-to-silver": "killed\n", "silver-to-gold": "143\n", "report": "1\n"}
-    for command, codes in ends.items():
-        (stub / command).write_text(codes)
-
-    (run,) = run_dag({"runs": [MOMENT], "change": AT_ONCE}, **stubbed(stub))["runs"]
-
-    assert run["state"] == "success"
-    success = [["success", tries] for tries in (3, 2, 2, 2)]
-    assert [run["tasks"][task] for task in TASKS] == success
-    plan, silver, gold, finalize, report = expected_calls(run)
-    assert calls_of(stub) == [plan] * 3 + [silver] * 2 + [gold] * 2 + [finalize, report] * 2
-
-
-def test_task_that_fails_each_time_is_given_up(run_dag: RunDag, stub: Path) -> None:
-    (stub / "plan").write_text("5\n" * 9)
-    change = {"bronze": {"retries": 1, "retry_delay": 0.1}}
-    (run,) = run_dag({"runs": [MOMENT], "change": change}, **stubbed(stub))["runs"]
-    assert (run["state"], run["tasks"]["bronze"], calls_of(stub)) == ("failed", ["failed", 2], expected_calls(run)[:1] * 2)
+@pytest.fixture(scope="module")
+def elsewhere(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """In Auckland, 04:00 of the 22nd is the 21st in UTC; with traces, lineage and backups."""
+    wanted = {
+        "runs": ["2026-11-22T15:00:00+00:00"],
+        "scheduled_from": "2026-04-03T15:00:00+00:00",
+        "trace": [TRACE_ID, SPAN_ID],
+    }
+    lineage = {"AIRFLOW__OPENLINEAGE__TRANSPORT": '{"type": "console"}', "AIRFLOW__OPENLINEAGE__NAMESPACE": "shop"}
+    place = tmp_path_factory.mktemp("elsewhere")
+    return ran(run_dag, place, {}, wanted, SPARK_TZ="Pacific/Auckland", RETURNS_WITH_DR="1", **lineage)
 
 
-@pytest.mark.parametrize("exit_code", [2, 3, 4, 7, 126, 127])
-def test_failure_that_needs_a_person_is_not_tried_again(run_dag: RunDag, stub: Path, exit_code: int) -> None:
-    (stub / "bronze-to-silver").write_text(f"{exit_code}\n")
-
-    result = run_dag({"runs": [MOMENT], "change": AT_ONCE}, **stubbed(stub))
-
-    (run,) = result["runs"]
-    assert run["state"] == "failed"
-    assert [run["tasks"][task] for task in TASKS] == [
-        ["success", 1],
-        ["failed", 1],
-        ["upstream_failed", 0],
-        ["upstream_failed", 0],
-    ]
-    assert calls_of(stub) == expected_calls(run)[:2]
-    assert f"exit code {exit_code}. Not tried again: this needs a person." in result["log"]
-    assert result["asset_events"] == []
+def test_day_of_a_run_is_the_one_in_the_time_zone_of_the_pipeline_and_it_backs_up_if_told_to(elsewhere: Ran) -> None:
+    assert elsewhere.calls == calls_for(elsewhere.runs[0], 22, recovery=" --with-dr")
 
 
-def test_task_that_takes_too_long_ends_its_command(run_dag: RunDag, stub: Path) -> None:
-    (stub / "plan").write_text("slow\n")
-    change = {"bronze": {"execution_timeout": 2.0, "retries": 0}}
-    (run,) = run_dag({"runs": [MOMENT], "change": change}, **stubbed(stub))["runs"]
-    assert run["tasks"]["bronze"] == ["failed", 1]
-    assert calls_of(stub) == [*expected_calls(run)[:1], "terminated"]
+def test_scheduled_intervals_follow_the_clock_of_the_time_zone(elsewhere: Ran) -> None:
+    # 04:00 there, where the clock is set back on the 5th of April
+    starts = ["2026-04-03T15:00:00+00:00", *(f"2026-04-0{day}T16:00:00+00:00" for day in (4, 5, 6))]
+    assert elsewhere.result["intervals"] == [list(interval) for interval in zip(starts, starts[1:], strict=False)]
 
 
-# What a command is told, and who is told of a failure
+def test_command_has_the_trace_of_the_task_and_its_run_in_lineage(elsewhere: Ran) -> None:
+    found = elsewhere.environment
+    assert found["TRACEPARENT"] == f"00-{TRACE_ID}-{SPAN_ID}-01"
+    namespace, job, run_id = found["OPENLINEAGE_PARENT_ID"].split("/")
+    assert (namespace, job) == ("shop", "returns_pipeline.finalize")
+    assert f'"runId": "{run_id}"' in elsewhere.result["log"]  # the event that Airflow emits of the task
 
 
-@pytest.fixture
+# Runs that fail
+
+
+def test_failures_that_may_pass_are_tried_again_with_the_same_run_id(run_dag: RunDag, tmp_path: Path) -> None:
+    ends: dict[str, Sequence[Any]] = {
+        "plan": (5, 6),
+        "bronze-to-silver": ("killed",),
+        "silver-to-gold": (143,),
+        "report": (1,),
+    }
+    retried = ran(run_dag, tmp_path, ends, {"runs": [moment(22)], "change": AT_ONCE})
+    assert retried.runs[0]["state"] == "success"
+    assert retried.tries(0) == [["success", tries] for tries in (3, 2, 2, 2)]
+    plan, silver, gold, finalize, report = calls_for(retried.runs[0], 22)
+    assert retried.calls == [plan] * 3 + [silver] * 2 + [gold] * 2 + [finalize, report] * 2
+
+
+@contextmanager
 def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """An address, and what was posted to it."""
     posted: list[dict[str, str]] = []
@@ -187,58 +218,44 @@ def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     server.server_close()
 
 
-def test_webhook_is_told_once_of_a_failure_and_not_of_a_try(
-    run_dag: RunDag, stub: Path, webhook: tuple[str, list[dict[str, str]]]
+def test_failure_that_needs_a_person_is_not_tried_again_and_the_webhook_is_told_once(
+    run_dag: RunDag, tmp_path: Path
 ) -> None:
-    address, posted = webhook
-    (stub / "plan").write_text("5\n")
-    (stub / "silver-to-gold").write_text("3\n")
+    days = range(1, 1 + len(NEEDS_A_PERSON))
+    ends = {"plan": (5,), "bronze-to-silver": NEEDS_A_PERSON}  # a first try that may pass is no failure of the task
+    with webhook() as (address, posted):
+        wanted = {"runs": [moment(day) for day in days], "change": AT_ONCE}
+        failed = ran(run_dag, tmp_path, ends, wanted, RETURNS_FAILURE_WEBHOOK=address)
 
-    result = run_dag({"runs": [MOMENT], "change": AT_ONCE}, **stubbed(stub, RETURNS_FAILURE_WEBHOOK=address))
-
-    (run,) = result["runs"]
-    (message,) = posted
-    assert message["text"].startswith(
-        f"returns: task gold of {run['run_id']} failed: Bash command returned exit code 3. Not tried again: this needs "
-        f"a person. Run record {run_id_of(run)}; log http"
-    )
-
-
-def test_webhook_that_is_not_there_is_one_line_without_its_address(run_dag: RunDag, stub: Path) -> None:
-    (stub / "plan").write_text("3\n")
-    dead = "http://127.0.0.1:9/very-secret"
-    result = run_dag({"runs": [MOMENT]}, **stubbed(stub, RETURNS_FAILURE_WEBHOOK=dead))
-    assert result["runs"][0]["state"] == "failed"
-    assert "RETURNS_FAILURE_WEBHOOK was not told: URLError" in result["log"]
-    assert "very-secret" not in result["log"]
-
-
-def environment_of_command(stub: Path) -> dict[str, str]:
-    lines = (stub / "environment").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines)
+    calls = [calls_for(run, day)[:2] for run, day in zip(failed.runs, days, strict=True)]
+    assert failed.calls == [calls[0][0], *(call for of_run in calls for call in of_run)]
+    assert [run["state"] for run in failed.runs] == ["failed"] * len(days)
+    left = [["failed", 1], ["upstream_failed", 0], ["upstream_failed", 0]]
+    assert [failed.tries(number) for number in range(len(days))] == [
+        [["success", 2], *left],
+        *[[["success", 1], *left] for _ in days[1:]],
+    ]
+    assert [message["text"].partition("; log ")[0] for message in posted] == [
+        f"returns: task silver of {run['run_id']} failed: Bash command returned exit code {code}. Not tried again: "
+        f"this needs a person. Run record {call[0].rpartition(' ')[2]}"
+        for run, code, call in zip(failed.runs, NEEDS_A_PERSON, calls, strict=True)
+    ]
+    assert failed.result["asset_events"] == []
 
 
-def test_command_has_the_settings_and_nothing_of_airflow(run_dag: RunDag, stub: Path) -> None:
-    variables = {
-        "DATA_ROOT": "/some/lake",
-        "SPARK_TZ": "Europe/Berlin",
-        "AIRFLOW_CONN_SHOP": "a secret",
-        "PYTHONPATH": "/of/airflow",
+def test_task_that_keeps_failing_or_hanging_is_given_up_and_a_hanging_command_is_ended(
+    run_dag: RunDag, tmp_path: Path
+) -> None:
+    wanted = {
+        "runs": [moment(20), moment(21)],
+        "change": {"bronze": {"retries": 1, "retry_delay": 0.1, "execution_timeout": 2.0}},
     }
-    run_dag({"runs": [MOMENT]}, **stubbed(stub, **variables))
-    found = environment_of_command(stub)
-    assert {name: found.get(name) for name in variables} == variables | {"AIRFLOW_CONN_SHOP": None, "PYTHONPATH": None}
-    assert [name for name in found if "AIRFLOW" in name] == []
-    assert not {"TRACEPARENT", "OPENLINEAGE_PARENT_ID"} & found.keys()
-
-
-def test_command_has_the_trace_of_the_task_and_its_run_in_lineage(run_dag: RunDag, stub: Path) -> None:
-    trace_id, span_id = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
-    lineage = {"AIRFLOW__OPENLINEAGE__TRANSPORT": '{"type": "console"}', "AIRFLOW__OPENLINEAGE__NAMESPACE": "shop"}
-    result = run_dag({"runs": [MOMENT, None], "trace": [trace_id, span_id]}, **stubbed(stub, **lineage))
-    assert [run["state"] for run in result["runs"]] == ["success", "success"]
-    found = environment_of_command(stub)
-    assert found["TRACEPARENT"] == f"00-{trace_id}-{span_id}-01"
-    namespace, job, run_id = found["OPENLINEAGE_PARENT_ID"].split("/")
-    assert (namespace, job) == ("shop", "returns_pipeline.finalize")
-    assert f'"runId": "{run_id}"' in result["log"]  # the event that Airflow emits of the task
+    dead = "http://127.0.0.1:9/very-secret"
+    ends = {"plan": (5, 5, "slow", "slow")}
+    given_up = ran(run_dag, tmp_path, ends, wanted, RETURNS_FAILURE_WEBHOOK=dead)
+    assert [given_up.tries(number)[0] for number in (0, 1)] == [["failed", 2], ["failed", 2]]
+    failing, hanging = (calls_for(run, day)[0] for run, day in zip(given_up.runs, (20, 21), strict=True))
+    assert given_up.calls == [failing, failing, hanging, "terminated", hanging, "terminated"]
+    # A webhook that cannot be told changes nothing; its address may hold a key.
+    log = given_up.result["log"]
+    assert (log.count("RETURNS_FAILURE_WEBHOOK was not told: URLError"), log.count("very-secret")) == (2, 0)

@@ -50,10 +50,6 @@ def stub_command(place: Path) -> Path:
     return directory
 
 
-def stubbed(stub: Path, **variables: str) -> dict[str, str]:
-    return {"RETURNS_COMMAND": str(stub / "returns"), "STUB": str(stub)} | variables
-
-
 def pipeline_command(place: Path, before: str = "") -> str:
     """The installed command as a worker finds it: by its path. `before`: lines of a shell that come first."""
     path = f"export PYTHONPATH='{os.environ['PYTHONPATH']}'\n" if "PYTHONPATH" in os.environ else ""
