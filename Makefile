@@ -12,11 +12,11 @@ JARS_STAMP := .venv/.installed-jars
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
-SPARK_LONG_TESTS := tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py tests/test_differential.py \
-    tests/test_properties.py
-# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that few are run there at a time.
+SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
+    tests/test_differential.py tests/test_properties.py
+# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
 FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
@@ -31,7 +31,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow soak mutants compiler monitoring-tools browser lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -84,8 +84,10 @@ test-airflow: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG in Airflow, in an en
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
-	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
+
+faults-on-spark: $(JARS_STAMP) compiler ## The kills, stops and full disks that make test-long leaves to the embedded engine (an hour)
+	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 import pytest
 
 from kills import compiled_library
+from object_stores import s3_server
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
@@ -203,6 +204,13 @@ _LAKES: dict[str, Callable[[Path, Path, str], AbstractContextManager[tuple[Lake,
 def publishing_faults(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """faults/publishing.c as a library for LD_PRELOAD."""
     return compiled_library(tmp_path_factory.mktemp("library"))
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[str]:
+    """The address of an S3 that has the bucket of `object_stores`."""
+    with s3_server() as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_elsewhere, run_killed, run_whole, waiting_at
 
 # Where a run waits until it is stopped.
-WAITING = ("after_plan", "after_judging", "after_silver_part", "after_gold_table")
+WAITING = ("after_judging", "after_silver_part", "after_gold_table")
 # Longer than a JVM takes to start on a machine with other work; nothing waits for it that comes to pass.
 PATIENCE_SECONDS = 100
 
@@ -29,9 +29,7 @@ def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("number", "exit_code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark), (signal.SIGINT, 130)]
 )
-@pytest.mark.parametrize(
-    "point", [WAITING[1], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[2:] + WAITING[:1])]
-)
+@pytest.mark.parametrize("point", [WAITING[0], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[1:])])
 def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     tmp_path: Path, never: Path, point: str, number: int, exit_code: int
 ) -> None:

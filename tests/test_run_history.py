@@ -159,6 +159,21 @@ def test_families_backup_that_failed_keeps_the_time_of_the_last_good_one(tmp_pat
     assert after["backup_failed nightly"] == 1
 
 
+def test_families_drill_is_no_run_and_its_figures_are_there(tmp_path: Path) -> None:
+    told = {"status": "failed", "finished_at": "2026-11-02T04:00:00Z", "rpo_seconds": 3.5, "rto_seconds": 70.0}
+    drill = record(1, kind="drill", status="failed", stages=[], tables={}, dr={"nightly": told})
+    runs = write(tmp_path / "runs", record(0))
+    before = values(runs)
+    after = values(write(runs, drill))
+    new = {name: value for name, value in after.items() if before.get(name) != value}
+    assert new == {
+        "drill_last_timestamp_seconds nightly": BEGAN.timestamp() + 86400 + 3600,
+        "drill_failed nightly": 1,
+        "drill_rpo_seconds nightly": 3.5,
+        "drill_rto_seconds nightly": 70.0,
+    }
+
+
 def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp_path: Path) -> None:
     runs = write(tmp_path / "runs", record(0))
     one = values(runs)

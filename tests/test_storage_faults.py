@@ -74,14 +74,13 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     assert lake_reading.comparable(lake) == lake_reading.comparable(second)
 
 
-@pytest.mark.on_spark
 @pytest.mark.parametrize(
     ("when", "what", "place"),
     [
-        ("write", "ENOSPC", "ops/scratch"),
+        pytest.param("write", "ENOSPC", "ops/scratch", marks=pytest.mark.on_spark),
         ("write", "ENOSPC", "silver/returns"),
-        ("write", "ENOSPC", "silver/returns/_delta_log"),
-        ("create", "EACCES", "quarantine/returns"),
+        pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.on_spark),
+        pytest.param("create", "EACCES", "quarantine/returns", marks=pytest.mark.on_spark),
         ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
     ],
 )

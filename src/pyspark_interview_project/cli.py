@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project.dr import dr_runner
 from pyspark_interview_project.metrics import ingest_pipeline_metrics, metrics_exporter
 from pyspark_interview_project.pipeline import bronze_to_silver, finalize, plan, run_pipeline, silver_to_gold
 from pyspark_interview_project.report import command as report_command
@@ -21,6 +22,7 @@ app.command("finalize")(finalize.finalize)
 app.command("exporter")(metrics_exporter.exporter)
 app.command("ingest-metrics")(ingest_pipeline_metrics.ingest_metrics)
 app.command("report")(report_command.report)
+app.add_typer(dr_runner.app, name="dr")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

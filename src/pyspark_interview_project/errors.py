@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pyspark_interview_project.shown_text import without_secrets, without_values
@@ -107,3 +107,34 @@ class VerificationError(PipelineError):
             f"{term} is {found.get(term)}, not {value}" for term, value in expected.items() if found.get(term) != value
         ]
         super().__init__(f"{subject}: {'; '.join(off)}")
+
+
+class DamageError(PipelineError):
+    """A backup, or a table that is to be backed up, is not what it must be. `findings` are all that are known."""
+
+    exit_code = 7
+
+    def __init__(self, place: str, findings: Sequence[str]) -> None:
+        self.place, self.findings = place, tuple(findings)
+        more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
+        super().__init__(f"{place}: {findings[0]}{more}")
+
+
+class RestoreRefusedError(PipelineError):
+    """A restore was not begun, or the place of one that was not finished is to be used."""
+
+    exit_code = 8
+
+    def __init__(self, target: str, problem: str) -> None:
+        self.target, self.problem = target, problem
+        super().__init__(f"{target}: {problem}")
+
+
+class ObjectiveMissedError(PipelineError):
+    """A recovery objective is not kept: a loss costs more than the RPO, or a restore takes longer than the RTO."""
+
+    exit_code = 3
+
+    def __init__(self, strategy: str, problem: str) -> None:
+        self.strategy, self.problem = strategy, problem
+        super().__init__(f"strategy {strategy}: {problem}")

@@ -34,6 +34,24 @@ POINTS = (
     "before_record",
     "after_record",
 )
+# Of backups, prunes and restores. Those `in_` come once for each file.
+RECOVERY_POINTS = (
+    "backup_pinned",
+    "backup_in_data",
+    "backup_before_logs",
+    "backup_in_logs",
+    "backup_before_manifest",
+    "backup_after_manifest",
+    "prune_before_manifests",
+    "prune_after_manifests",
+    "prune_in_objects",
+    "restore_marked",
+    "restore_in_data",
+    "restore_before_logs",
+    "restore_in_logs",
+    "restore_before_verification",
+    "restore_before_end",
+)
 ACTIONS = ("kill", "die", "wait", "raise", "disk_full")
 
 
@@ -57,8 +75,8 @@ def parse(text: str) -> Fault:
     """The fault that `point:action` or `point:action:n` asks for. Raises ValueError saying what is wrong with it."""
     point, _, rest = text.partition(":")
     action, _, passes = rest.partition(":")
-    if point not in POINTS:
-        raise ValueError(f"there is no point {point}; there are {', '.join(POINTS)}")
+    if point not in POINTS + RECOVERY_POINTS:
+        raise ValueError(f"there is no point {point}; there are {', '.join(POINTS + RECOVERY_POINTS)}")
     if action not in ACTIONS:
         raise ValueError(f"there is no action {action or 'given'}; there are {', '.join(ACTIONS)}")
     if passes and not (passes.isdecimal() and int(passes) > 0):

@@ -31,6 +31,10 @@ class Steps:
     def step(self, message: str) -> None:
         """The stage goes on to its next step."""
         logger.info(message)
+        self.show(message)
+
+    def show(self, message: str) -> None:
+        """How far the step has come: to be looked at, and in no log."""
         if self._display is not None and self._stage is not None:
             self._display.update(self._stage, step=message)
 

@@ -14,7 +14,7 @@ import pytest
 
 import lake_reading
 from commands import REPOSITORY, returns, succeeded
-from landing import land, row_of
+from landing import Row, land, row_of
 from workers import pipeline_command
 
 RunDag = Callable[..., dict[str, Any]]
@@ -45,16 +45,16 @@ class Lakes:
 def land_three_days(lake: Path) -> Path:
     """New returns, corrections and rejects of three days long ago, so that no clock of a machine stands before them."""
 
-    def row(return_id: str, sku: str | None, amount: str, ingested: str) -> dict[str, str | None]:
-        return dict(row_of(return_id, "O-1", None, sku, "damaged", "1", amount, "2024-02-28", ingested))
+    def row(number: int, sku: str | None, day: int) -> Row:
+        ingested, returned = f"2024-03-0{day}T08:00:00Z", f"2024-02-{number:02}"
+        return row_of(f"R-{number}", "O-1", None, sku, "damaged", "1", f"{number}.5{day}", returned, ingested)
 
     place = lake / LANDED
-    first = [row(f"R-{number}", "MUG", f"{number}.50", "2024-03-01T08:00:00Z") for number in range(1, 8)]
-    land(place / "dt=2024-03-01" / "web.jsonl", [*first, row("R-8", None, "1.00", "2024-03-01T08:00:00Z")])
-    second = [row(f"R-{number}", "CUP", f"{number}.25", "2024-03-02T08:00:00Z") for number in range(5, 12)]
-    land(place / "dt=2024-03-02" / "store.csv", second)
+    first = [row(number, "MUG", 1) for number in range(1, 8)]
+    land(place / "dt=2024-03-01" / "web.jsonl", [*first, row(8, None, 1)])
+    land(place / "dt=2024-03-02" / "store.csv", [row(number, "CUP", 2) for number in range(5, 12)])
     land(place / "dt=2024-03-02" / "again.parquet", first[:3])
-    land(place / "dt=2024-03-03" / "late.jsonl.gz", [row("R-1", "LAMP", "0.99", "2024-03-03T08:00:00Z")])
+    land(place / "dt=2024-03-03" / "late.jsonl.gz", [row(1, "LAMP", 3)])
     return lake
 
 
@@ -66,7 +66,8 @@ def embedded(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Lakes
     wanted = {"runs": [*moments, None], "change": {"silver": {"retry_delay": 0.1}}}
     command = pipeline_command(tmp_path_factory.mktemp("installed"), before=KILLED_ONCE)
     settings = {**SETTINGS, "ENGINE": "embedded", "MERGE_ROWS_PER_COMMIT": "2"}
-    runs = run_dag(wanted, RETURNS_COMMAND=command, DATA_ROOT=str(by_dag), **settings)["runs"]
+    of_worker = {"RETURNS_COMMAND": command, "RETURNS_WITH_DR": "1", "DATA_ROOT": str(by_dag)}
+    runs = run_dag(wanted, **of_worker, **settings)["runs"]
     for days in (["--as-of", "2024-03-01"], ["--as-of", "2024-03-02"], []):
         succeeded(returns(by_command, "run", *days, **settings))
     return Lakes(by_dag, by_command, runs)
@@ -110,9 +111,12 @@ def test_day_of_a_run_is_that_of_its_interval_and_without_one_today(embedded: La
     assert [record["as_of"] for record in lake_reading.run_records(embedded.by_command)][:2] == [first, second]
 
 
-def test_run_leaves_a_report(embedded: Lakes) -> None:
+def test_run_leaves_a_report_and_as_it_was_told_to_a_verified_backup(embedded: Lakes) -> None:
     page = (embedded.by_dag / "metrics" / "report.html").read_text(encoding="utf-8")
     assert run_ids(embedded.runs)[-1] in page
+    for record in lake_reading.run_records(embedded.by_dag):
+        (outcome,) = record["dr"].values()
+        assert (outcome.get("error"), outcome["status"]) == (None, "verified")
 
 
 @pytest.mark.long

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from pyspark_interview_project.errors import RestoreRefusedError
+
 LANDED = "bronze/returns_raw"
 SILVER_RETURNS = "silver/returns"
 QUARANTINED_RETURNS = "quarantine/returns"
 GOLD_BY_SKU_REASON = "gold/returns_by_sku_reason"
 GOLD_BY_DATE_REASON = "gold/returns_by_date_reason"
+TABLES = (SILVER_RETURNS, QUARANTINED_RETURNS, GOLD_BY_SKU_REASON, GOLD_BY_DATE_REASON)
 SCRATCH = "ops/scratch"
 BATCHES = "ops/batches"
 LOCK = "ops/lock"
@@ -19,6 +22,8 @@ JVM_LOCK = "ops/lock_of_jvm"
 RUN_RECORDS = "metrics/runs"
 LATEST_RUN_RECORD = "metrics/pipeline_metrics.json"
 REPORT = "metrics/report.html"
+# Stands at the root while a lake is being restored; what has it is no lake yet.
+RESTORE_MARKER = "RESTORE_INCOMPLETE.json"
 
 _SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+://")
 
@@ -45,3 +50,10 @@ class LakePaths:
     def place(self, relative: str) -> str:
         """The absolute path or URI of a place given relative to the root."""
         return f"{self.root}/{relative}"
+
+    def refuse_half_restored(self) -> None:
+        """Raise RestoreRefusedError where a restore was begun and not finished: what is there may lack anything."""
+        if self.is_local and Path(self.place(RESTORE_MARKER)).exists():
+            raise RestoreRefusedError(
+                self.root, "a restore into it was not finished; run returns dr restore again with the same --to"
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -46,10 +46,12 @@ class LandingLimits:
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken."""
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken.
+    `options` are obstore's for the place, where the environment does not have them."""
 
     url: str
     seconds: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -96,6 +98,11 @@ class Settings(BaseSettings):
         "only the operating system's lock in the lake"
     )
     lock_lease_seconds: int = Field(ge=15, description="how long such a lock outlives a holder that died")
+    dr_root: str | None = Field(
+        description="where backups go whose strategy names no place, a local path or a URI; null: beside data_root, "
+        "with _backups behind its name"
+    )
+    dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
     fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
@@ -112,7 +119,7 @@ class Settings(BaseSettings):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
 
-    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files")
+    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files", "dr_root", "dr_config_dir")
     @classmethod
     def _without_steps_up(cls, value: str | list[str] | None) -> str | list[str] | None:
         for path in [value] if isinstance(value, str) else value or []:
@@ -205,14 +212,20 @@ def shipped_configs() -> Path:
     return packaged if packaged.is_dir() else Path(__file__).resolve().parents[3] / "configs"
 
 
-def read_settings_file(path: Path) -> dict[str, Any]:
-    """Read one YAML file of settings and check it alone. Raises ConfigurationError naming the file and the key."""
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a mapping from a YAML file, or one of JSON, which is YAML too. Raises ConfigurationError naming the file."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(str(path), " ".join(str(error).split())) from error
     if not isinstance(values, dict):
         raise ConfigurationError(str(path), "must be a mapping of settings")
+    return values
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """Read one YAML file of settings and check it alone. Raises ConfigurationError naming the file and the key."""
+    values = read_yaml(path)
     if unknown := [key for key in values if key not in Settings.model_fields or key == "app_env"]:
         raise ConfigurationError(str(path), f"unknown setting {unknown[0]}")
     if missing := [key for key in Settings.model_fields if key not in values and key != "app_env"]:

@@ -116,7 +116,7 @@ def leased(terms: LeaseTerms, lake: str, run_id: str) -> Iterator[Lease]:
     """
     now = datetime.now(UTC).isoformat()
     claim = _Claim(socket.gethostname(), os.getpid(), run_id, now, str(uuid4())).renewed(terms.seconds)
-    leases = _Leases(terms.url)
+    leases = _Leases(terms)
     lease = Lease(leases, _taken(leases, lake, claim), claim, terms.seconds)
     with lease.kept():
         yield lease
@@ -144,11 +144,11 @@ def _taken(leases: _Leases, lake: str, claim: _Claim) -> int:
 class _Leases:
     """The lease objects under a URL; what the store says against a call is a StorageError."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    def __init__(self, terms: LeaseTerms) -> None:
+        self.url = url = terms.url
         try:
             local = {"mkdir": True} if url.startswith("file:") else {"retry_config": _RETRIES}
-            self._store: ObjectStore = from_url(url, **local)
+            self._store: ObjectStore = from_url(url, **local, **terms.options)
         except (BaseError, ValueError, OSError) as error:
             raise ConfigurationError("lock_url", f"{url} names no object store: {_first_line(error)}") from error
 

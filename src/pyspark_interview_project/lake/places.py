@@ -16,9 +16,11 @@ _PLACES = (paths.LANDED, *(table.place for table in TABLES), paths.BATCHES, path
 
 def check_places(settings: Settings) -> None:
     """Raise ConfigurationError naming a place that a link takes out of the lake or into another place, or a setting
-    whose files would go into a table or among the landed files."""
+    whose files would go into a table or among the landed files; RestoreRefusedError for a lake that is half restored.
+    """
     if not settings.paths.is_local:
         return
+    settings.paths.refuse_half_restored()
     root = Path(settings.paths.root).resolve()
     real = {place: Path(settings.paths.place(place)).resolve() for place in _PLACES}
     for place, path in real.items():

@@ -16,6 +16,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from pyspark_interview_project import __version__
 from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures
 from pyspark_interview_project.metrics.run_history import RunHistory
+from pyspark_interview_project.metrics.run_record import FAILED
 
 PREFIX = "returns_pipeline_"
 
@@ -182,6 +183,36 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "1 for a backup strategy that last failed.",
         ("strategy",),
         lambda h: _by(h.failed_backups),
+    ),
+    CatalogueEntry(
+        "backup_protected_until_timestamp_seconds",
+        "When the newest verified backup of each strategy was pinned: what is newer would be lost.",
+        ("strategy",),
+        lambda h: _by(h.protected_until),
+    ),
+    CatalogueEntry(
+        "drill_last_timestamp_seconds",
+        "When the last recovery drill of each strategy ended, well or not.",
+        ("strategy",),
+        lambda h: _by({name: drill.finished_at.timestamp() for name, drill in h.drills.items()}),
+    ),
+    CatalogueEntry(
+        "drill_failed",
+        "1 for a strategy whose last drill failed or missed an objective.",
+        ("strategy",),
+        lambda h: _by({name: drill.status == FAILED for name, drill in h.drills.items()}),
+    ),
+    CatalogueEntry(
+        "drill_rpo_seconds",
+        "Recovery point that each strategy's last drill measured: how old what came back was.",
+        ("strategy",),
+        lambda h: _by({name: d.rpo_seconds for name, d in h.drills.items() if d.rpo_seconds is not None}),
+    ),
+    CatalogueEntry(
+        "drill_rto_seconds",
+        "Recovery time that each strategy's last drill measured: from the loss to the first batch behind it.",
+        ("strategy",),
+        lambda h: _by({name: d.rto_seconds for name, d in h.drills.items() if d.rto_seconds is not None}),
     ),
 )
 

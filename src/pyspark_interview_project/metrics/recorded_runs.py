@@ -76,10 +76,14 @@ class TableFigures(_Figures):
 
 
 class BackupFigures(_Figures):
-    """A strategy of backup or replication that ran behind a run."""
+    """A strategy of backup or replication that ran, behind a run or by itself, and what a drill of it measured.
+    `protected_until` is when its newest verified backup was pinned: nothing later is in it."""
 
     status: Literal["succeeded", "failed"]
     finished_at: AwareDatetime
+    protected_until: AwareDatetime | None = None
+    rpo_seconds: _Seconds | None = None
+    rto_seconds: _Seconds | None = None
 
 
 class RunFigures(_Figures):

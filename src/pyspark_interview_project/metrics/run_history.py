@@ -8,12 +8,13 @@ from collections.abc import Iterable
 
 from pyspark_interview_project.metrics.recorded_runs import (
     STATUSES,
+    BackupFigures,
     GateFigures,
     RunFigures,
     StageFigures,
     TableFigures,
 )
-from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED
+from pyspark_interview_project.metrics.run_record import DRILL, FAILED, RECOVERY_KINDS, SUCCEEDED
 
 # What a name of a record may look like to become a label, and how many different ones of a sort there may be.
 _LABEL = re.compile(r"\A[a-z][a-z0-9_]{0,63}\Z")
@@ -50,13 +51,18 @@ class RunHistory:
         self.changed: dict[str, float] = {}
         self.backups: dict[str, float] = {}
         self.failed_backups: dict[str, bool] = {}
+        self.protected_until: dict[str, float] = {}
+        self.drills: dict[str, BackupFigures] = {}
         self._stage_labels, self._reason_labels, self._gate_labels = _Labels(), _Labels(), _Labels()
         self._table_labels, self._backup_labels = _Labels(), _Labels()
         for run in runs:
             self.add(run)
 
     def add(self, run: RunFigures) -> None:
-        """Add the next run."""
+        """Add the next run. Of what is no run of the pipeline, only what it says of recovery counts."""
+        self._add_recovery(run)
+        if run.kind in RECOVERY_KINDS:
+            return
         self.last = run
         self.runs[run.status] += 1
         if run.status != FAILED:
@@ -69,8 +75,15 @@ class RunHistory:
             if table not in self.tables or self.tables[table].version != figures.version:
                 self.changed[table] = run.finished
             self.tables[table] = figures
+
+    def _add_recovery(self, run: RunFigures) -> None:
         for name, backup in run.dr.items():
             strategy = self._backup_labels.of(name)
+            if backup.protected_until is not None:
+                self.protected_until[strategy] = backup.protected_until.timestamp()
+            if run.kind == DRILL:
+                self.drills[strategy] = backup
+                continue
             self.failed_backups[strategy] = backup.status == FAILED
             if backup.status == SUCCEEDED:
                 self.backups[strategy] = backup.finished_at.timestamp()

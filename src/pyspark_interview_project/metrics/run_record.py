@@ -14,6 +14,9 @@ from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError
 
 SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
+# Kinds of records that are of no run of the pipeline: what is left of them is their part `dr`.
+BACKUP, REPLICATION, DRILL = "backup", "replication", "drill"
+RECOVERY_KINDS = (BACKUP, REPLICATION, DRILL)
 
 
 def utc_now() -> str:
@@ -75,9 +78,13 @@ class RunRecords:
 
     def write(self, record: RunRecord) -> None:
         """Write the record, whole or not at all, among all and as the latest."""
+        self.keep(record)
+        write_atomically(self._latest, record.to_json())
+
+    def keep(self, record: RunRecord) -> None:
+        """Write the record among all only: it is of something else than the pipeline."""
         began = record.started_at.replace("-", "").replace(":", "")
         write_atomically(self._directory / f"{began}-{record.run_id}.json", record.to_json())
-        write_atomically(self._latest, record.to_json())
 
     def last_volumes(self, runs: int) -> list[int]:
         """The rows read by the last good runs that read any, the newest first. Broken records are passed over."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,8 +15,11 @@ from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest, latest_record
+from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
 from pyspark_interview_project.pipeline.execution import checked_run_id, run_records
-from pyspark_interview_project.pipeline.options import IngestMetricsOption
+from pyspark_interview_project.pipeline.options import IngestMetricsOption, SimulateOption, WithDrOption
+from pyspark_interview_project.progress import steps
+from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +30,51 @@ def ingest_latest(settings: Settings) -> None:
     logger.info("%s", ingested)
 
 
+def check_recovery(options: Mapping[str, Any], with_dr: bool, simulate: bool) -> None:
+    """Raise ConfigurationError where the strategies are wrong, before anything is done."""
+    if simulate and not with_dr:
+        raise ConfigurationError("--simulate", "goes with --with-dr")
+    if with_dr:
+        from pyspark_interview_project.dr.strategies import Strategies  # not every run needs it
+
+        Strategies(load_settings(options))
+
+
+def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
+    """Run the strategies behind a run, or say what they would do. What fails there does not undo the run: it is on the
+    record and on stderr."""
+    from pyspark_interview_project.dr import protection
+
+    if simulate:
+        for sentence in protection.simulate(settings):
+            print(printable(sentence))
+        return
+    with steps(is_for_a_person(settings.app_env)) as shown_steps:
+        protection.protect(settings, record, shown_steps)
+    run_records(settings).write(record)
+    for name, outcome in record.dr.items():
+        print(printable(f"{name}: {outcome.get('error') or outcome['backup']}"))
+
+
 def finalize(
     run_id: Annotated[str, typer.Option("--run-id", metavar="UUID", help="The run whose stages have all ended.")],
     ingest_metrics_json: IngestMetricsOption = False,
+    with_dr: WithDrOption = False,
+    simulate: SimulateOption = False,
 ) -> None:
     """Do for stages that ran apart what a whole run does at its end."""
     settings = load_settings({})
     configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     identity = checked_run_id(run_id)
     set_run_id(identity)
-    if run_records(settings).find(identity) is None:
+    record = run_records(settings).find(identity)
+    if record is None:
         raise ConfigurationError("--run-id", f"there is no record of a run {identity}")
+    check_recovery({}, with_dr, simulate)
+    if with_dr:
+        if record.status == FAILED:
+            raise ConfigurationError("--with-dr", f"run {identity} failed; strategies run behind a good run")
+        protect_run(settings, record, simulate)
     if ingest_metrics_json:
         ingest_latest(settings)
     print(f"run {identity} is finalized")

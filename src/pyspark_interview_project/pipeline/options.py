@@ -43,3 +43,11 @@ AcceptQuarantinedOption = Annotated[
         help="Let this run pass with up to this share of quarantined rows; goes on record.",
     ),
 ]
+WithDrOption = Annotated[
+    bool,
+    typer.Option("--with-dr", help="Behind a good run, back the lake up by every strategy of DR_CONFIG_DIR."),
+]
+SimulateOption = Annotated[
+    bool,
+    typer.Option("--simulate", help="With --with-dr: say what each strategy would do, and do none of it."),
+]

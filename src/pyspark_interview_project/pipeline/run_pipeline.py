@@ -14,7 +14,7 @@ from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
-from pyspark_interview_project.pipeline.finalize import ingest_latest
+from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -22,7 +22,9 @@ from pyspark_interview_project.pipeline.options import (
     IngestMetricsOption,
     RunIdOption,
     ServeMetricsOption,
+    SimulateOption,
     SkipFileOption,
+    WithDrOption,
 )
 from pyspark_interview_project.pipeline.plan import draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
@@ -43,6 +45,8 @@ def run(
     skip_file: SkipFileOption = None,
     serve_metrics: ServeMetricsOption = None,
     ingest_metrics_json: IngestMetricsOption = False,
+    with_dr: WithDrOption = False,
+    simulate: SimulateOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the files and the rows by outcome; change nothing.")
     ] = False,
@@ -52,8 +56,11 @@ def run(
     if dry_run:
         _show(options, as_of)
         return
+    check_recovery(options, with_dr, simulate)
     with execution(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
+    if with_dr:
+        protect_run(this_run.settings, this_run.record, simulate)
     if ingest_metrics_json:
         ingest_latest(this_run.settings)
     print_summary(this_run.record, this_run.paths, groups)

@@ -10,7 +10,7 @@ from pyspark_interview_project.report.sections import Bars
 from pyspark_interview_project.shown_text import printable
 
 # Of a page 1200 wide, so that letters have their size; few bars are not to become walls.
-_WIDTH, _WHOLE_WIDTH, _HEIGHT, _LYING_WIDTH, _BAR_STEP, _LEAST_SLOTS = 480, 1070, 190, 280, 24, 10
+_WIDTH, _WHOLE_WIDTH, _HEIGHT, _LYING_WIDTH, _BAR_STEP, _LEAST_SLOTS = 480, 1070, 190, 280, 24, 6
 _INK = "currentColor"
 _CONFIG: dict[str, Any] = {
     "aria": False,  # each bar would bring its numbers as text; the table beside it has them

@@ -1,0 +1,296 @@
+"""Disaster recovery by hand or by a scheduler: `returns dr …`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import typer
+
+from pyspark_interview_project import faults
+from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.errors import ConfigurationError, DamageError, ObjectiveMissedError
+from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
+from pyspark_interview_project.metrics.run_record import BACKUP, DRILL, REPLICATION
+from pyspark_interview_project.progress import Steps, steps
+from pyspark_interview_project.shown_text import printable
+
+if TYPE_CHECKING:  # the rest of recovery is imported by the command that needs it: `returns --help` is to be quick
+    from pyspark_interview_project.dr.store import Store
+
+logger = logging.getLogger(__name__)
+
+app = typer.Typer(no_args_is_help=True, help="Back the lake up, verify backups, restore them, and prove that it works.")
+
+FromOption = Annotated[
+    str | None, typer.Option("--from", metavar="URL", help="The store; that of the strategy by default.")
+]
+StrategyOption = Annotated[
+    str | None, typer.Option("--strategy", metavar="NAME", help="The strategy; the only one by default.")
+]
+BackupOption = Annotated[str | None, typer.Option("--backup", metavar="ID", help="The newest by default.")]
+SimulateOption = Annotated[bool, typer.Option("--simulate", help="Say what would be done, and do nothing.")]
+
+
+@app.command()
+def backup(
+    to: Annotated[str | None, typer.Option("--to", metavar="URL", help="A store beside those of strategies.")] = None,
+    strategy: StrategyOption = None,
+    landed_files: Annotated[
+        bool | None, typer.Option("--landed-files/--no-landed-files", help="Bronze too; with --to not by default.")
+    ] = None,
+    simulate: SimulateOption = False,
+) -> None:
+    """Back the lake up as it is now, also while it is written; prints the backup's id."""
+    settings = _prepare()
+    if to is not None and strategy is not None:
+        raise ConfigurationError("--to", "and --strategy exclude each other: a strategy has its place")
+    if to is None and landed_files is not None:
+        raise ConfigurationError("--landed-files", "goes with --to: a strategy says so itself")
+    from pyspark_interview_project.dr import protection
+    from pyspark_interview_project.dr.backup import make_backup, planned
+    from pyspark_interview_project.dr.strategies import Strategies
+
+    strategies = Strategies(settings)
+    if to is None:
+        name, _ = strategies.named(strategy)
+        if simulate:
+            print(printable(protection.simulated_backup(strategies, name)))
+            return
+        with _stage(settings, "backup") as shown, protection.recorded(settings, BACKUP, name) as facts:
+            facts.update(protection.run_backup(strategies, name, shown))
+        print(facts["backup"])
+        return
+    store = strategies.store_at(to)
+    if simulate:
+        cut, files, size = planned(strategies.lake, store, bool(landed_files))
+        print(f"would send at most {files} of {len(cut.files)} files, {size:,} bytes, to {printable(store.url)}")
+        return
+    with _stage(settings, "backup") as shown:
+        print(make_backup(strategies.lake, store, None, bool(landed_files), shown).manifest.id)
+
+
+@app.command()
+def verify(from_: FromOption = None, strategy: StrategyOption = None, backup: BackupOption = None) -> None:
+    """Read every byte of a backup, list all that is wrong, and open its tables at their pinned versions."""
+    settings = _prepare()
+    from pyspark_interview_project.dr.backups import chosen, contents, write_verification
+    from pyspark_interview_project.dr.verify import findings_beside, still_restorable, verify_backup
+
+    store = _store(settings, from_, strategy)
+    found = contents(store)
+    try:
+        manifest = chosen(store, found, backup)
+    except DamageError:
+        for finding in findings_beside(store, found):
+            print(printable(finding))
+        raise
+    with _stage(settings, "verify") as shown:
+        findings = verify_backup(store, found, manifest, shown)
+    write_verification(store, manifest.id, findings.backup, findings.damaged)
+    for finding in findings.all:
+        print(printable(finding))
+    if findings.all:
+        print(printable(still_restorable(found, manifest, findings)))
+        raise DamageError(store.url, findings.all)
+    print(f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.bytes:,} bytes")
+
+
+@app.command()
+def restore(
+    to: Annotated[Path, typer.Option("--to", metavar="TARGET", help="An empty or new local place.")],
+    from_: FromOption = None,
+    strategy: StrategyOption = None,
+    backup: BackupOption = None,
+    table: Annotated[
+        str | None, typer.Option("--table", metavar="PLACE", help="Only this table, silver/returns for instance.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check and show; write nothing.")] = False,
+) -> None:
+    """Restore a backup into an empty place, never over anything."""
+    settings = _prepare()
+    from pyspark_interview_project.dr.backups import chosen, contents
+    from pyspark_interview_project.dr.restore import plan_restore, restore
+
+    store = _store(settings, from_, strategy)
+    manifest = chosen(store, contents(store), backup)
+    plan = plan_restore(store, manifest, to, table, [Path(settings.paths.root)])
+    for place in plan.tables:
+        entry = manifest.tables[place]
+        print(f"{place} at version {entry.version}, {entry.rows - entry.deleted_rows:,} rows")
+    if dry_run:
+        print(f"would restore {len(plan.files)} files, {plan.bytes:,} bytes of {manifest.id} to {plan.target}")
+        return
+    with _stage(settings, "restore") as shown:
+        restore(store, plan, shown)
+    print(f"restored {manifest.id} as of {manifest.cut_at.isoformat(timespec='seconds')} to {plan.target}")
+    if not manifest.has_landed_files and table is None:
+        print("landed files are not in this backup: bring bronze/returns_raw back from where it is kept")
+
+
+@app.command()
+def replicate(
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="The replication; all by default.")] = None,
+    simulate: SimulateOption = False,
+) -> None:
+    """Bring second stores up to the newest verified backup. Deletions never travel."""
+    settings = _prepare()
+    from pyspark_interview_project.dr import protection
+    from pyspark_interview_project.dr.strategies import REPLICATIONS, Strategies
+
+    strategies = Strategies(settings)
+    names = [name] if name else list(strategies.replications)
+    if not names or names[0] not in strategies.replications:
+        raise ConfigurationError("--name", f"there is no {name or 'file'} among {REPLICATIONS} in DR_CONFIG_DIR")
+    for each in names:
+        if simulate:
+            print(printable(protection.simulated_replication(strategies, each)))
+            continue
+        with _stage(settings, "replicate") as shown, protection.recorded(settings, REPLICATION, each) as facts:
+            facts.update(protection.run_replication(strategies, each, shown))
+        print(f"{each}: {facts['backup']}, {facts['files_sent']} files and {facts['bytes_sent']:,} bytes sent")
+
+
+@app.command()
+def drill(
+    strategy: StrategyOption = None,
+    scratch: Annotated[
+        Path | None, typer.Option("--scratch", metavar="DIR", help="Where the lake is restored for the drill.")
+    ] = None,
+) -> None:
+    """Prove that the lake comes back: backup, restore elsewhere, compare, run a batch there; timed."""
+    settings = _prepare()
+    from pyspark_interview_project.dr import protection
+    from pyspark_interview_project.dr.drill import drill
+    from pyspark_interview_project.dr.strategies import Strategies
+
+    strategies = Strategies(settings)
+    name, chosen_strategy = strategies.named(strategy)
+    store = strategies.store(chosen_strategy)
+    with _stage(settings, "drill") as shown, protection.recorded(settings, DRILL, name) as facts:
+        figures = drill(strategies.lake, store, name, chosen_strategy, scratch, shown)
+        facts.update(vars(figures))
+        if missed := figures.missed(chosen_strategy):
+            raise ObjectiveMissedError(name, "; ".join(missed))
+    print(f"{figures.backup_id} came back: RPO {figures.rpo_seconds:.1f} s, RTO {figures.rto_seconds:.1f} s")
+    for step, seconds in figures.seconds.items():
+        print(f"  {step:<8} {seconds:8.1f} s")
+
+
+@app.command("list")
+def list_backups(from_: FromOption = None, strategy: StrategyOption = None) -> None:
+    """Show which backups there are, how old, and when each was verified."""
+    settings = _prepare()
+    from pyspark_interview_project.dr.backups import contents
+
+    store = _store(settings, from_, strategy)
+    found = contents(store)
+    print(f"{'backup':<28}  {'age':>8}  {'files':>7}  {'bytes':>15}  verified")
+    for manifest in found.backups.values():
+        checked = found.verified.get(manifest.id)
+        state = "never"
+        if checked is not None:
+            state = checked.at.isoformat(timespec="seconds") + (
+                "" if checked.is_good else f": {checked.findings} findings"
+            )
+        age = _age(manifest.age_seconds(datetime.now(UTC)))
+        print(f"{manifest.id:<28}  {age:>8}  {len(manifest.files):>7}  {manifest.bytes:>15,}  {state}")
+    for backup_id, problem in found.broken.items():
+        print(printable(f"{backup_id:<28}  cannot be used: its manifest {problem}"))
+
+
+@app.command()
+def status(strategy: StrategyOption = None) -> None:
+    """Say for each strategy how much a loss would cost now; exit code 3 where that is more than the RPO allows."""
+    settings = _prepare()
+    from pyspark_interview_project.dr.backups import contents
+    from pyspark_interview_project.dr.strategies import Strategies
+
+    strategies = Strategies(settings)
+    names = [strategies.named(strategy)[0]] if strategy else list(strategies.backups)
+    missed: list[ObjectiveMissedError] = []
+    for name in names:
+        config = strategies.backups[name]
+        newest = contents(strategies.store(config)).newest_verified
+        if newest is None:
+            problem = "there is no verified backup; run returns dr backup and returns dr verify"
+            missed.append(ObjectiveMissedError(name, problem))
+            print(f"{name}: {problem}")
+            continue
+        age = newest.age_seconds(datetime.now(UTC))
+        print(f"{name}: {newest.id} is verified; a loss now would cost {_age(age)}, the RPO is {config.rpo_hours:g} h")
+        if age > config.rpo_hours * 3600:
+            missed.append(ObjectiveMissedError(name, f"a loss now would cost {_age(age)}; run returns dr backup"))
+    if missed:
+        raise missed[0]
+
+
+@app.command()
+def prune(
+    strategy: StrategyOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, it is only shown.")] = False,
+) -> None:
+    """Remove backups that the strategy need not keep, and what only they named; never the last verified one."""
+    settings = _prepare()
+    from pyspark_interview_project.dr.backups import contents
+    from pyspark_interview_project.dr.prune import plan_prune, prune
+    from pyspark_interview_project.dr.strategies import Strategies
+
+    strategies = Strategies(settings)
+    _, config = strategies.named(strategy)
+    store, keep = strategies.store(config), config.keep
+    now = datetime.now(UTC)
+    plan = prune(store, keep.days, keep.last) if yes else plan_prune(contents(store), keep.days, keep.last, now)
+    for manifest in plan.backups:
+        print(f"{manifest.id}  {_age(manifest.age_seconds(now))} old")
+    print(
+        f"{'removed' if yes else 'would remove'} {len(plan.backups)} backups and {len(plan.objects)} objects, "
+        f"{plan.bytes:,} bytes{'' if yes else '; --yes does it'}"
+    )
+
+
+def _prepare() -> Settings:
+    settings = load_settings({})
+    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
+    set_run_id(str(uuid4()))
+    faults.arm(settings.fault)
+    return settings
+
+
+def _store(settings: Settings, url: str | None, strategy: str | None) -> Store:
+    from pyspark_interview_project.dr.strategies import Strategies
+
+    if url is not None and strategy is not None:
+        raise ConfigurationError("--from", "and --strategy exclude each other: a strategy has its place")
+    strategies = Strategies(settings)
+    return strategies.store_at(url) if url is not None else strategies.store(strategies.named(strategy)[1])
+
+
+@contextmanager
+def _stage(settings: Settings, name: str) -> Iterator[Steps]:
+    started = time.monotonic()
+    with stage_in_logs(name), steps(is_for_a_person(settings.app_env)) as shown:
+        shown.start(name)
+        yield shown
+        shown.finish(name, time.monotonic() - started)
+
+
+def _age(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    return f"{minutes // 1440} d {minutes // 60 % 24} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """`python -m pyspark_interview_project.dr.dr_runner`."""
+    run_app(app, argv)
+
+
+if __name__ == "__main__":
+    main()

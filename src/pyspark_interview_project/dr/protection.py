@@ -1,0 +1,146 @@
+"""Running the configured strategies, and what goes on record of them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from pyspark_interview_project.command_line import exit_code_of
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.dr.backup import make_backup, planned
+from pyspark_interview_project.dr.backups import contents, write_verification
+from pyspark_interview_project.dr.manifest import Manifest
+from pyspark_interview_project.dr.replicate import newest_verified, replicate
+from pyspark_interview_project.dr.store import Store
+from pyspark_interview_project.dr.strategies import Strategies
+from pyspark_interview_project.dr.verify import verify_backup
+from pyspark_interview_project.errors import DamageError, PipelineError
+from pyspark_interview_project.logging_setup import stage_in_logs
+from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.progress import Steps
+
+logger = logging.getLogger(__name__)
+
+NO_ENGINE = "none"
+
+
+def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:
+    """Back the lake up by a strategy, and verify it if the strategy says so. Returns what goes on record."""
+    strategy = strategies.backups[name]
+    store = strategies.store(strategy)
+    backup = make_backup(strategies.lake, store, name, strategy.landed_files, steps)
+    facts = {"backup": backup.manifest.id, "bytes_sent": backup.sent.bytes, "files_sent": backup.sent.files}
+    if strategy.verify:
+        verify_and_note(store, backup.manifest, steps)
+        facts["protected_until"] = backup.manifest.cut_at.isoformat()
+    return facts
+
+
+def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
+    """Verify a backup and put down in the store what was found. Raises DamageError with all of it."""
+    findings = verify_backup(store, contents(store), manifest, steps)
+    write_verification(store, manifest.id, findings.backup, findings.damaged)
+    if findings.all:
+        raise DamageError(store.url, findings.all)
+
+
+def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:
+    """Bring a second store up to the newest verified backup. Returns what goes on record."""
+    replication = strategies.replications[name]
+    primary = strategies.store(strategies.backups[replication.strategy])
+    done = replicate(primary, strategies.store(replication), steps)
+    until = done.manifest.cut_at.isoformat()
+    return {"backup": done.manifest.id, "bytes_sent": done.bytes, "files_sent": done.files, "protected_until": until}
+
+
+def protect(settings: Settings, record: RunRecord, steps: Steps) -> None:
+    """Run every strategy behind a good run, and put on its record what came of each. None of them undoes the run."""
+    strategies = Strategies(settings)
+    work: dict[str, Callable[[Strategies, str, Steps], dict[str, Any]]] = {
+        **dict.fromkeys(strategies.backups, run_backup),
+        **dict.fromkeys(strategies.replications, run_replication),
+    }
+    for name, run in work.items():
+        started = time.monotonic()
+        steps.start(name)
+        try:
+            with stage_in_logs(name), on_record(record, name) as facts:
+                facts.update(run(strategies, name, steps))
+        except (PipelineError, OSError) as error:
+            record.warnings.append(f"strategy {name} failed: {error}")
+            logger.error("strategy %s failed: %s", name, error)
+        steps.finish(name, time.monotonic() - started)
+
+
+@contextmanager
+def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
+    """Put on record how what is inside ended, with the facts that it fills in."""
+    facts: dict[str, Any] = {}
+    try:
+        yield facts
+    except BaseException as error:
+        is_ours = isinstance(error, (PipelineError, OSError))
+        record.dr[name] = facts | {
+            "status": FAILED,
+            "exit_code": exit_code_of(error),
+            "error": str(error) if is_ours else type(error).__name__,
+            "finished_at": utc_now(),
+        }
+        raise
+    record.dr[name] = facts | {"status": SUCCEEDED, "finished_at": utc_now()}
+
+
+@contextmanager
+def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any]]:
+    """A record of its own for a strategy that runs by itself, whatever happens."""
+    records = RunRecords(Path(settings.paths.place(paths.RUN_RECORDS)), Path())
+    record = RunRecord(str(uuid4()), settings.app_env, NO_ENGINE, kind=kind)
+    try:
+        with on_record(record, name) as facts:
+            yield facts
+        record.status, record.exit_code = SUCCEEDED, 0
+    except BaseException as error:
+        record.exit_code, record.error = exit_code_of(error), record.dr[name]["error"]
+        raise
+    finally:
+        record.finished_at = utc_now()
+        records.keep(record)
+
+
+def simulate(settings: Settings) -> list[str]:
+    """What every strategy would do now, a sentence each. Changes nothing, and takes no lock."""
+    strategies = Strategies(settings)
+    return [
+        *(simulated_backup(strategies, name) for name in strategies.backups),
+        *(simulated_replication(strategies, name) for name in strategies.replications),
+    ]
+
+
+def simulated_backup(strategies: Strategies, name: str) -> str:
+    strategy = strategies.backups[name]
+    store = strategies.store(strategy)
+    cut, files, size = planned(strategies.lake, store, strategy.landed_files)
+    versions = ", ".join(f"{table} at version {pinned.version.version}" for table, pinned in cut.tables.items())
+    verified = ", and read them back" if strategy.verify else ""
+    to_send = f"at most {files} of {len(cut.files)} files, {size:,} bytes"
+    return f"{name} would back up {versions} to {store.url}: send {to_send}{verified}"
+
+
+def simulated_replication(strategies: Strategies, name: str) -> str:
+    replication = strategies.replications[name]
+    primary = strategies.store(strategies.backups[replication.strategy])
+    secondary = strategies.store(replication)
+    try:
+        manifest = newest_verified(primary)
+    except PipelineError as error:
+        return f"{name} would do nothing: {error}"
+    there = contents(secondary).objects
+    missing = {entry.sha256: entry.bytes for entry in manifest.files if entry.sha256 not in there}
+    to_send = f"{len(missing)} files, {sum(missing.values()):,} bytes of backup {manifest.id}"
+    return f"{name} would send {to_send} to {secondary.url}"

@@ -1,0 +1,369 @@
+"""Recovery as a person uses it: back up, verify, restore, and go on there; on a directory and on S3."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lake_reading
+from commands import module, returns, succeeded
+from independent_query import query
+from kills import (
+    FIRST_DAY,
+    LANDED,
+    SECOND_DAY,
+    SETTINGS,
+    land_one_more,
+    land_samples,
+    run_elsewhere,
+    run_whole,
+    waiting_at,
+)
+from object_stores import BUCKET, s3_environment
+from recovery import dr, files_under, modified, write_replication, write_strategy
+
+ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A store and the environment that its commands need."""
+
+    url: str
+    env: Mapping[str, str]
+
+
+@pytest.fixture(scope="module")
+def second_day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake after two runs."""
+    lake = land_samples(tmp_path_factory.mktemp("second") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    run_elsewhere(lake, SECOND_DAY)
+    return lake
+
+
+@pytest.fixture
+def lake(second_day: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(second_day, tmp_path / "lake"))
+
+
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.long)])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "directory":
+        return Place(str(tmp_path / "backups"), {})
+    return Place(f"s3://{BUCKET}/{tmp_path.name}", s3_environment(request.getfixturevalue("s3")))
+
+
+def backed_up(lake: Path, place: Place, *options: str) -> str:
+    ended = succeeded(dr(lake, "backup", "--to", place.url, *options, **place.env))
+    (backup_id,) = ended.stdout.splitlines()
+    assert ID.match(backup_id)
+    return backup_id
+
+
+def sample(metrics: str, name: str) -> float:
+    """The value of a metric for the strategy `nightly`."""
+    start = f'returns_pipeline_{name}{{strategy="nightly"}} '
+    (line,) = [line for line in metrics.splitlines() if line.startswith(start)]
+    return float(line.removeprefix(start))
+
+
+def test_restored_lake_is_the_same_and_goes_on(lake: Path, place: Place, tmp_path: Path) -> None:
+    backup_id = backed_up(lake, place, "--landed-files")
+    verified = succeeded(dr(lake, "verify", "--from", place.url, **place.env))
+    assert verified.stdout.startswith(f"{backup_id} is whole: ")
+    before = {path: content for path, content in files_under(lake).items() if not path.startswith("ops/lock")}
+    times = {path: time for path, time in modified(lake).items() if path in before}
+    target = tmp_path / "restored"
+
+    succeeded(dr(lake, "restore", "--from", place.url, "--to", str(target), **place.env))
+
+    # Everything but files of versions before, and all with the times that they had.
+    back = files_under(target)
+    assert {path: before[path] for path in back if path in before} == back
+    assert {path: times[path] for path in back if path != "metrics/pipeline_metrics.json"} == {
+        path: time for path, time in modified(target).items() if path != "metrics/pipeline_metrics.json"
+    }
+    assert lake_reading.everything(target) == lake_reading.everything(lake)
+    # The same files again are nothing new, and the next file is taken as it would have been in the lake lost.
+    assert "nothing new" in succeeded(returns(target, "plan", "--as-of", SECOND_DAY)).stdout
+    run_whole(target, SECOND_DAY)
+    assert lake_reading.everything(target) == lake_reading.everything(lake)
+    for each in (lake, target):
+        land_one_more(each)
+        run_whole(each, SECOND_DAY)
+    assert lake_reading.comparable(target) == lake_reading.comparable(lake)
+    assert lake_reading.versions(target) == lake_reading.versions(lake)
+
+
+def test_second_backup_sends_only_what_is_new(lake: Path, place: Place, tmp_path: Path) -> None:
+    env = {**place.env, "DR_CONFIG_DIR": str(write_strategy(tmp_path / "dr", to=place.url))}
+    succeeded(dr(lake, "backup", **env))
+    succeeded(dr(lake, "backup", **env))
+    first, second = [record["dr"]["nightly"] for record in lake_reading.run_records(lake) if record["kind"] == "backup"]
+    record, *_ = sorted((lake / "metrics" / "runs").iterdir())[-2:]  # of the first backup: all that is new
+    assert (second["files_sent"], second["bytes_sent"]) == (1, record.stat().st_size)
+    assert first["files_sent"] > 100
+
+
+def test_backup_by_a_strategy_is_on_record_and_in_the_metrics(lake: Path, tmp_path: Path) -> None:
+    config = str(write_strategy(tmp_path / "dr"))
+    backup_id = succeeded(dr(lake, "backup", DR_CONFIG_DIR=config)).stdout.strip()
+    (record,) = [record for record in lake_reading.run_records(lake) if record["kind"] == "backup"]
+    told = record["dr"]["nightly"]
+    assert (record["status"], told["status"], told["backup"]) == ("succeeded", "succeeded", backup_id)
+    assert lake_reading.latest_run_record(lake)["kind"] == "run"  # the latest of the pipeline stays
+    succeeded(returns(lake, "exporter", "--textfile", str(tmp_path / "metrics.prom")))
+    metrics = (tmp_path / "metrics.prom").read_text(encoding="utf-8")
+    until = datetime.fromisoformat(told["protected_until"]).timestamp()
+    assert sample(metrics, "backup_protected_until_timestamp_seconds") == until
+    assert sample(metrics, "backup_failed") == 0
+    status = succeeded(dr(lake, "status", DR_CONFIG_DIR=config))
+    assert f"nightly: {backup_id} is verified" in status.stdout
+
+
+def test_status_without_a_verified_backup_exits_3(lake: Path, tmp_path: Path) -> None:
+    config = str(write_strategy(tmp_path / "dr", verify=False))
+    succeeded(dr(lake, "backup", DR_CONFIG_DIR=config))
+    ended = dr(lake, "status", DR_CONFIG_DIR=config)
+    assert ended.exit_code == 3
+    assert ended.complaints == [
+        "error: strategy nightly: there is no verified backup; run returns dr backup and returns dr verify"
+    ]
+    succeeded(dr(lake, "verify", DR_CONFIG_DIR=config))
+    succeeded(dr(lake, "status", DR_CONFIG_DIR=config))
+
+
+def test_status_of_a_backup_older_than_the_rpo_exits_3(lake: Path, tmp_path: Path) -> None:
+    config = str(write_strategy(tmp_path / "dr", rpo_hours=1e-9))
+    succeeded(dr(lake, "backup", DR_CONFIG_DIR=config))
+    ended = dr(lake, "status", DR_CONFIG_DIR=config)
+    assert (ended.exit_code, ended.complaints) == (
+        3,
+        ["error: strategy nightly: a loss now would cost 0 h 0 min; run returns dr backup"],
+    )
+
+
+@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.long)])
+def test_drill_passes_and_its_figures_are_in_the_metrics(
+    lake: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    env = s3_environment(request.getfixturevalue("s3")) if kind == "s3" else {}
+    to = f"s3://{BUCKET}/{tmp_path.name}" if kind == "s3" else None
+    config = str(write_strategy(tmp_path / "dr", to=to))
+    everything = lake_reading.everything(lake)
+    ended = succeeded(dr(lake, "drill", "--scratch", str(tmp_path), DR_CONFIG_DIR=config, **env))
+    (record,) = [record for record in lake_reading.run_records(lake) if record["kind"] == "drill"]
+    told = record["dr"]["nightly"]
+    assert told["status"] == "succeeded" and told["rpo_seconds"] > 0 and told["rto_seconds"] > 0
+    assert ended.stdout.startswith(f"{told['backup_id']} came back: ")
+    succeeded(returns(lake, "exporter", "--textfile", str(tmp_path / "metrics.prom")))
+    metrics = (tmp_path / "metrics.prom").read_text(encoding="utf-8")
+    for name in ("rpo_seconds", "rto_seconds"):
+        assert sample(metrics, f"drill_{name}") == told[name]
+    assert lake_reading.everything(lake) == everything
+    assert list(tmp_path.glob("returns-drill-*")) == []
+
+
+@pytest.mark.long
+def test_drill_that_misses_its_objectives_exits_3_and_is_on_record(lake: Path, tmp_path: Path) -> None:
+    config = str(write_strategy(tmp_path / "dr", rto_hours=1e-9))
+    ended = dr(lake, "drill", DR_CONFIG_DIR=config)
+    assert ended.exit_code == 3 and "the RTO was" in ended.complaints[0]
+    (record,) = [record for record in lake_reading.run_records(lake) if record["kind"] == "drill"]
+    told = record["dr"]["nightly"]
+    assert (record["status"], told["status"], told["exit_code"]) == ("failed", "failed", 3)
+    assert told["rto_seconds"] > 0
+
+
+def test_run_with_dr_backs_up_and_replicates_behind_it(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    config = write_replication(write_strategy(tmp_path / "dr"), str(tmp_path / "elsewhere"))
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--with-dr", **SETTINGS, DR_CONFIG_DIR=str(config)))
+    told = lake_reading.latest_run_record(lake)["dr"]
+    assert {name: outcome["status"] for name, outcome in told.items()} == {
+        "nightly": "succeeded",
+        "second": "succeeded",
+    }
+    backup_id = told["nightly"]["backup"]
+    # From the second store alone, after the first and the lake are gone.
+    original = lake_reading.everything(lake)
+    shutil.rmtree(lake)
+    shutil.rmtree(tmp_path / "lake_backups")
+    succeeded(dr(lake, "restore", "--from", str(tmp_path / "elsewhere"), "--backup", backup_id, "--to", str(lake)))
+    assert lake_reading.everything(lake) == original
+    expected = query(lake / LANDED, date.fromisoformat(FIRST_DAY))
+    assert lake_reading.silver(lake) == expected.silver
+    assert lake_reading.gold_by_sku_reason(lake) == expected.gold_by_sku_reason
+    assert lake_reading.gold_by_date_reason(lake) == expected.gold_by_date_reason
+
+
+def test_run_with_dr_that_fails_there_is_a_good_run_with_a_failed_strategy(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    (tmp_path / "file").write_text("in the way")
+    config = str(write_strategy(tmp_path / "dr", to=str(tmp_path / "file")))
+    ended = succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--with-dr", **SETTINGS, DR_CONFIG_DIR=config))
+    record = lake_reading.latest_run_record(lake)
+    assert (record["status"], record["exit_code"], record["dr"]["nightly"]["status"]) == ("succeeded", 0, "failed")
+    assert record["dr"]["nightly"]["exit_code"] == 5
+    assert [line["level"] for line in ended.logs if "strategy nightly failed" in line["message"]] == ["ERROR"]
+
+
+@pytest.mark.long
+def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    config = str(write_strategy(tmp_path / "dr"))
+    options = ("run", "--as-of", FIRST_DAY, "--with-dr", "--simulate")
+    ended = succeeded(returns(lake, *options, **SETTINGS, DR_CONFIG_DIR=config))
+    assert (
+        f"nightly would back up silver/returns at version {lake_reading.version(lake, 'silver/returns')}"
+        in ended.stdout
+    )
+    assert not (tmp_path / "lake_backups").exists()
+    assert lake_reading.latest_run_record(lake)["dr"] == {}
+
+
+@pytest.mark.long
+def test_finalize_with_dr_runs_the_strategies_behind_stages_that_ran_apart(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    run_id = "7d9ecf62-34c4-4b9f-9d8f-0f1ce1f2a1aa"
+    for stage in ("bronze-to-silver", "silver-to-gold"):
+        as_of = ("--as-of", FIRST_DAY) if stage == "bronze-to-silver" else ()
+        succeeded(returns(lake, stage, *as_of, "--run-id", run_id, **SETTINGS))
+    config = str(write_strategy(tmp_path / "dr"))
+    succeeded(returns(lake, "finalize", "--run-id", run_id, "--with-dr", DR_CONFIG_DIR=config))
+    assert lake_reading.latest_run_record(lake)["dr"]["nightly"]["status"] == "succeeded"
+
+
+def test_shipped_strategy_works_unedited(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    options = ("--ingest-metrics-json", "--with-dr", "--as-of", FIRST_DAY)
+    succeeded(module(lake, "src.pipeline.run_pipeline", *options, APP_ENV="dev", SERVE_METRICS="false", **SETTINGS))
+    assert lake_reading.latest_run_record(lake)["dr"]["local"]["status"] == "succeeded"
+    assert len(list((tmp_path / "lake_backups" / "backups").iterdir())) == 1
+
+
+def test_replicate_to_a_store_out_of_reach_exits_5_and_leaves_the_backup_good(lake: Path, tmp_path: Path) -> None:
+    config = str(write_replication(write_strategy(tmp_path / "dr"), f"s3://{BUCKET}/gone"))
+    succeeded(dr(lake, "backup", DR_CONFIG_DIR=config))
+    ended = dr(lake, "replicate", DR_CONFIG_DIR=config, **s3_environment("http://127.0.0.1:9"))
+    assert ended.exit_code == 5 and f"s3://{BUCKET}/gone" in ended.complaints[0]
+    succeeded(dr(lake, "verify", DR_CONFIG_DIR=config))
+    (record,) = [record for record in lake_reading.run_records(lake) if record["kind"] == "replication"]
+    assert record["dr"]["second"]["status"] == "failed"
+
+
+def test_replicate_adds_and_never_removes(lake: Path, place: Place, tmp_path: Path) -> None:
+    config = str(write_replication(write_strategy(tmp_path / "dr"), place.url))
+    env = {**place.env, "DR_CONFIG_DIR": config}
+    first = succeeded(dr(lake, "backup", **env)).stdout.strip()
+    succeeded(dr(lake, "replicate", **env))
+    land_one_more(lake)
+    run_whole(lake, SECOND_DAY)
+    shutil.rmtree(tmp_path / "lake_backups")  # an attacker, or a mistake
+    second = succeeded(dr(lake, "backup", **env)).stdout.strip()
+    succeeded(dr(lake, "replicate", **env))
+    listed = succeeded(dr(lake, "list", "--from", place.url, **place.env))
+    assert [line.split()[0] for line in listed.lines[1:]] == [first, second]
+    for number, backup_id in enumerate((first, second)):
+        succeeded(dr(lake, "verify", "--from", place.url, "--backup", backup_id, **place.env))
+        target = str(tmp_path / f"restored-{number}")
+        succeeded(dr(lake, "restore", "--from", place.url, "--backup", backup_id, "--to", target, **place.env))
+
+
+@pytest.mark.long
+def test_prune_shows_then_removes_old_backups_and_keeps_the_last_verified(lake: Path, tmp_path: Path) -> None:
+    config = str(write_strategy(tmp_path / "dr", verify=False, keep={"days": 0, "last": 1}))
+    ids = []
+    for number in range(3):
+        ids.append(succeeded(dr(lake, "backup", DR_CONFIG_DIR=config)).stdout.strip())
+        if number == 0:
+            succeeded(dr(lake, "verify", DR_CONFIG_DIR=config))
+    kept = [ids[0], ids[2]]
+    before = files_under(tmp_path / "lake_backups")
+    shown = succeeded(dr(lake, "prune", DR_CONFIG_DIR=config))
+    assert shown.lines[0].startswith(ids[1]) and shown.lines[-1].startswith("would remove 1 backups")
+    assert files_under(tmp_path / "lake_backups") == before
+    succeeded(dr(lake, "prune", "--yes", DR_CONFIG_DIR=config))
+    listed = succeeded(dr(lake, "list", DR_CONFIG_DIR=config))
+    assert [line.split()[0] for line in listed.lines[1:]] == kept
+    for backup_id in kept:
+        succeeded(dr(lake, "verify", "--backup", backup_id, DR_CONFIG_DIR=config))
+
+
+def test_restore_of_one_table_opens_at_its_version(lake: Path, tmp_path: Path) -> None:
+    place = Place(str(tmp_path / "backups"), {})
+    backed_up(lake, place)
+    target = tmp_path / "restored"
+    arguments = ("restore", "--from", place.url, "--to", str(target), "--table", lake_reading.QUARANTINE)
+    shown = succeeded(dr(lake, *arguments, "--dry-run"))
+    assert "would restore" in shown.stdout and not target.exists()
+    succeeded(dr(lake, *arguments))
+    assert [path.name for path in target.iterdir()] == ["quarantine"]
+    assert lake_reading.rows(target, lake_reading.QUARANTINE) == lake_reading.rows(lake, lake_reading.QUARANTINE)
+
+
+@pytest.mark.parametrize("where", ["lake", "lake/inside", ".", "backups", "backups/inside", "full", "link"])
+def test_restore_over_in_or_above_anything_exits_8_and_writes_nothing(lake: Path, tmp_path: Path, where: str) -> None:
+    place = Place(str(tmp_path / "backups"), {})
+    backed_up(lake, place)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("somebody's")
+    (tmp_path / "link").symlink_to(lake)
+    before = files_under(tmp_path)
+    ended = dr(lake, "restore", "--from", place.url, "--to", str(tmp_path / where))
+    assert ended.exit_code == 8 and len(ended.complaints) == 1
+    assert files_under(tmp_path) == before
+
+
+def test_commands_on_a_lake_that_is_half_restored_exit_8(lake: Path) -> None:
+    (lake / "RESTORE_INCOMPLETE.json").write_text("{}")
+    for command in (("run",), ("plan",), ("dr", "backup")):
+        ended = returns(lake, *command)
+        assert ended.exit_code == 8
+        assert "a restore into it was not finished; run returns dr restore again" in ended.complaints[0]
+
+
+@pytest.mark.long
+def test_backup_beside_a_writer_that_waits_leaves_its_batch_out(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    place = Place(str(tmp_path / "backups"), {})
+    with waiting_at(lake, "before_commit"):  # silver has the whole batch, and it is not committed
+        backup_id = backed_up(lake, place)
+    manifest = manifest_of(tmp_path / "backups", backup_id)
+    assert manifest["tables"]["silver/returns"]["rows"] == 0
+    assert (manifest["batches"], len(manifest["batches_left_out"])) == (0, 1)
+    target = tmp_path / "restored"
+    succeeded(dr(lake, "restore", "--from", place.url, "--to", str(target)))
+    shutil.copytree(lake / LANDED, target / LANDED, dirs_exist_ok=True)
+    run_whole(lake, FIRST_DAY)
+    run_whole(target, FIRST_DAY)
+    assert lake_reading.comparable(target) == lake_reading.comparable(lake)
+
+
+def manifest_of(store: Path, backup_id: str) -> dict[str, Any]:
+    content = json.loads((store / "backups" / backup_id / "manifest.json").read_text(encoding="utf-8"))
+    backup: dict[str, Any] = content["backup"]
+    return backup
+
+
+def test_manifest_states_when_the_cut_was_and_what_was_in_it(lake: Path, tmp_path: Path) -> None:
+    began = datetime.now(UTC)
+    backup_id = backed_up(lake, Place(str(tmp_path / "backups"), {}))
+    manifest = manifest_of(tmp_path / "backups", backup_id)
+    assert timedelta() <= datetime.fromisoformat(manifest["cut_at"]) - began < timedelta(minutes=2)
+    for table, entry in manifest["tables"].items():
+        facts = lake_reading.facts(lake, table)
+        assert (entry["version"], entry["rows"]) == (facts["version"], facts["rows"])
+    silver, gold = manifest["tables"]["silver/returns"], manifest["tables"]["gold/returns_by_sku_reason"]
+    assert gold["covers_silver"] == silver["version"]
+    amounts = [row[0] for row in lake_reading.rows(lake, "silver/returns", ("amount",))]
+    assert silver["sums"]["amount"] == str(sum(amounts)) == gold["sums"]["total_amount"]

@@ -1,0 +1,227 @@
+"""What a cut takes while a lake is written, compacted and vacuumed, and which files of a log make a version."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+
+import lake_reading
+from commands import returns, succeeded
+from deletion_vectors import table_with_deletion_vectors
+from kills import FIRST_DAY, LANDED, SETTINGS, land_samples, run_elsewhere
+from landing import land, row_of
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.dr import backup as backup_module
+from pyspark_interview_project.dr.cut import log_listing, pin, read_file
+from pyspark_interview_project.dr.delta_log import BrokenLog, LogListing, newest_version, table_version
+from pyspark_interview_project.dr.store import DirectoryStore
+from pyspark_interview_project.errors import StorageError
+from pyspark_interview_project.schemas.tables import TABLES
+from recovery import back_up, restored, verify
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    return lake
+
+
+@pytest.fixture
+def lake(first: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first, tmp_path / "lake"))
+
+
+def test_tables_of_paths_are_those_of_the_contracts() -> None:
+    assert {table.place for table in TABLES} == set(paths.TABLES)
+
+
+def files_by_delta_rs(lake: Path, table: str, version: int) -> set[str]:
+    return {uri.split(f"{table}/", 1)[1] for uri in DeltaTable(str(lake / table), version=version).file_uris()}
+
+
+@pytest.mark.parametrize("table", paths.TABLES)
+def test_every_version_is_made_of_the_files_that_delta_rs_names(lake: Path, table: str) -> None:
+    opened = DeltaTable(str(lake / table))
+    opened.optimize.compact()
+    opened.create_checkpoint()
+    opened.delete("reason = 'nothing'" if table != paths.QUARANTINED_RETURNS else "attempts = 7")
+    listing = log_listing(lake, table)
+    assert newest_version(listing) == DeltaTable(str(lake / table)).version()
+    for version in range(newest_version(listing) + 1):
+        made_of = table_version(listing, version, lambda name: read_file(lake, f"{table}/_delta_log/{name}"))
+        assert set(made_of.files) == files_by_delta_rs(lake, table, version)
+
+
+def test_version_behind_a_checkpoint_needs_no_commit_before_it(lake: Path, tmp_path: Path) -> None:
+    table = DeltaTable(str(lake / paths.SILVER_RETURNS))
+    table.create_checkpoint()
+    for entry in (lake / paths.SILVER_RETURNS / "_delta_log").glob("*.json"):
+        if int(entry.stem) < table.version():
+            entry.unlink()
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    target = restored(store, backup, tmp_path / "restored")
+    names = sorted(path.name for path in (target / paths.SILVER_RETURNS / "_delta_log").iterdir())
+    assert names == [f"{table.version():020d}.checkpoint.parquet", f"{table.version():020d}.json"]
+    assert lake_reading.everything(target) == lake_reading.everything(lake)
+
+
+def test_gap_in_a_log_is_broken() -> None:
+    names = {f"{version:020d}.json": b'{"commitInfo": {}}' for version in (0, 2)}
+    with pytest.raises(BrokenLog, match="00000000000000000001.json is missing"):
+        table_version(LogListing.of(names), 2, names.__getitem__)
+
+
+def test_checkpoint_that_lacks_a_part_is_none() -> None:
+    names = [f"{3:020d}.checkpoint.{part:010d}.{3:010d}.parquet" for part in (1, 2)]
+    assert LogListing.of(names).checkpoints == {}
+    names.append(f"{3:020d}.checkpoint.{3:010d}.{3:010d}.parquet")
+    assert LogListing.of(names).checkpoints == {3: sorted(names)}
+
+
+def test_deletion_vectors_are_files_of_their_version(tmp_path: Path) -> None:
+    table_with_deletion_vectors(tmp_path / "table")
+    listing = log_listing(tmp_path, "table")
+    before, after = [
+        table_version(listing, version, lambda name: read_file(tmp_path, f"table/_delta_log/{name}"))
+        for version in (0, 1)
+    ]
+    assert before.deletion_vectors == []
+    assert after.deletion_vectors == [
+        "ab/deletion_vector_ab84d017-f92a-4da2-878a-16b20b737862.bin",
+        "deletion_vector_11111111-2222-3333-4444-555555555555.bin",
+    ]
+    assert sum(file.deleted_rows for file in after.files.values()) == 4
+
+
+def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_cut(lake: Path) -> None:
+    (batch,) = (lake / paths.BATCHES).iterdir()
+    (batch / "committed.json").unlink()
+    cut = pin(lake, has_landed_files=False)
+    assert cut.batches == [] and cut.batches_left_out == [batch.name]
+    assert all(not pinned.version.files for pinned in cut.tables.values())
+    assert cut.tables[paths.GOLD_BY_SKU_REASON].covers_silver is None
+    assert not [path for path in cut.files if path.startswith((paths.BATCHES, paths.RUN_RECORDS))]
+
+
+def test_gold_that_is_behind_silver_is_taken_as_it_is_and_caught_up_by_the_next_run(lake: Path, tmp_path: Path) -> None:
+    newest = max((lake / paths.GOLD_BY_SKU_REASON / "_delta_log").glob("*.json"))
+    newest.unlink()
+    store = DirectoryStore(tmp_path / "store")
+    target = restored(store, back_up(lake, store), tmp_path / "restored")
+    shutil.copytree(lake / LANDED, target / LANDED, dirs_exist_ok=True)
+    run_elsewhere(lake, FIRST_DAY)
+    run_elsewhere(target, FIRST_DAY)
+    assert lake_reading.comparable(target) == lake_reading.comparable(lake)
+
+
+def test_file_that_vanishes_from_every_pin_ends_with_a_storage_error(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pins = []
+
+    def pin_and_lose(root: Path, has_landed_files: bool) -> object:
+        cut = pin(root, has_landed_files)
+        pins.append(cut)
+        gone, *_ = sorted(path for path in cut.files if path.endswith(".parquet"))
+        (lake / gone).unlink(missing_ok=True)
+        return cut
+
+    monkeypatch.setattr(backup_module, "pin", pin_and_lose)
+    store = DirectoryStore(tmp_path / "store")
+    with pytest.raises(StorageError) as raised:
+        back_up(lake, store)
+    assert raised.value.exit_code == 5 and "vanished from each of 3 pins" in str(raised.value)
+    assert len(pins) == 3 and not (tmp_path / "store" / "backups").exists()
+
+
+def test_file_that_vanishes_once_means_a_new_pin(lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = DeltaTable(str(lake / paths.SILVER_RETURNS))
+    pins = []
+
+    def pin_before_a_vacuum(root: Path, has_landed_files: bool) -> object:
+        cut = pin(root, has_landed_files)
+        pins.append(cut.tables[paths.SILVER_RETURNS].version.version)
+        if len(pins) == 1:
+            table.delete("qty >= 0")
+            table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+        return cut
+
+    monkeypatch.setattr(backup_module, "pin", pin_before_a_vacuum)
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    assert len(pins) == 2 and backup.manifest.tables[paths.SILVER_RETURNS].version == pins[1] > pins[0]
+    assert verify(store, backup).all == []
+
+
+@pytest.mark.long
+def test_twenty_backups_beside_a_writer_that_also_compacts_and_vacuums(tmp_path: Path) -> None:
+    """Each must be equal to the versions that it pinned; what these held is asked of the writer's own history."""
+    lake, store = land_samples(tmp_path / "lake"), DirectoryStore(tmp_path / "store")
+    run_elsewhere(lake, FIRST_DAY)
+    held: dict[tuple[str, int], list[lake_reading.Row]] = {}
+    ended, failures = threading.Event(), []
+
+    def remember() -> None:
+        for table in paths.TABLES:
+            version = lake_reading.version(lake, table)
+            for each in range(version, max(-1, version - 4), -1):
+                if (table, each) not in held:
+                    opened = DeltaTable(str(lake / table), version=each)
+                    columns = opened.to_pyarrow_table().columns
+                    held[table, each] = lake_reading.in_order(zip(*[c.to_pylist() for c in columns], strict=True))
+
+    rounds: list[int] = []
+
+    def write() -> None:
+        remember()
+        while not ended.is_set():
+            number = len(rounds) + 1
+            day = (datetime(2026, 1, 1) + timedelta(days=number)).date().isoformat()
+            rows = [
+                row_of(f"R-{number}-{i}", "O-1", None, "MUG", "damaged", "1", "5.00", day, f"{day}T08:00:00Z")
+                for i in range(5)
+            ]
+            land(lake / LANDED / f"{number}.jsonl", rows)
+            try:
+                succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--no-serve-metrics", **SETTINGS))
+                remember()
+                for table in paths.TABLES:
+                    opened = DeltaTable(str(lake / table))
+                    opened.optimize.compact()
+                    remember()
+                    opened.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+                rounds.append(number)
+            except BaseException as error:
+                failures.append(error)
+                raise
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    backups = []
+    try:
+        while len(backups) < 20 and writer.is_alive():
+            if len(rounds) < len(backups) // 4:
+                continue  # for the writer to have something new
+            try:
+                backups.append(back_up(lake, store))
+            except StorageError as error:  # vacuumed at once, three times: told, and no backup
+                assert "vanished from each of 3 pins" in str(error)
+    finally:
+        ended.set()
+        writer.join()
+    assert failures == []
+    assert len({json.dumps(b.manifest.tables["silver/returns"].version) for b in backups}) > 3
+    for number, backup in enumerate(backups):
+        assert verify(store, backup).all == []
+        target = restored(store, backup, tmp_path / f"restored-{number}")
+        for table, entry in backup.manifest.tables.items():
+            assert lake_reading.version(target, table) == entry.version
+            assert lake_reading.rows(target, table) == held[table, entry.version]

@@ -1,0 +1,207 @@
+"""Damage to a backup: whatever is flipped, cut, deleted, swapped or added, in whichever sort of object, is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from deletion_vectors import table_with_deletion_vectors
+from kills import FIRST_DAY, land_samples, run_elsewhere
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.dr.backup import Backup
+from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.manifest import FileEntry
+from pyspark_interview_project.dr.store import DirectoryStore, object_name
+from pyspark_interview_project.errors import DamageError, RestoreRefusedError
+from recovery import back_up, dr, files_under, restored, verify
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A backup in a store of its own."""
+
+    store: DirectoryStore
+    backup: Backup
+
+    @property
+    def manifest_file(self) -> Path:
+        return self.store.root / "backups" / self.backup.manifest.id / "manifest.json"
+
+    def object_of(self, entry: FileEntry) -> Path:
+        return self.store.root / object_name(entry.sha256)
+
+    def two_of(self, sort: str) -> tuple[FileEntry, FileEntry]:
+        one, other, *_ = {e.sha256: e for e in self.backup.manifest.files if SORTS[sort](e)}.values()
+        return one, other
+
+
+SORTS: dict[str, Callable[[FileEntry], bool]] = {
+    "data": lambda entry: entry.kind == "data",
+    "deletion vector": lambda entry: entry.kind == "deletion_vector",
+    "log": lambda entry: entry.kind == "log" and entry.path.endswith(".json"),
+    "checkpoint": lambda entry: ".checkpoint." in entry.path,
+    "state": lambda entry: entry.kind == "state",
+    "landed": lambda entry: entry.kind == "landed",
+}
+
+
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with checkpoints, in which somebody else's writer left deletion vectors in quarantine."""
+    lake = land_samples(tmp_path_factory.mktemp("damage") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    from deltalake import DeltaTable
+
+    for table in (paths.SILVER_RETURNS, paths.GOLD_BY_SKU_REASON):
+        DeltaTable(str(lake / table)).create_checkpoint()
+    shutil.rmtree(lake / paths.QUARANTINED_RETURNS)
+    table_with_deletion_vectors(lake / paths.QUARANTINED_RETURNS)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def whole(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    store = DirectoryStore(tmp_path_factory.mktemp("store"))
+    backup = back_up(lake, store, landed_files=True)
+    assert verify(store, backup).all == []
+    return Kept(store, backup)
+
+
+@pytest.fixture
+def kept(whole: Kept, tmp_path: Path) -> Kept:
+    shutil.copytree(whole.store.root, tmp_path / "store")
+    return Kept(DirectoryStore(tmp_path / "store"), whole.backup)
+
+
+def flip(path: Path, other: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    path.write_bytes(content)
+
+
+def truncate(path: Path, other: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def empty(path: Path, other: Path) -> None:
+    path.write_bytes(b"")
+
+
+def delete(path: Path, other: Path) -> None:
+    path.unlink()
+
+
+def swap(path: Path, other: Path) -> None:
+    content = path.read_bytes()
+    path.write_bytes(other.read_bytes())
+    other.write_bytes(content)
+
+
+DAMAGES = (flip, truncate, empty, delete, swap)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("sort", SORTS)
+def test_verify_finds_damage_to_every_sort_of_object_and_names_all_of_it(
+    kept: Kept, tmp_path: Path, sort: str, damage: Callable[[Path, Path], None]
+) -> None:
+    one, other = kept.two_of(sort)
+    damage(kept.object_of(one), kept.object_of(other))
+    hurt = {one.sha256, other.sha256} if damage is swap else {one.sha256}
+    findings = verify(kept.store, kept.backup)
+    assert findings.damaged == hurt
+    same_content = {entry.path for entry in kept.backup.manifest.files if entry.sha256 in hurt}
+    assert {finding.split(": ")[0] for finding in findings.backup} >= same_content
+    with pytest.raises((DamageError, RestoreRefusedError)):
+        restored(kept.store, kept.backup, tmp_path / "restored")
+    target = tmp_path / "restored"
+    assert not target.exists() or (target / paths.RESTORE_MARKER).exists()
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_verify_finds_damage_to_a_manifest(kept: Kept, lake: Path, damage: Callable[[Path, Path], None]) -> None:
+    second = back_up(lake, kept.store, landed_files=True)
+    verify(kept.store, second)
+    damage(kept.manifest_file, Kept(kept.store, second).manifest_file)
+    backup_id = kept.backup.manifest.id
+    for arguments in (("--backup", backup_id), ()):
+        ended = dr(lake, "verify", "--from", str(kept.store.root), *arguments)
+        assert ended.exit_code == 7
+        assert f"backups/{backup_id}/manifest.json" in ended.stdout + ended.stderr
+    ended = dr(lake, "restore", "--from", str(kept.store.root), "--backup", backup_id, "--to", str(lake / "../new"))
+    assert ended.exit_code == 7 and not (lake / "../new").exists()
+
+
+@pytest.mark.parametrize("name", ["objects/ab/notes.txt", "backups/readme", "left/behind", f"objects/aa/{'a' * 64}"])
+def test_verify_finds_what_was_added(kept: Kept, name: str) -> None:
+    (kept.store.root / name).parent.mkdir(parents=True, exist_ok=True)
+    (kept.store.root / name).write_text("added")
+    findings = verify(kept.store, kept.backup)
+    assert findings.backup == []
+    (finding,) = findings.store
+    assert finding.startswith(f"{name}: ")
+
+
+def test_verify_lists_all_damage_and_says_what_is_still_restorable(kept: Kept, lake: Path) -> None:
+    silver = [e for e in kept.backup.manifest.files if e.kind == "data" and e.table == paths.SILVER_RETURNS][:5]
+    for entry in silver:
+        flip(kept.object_of(entry), kept.object_of(entry))
+    ended = dr(lake, "verify", "--from", str(kept.store.root))
+    assert ended.exit_code == 7
+    *found, restorable = ended.stdout.splitlines()
+    assert [line.split(": ")[0] for line in found] == sorted(entry.path for entry in silver)
+    whole = ", ".join(table for table in kept.backup.manifest.tables if table != paths.SILVER_RETURNS)
+    assert f"of backup {kept.backup.manifest.id} restorable: {whole}" in restorable
+    for table in whole.split(", "):
+        target = kept.store.root.parent / table.replace("/", "-")
+        arguments = ("restore", "--from", str(kept.store.root), "--to", str(target), "--table", table)
+        assert dr(lake, *arguments).exit_code == 0
+
+
+def test_damage_that_a_verification_found_is_mended_by_the_next_backup(kept: Kept, lake: Path) -> None:
+    one, other = kept.two_of("data")
+    swap(kept.object_of(one), kept.object_of(other))
+    assert verify(kept.store, kept.backup).damaged == {one.sha256, other.sha256}
+    assert contents(kept.store).damaged == {one.sha256, other.sha256}
+    mended = back_up(lake, kept.store, landed_files=True)
+    assert mended.sent.files == 2
+    assert verify(kept.store, mended).all == verify(kept.store, kept.backup).all == []
+
+
+def test_backup_of_a_damaged_lake_exits_7_and_leaves_none(lake: Path, tmp_path: Path) -> None:
+    hurt = tmp_path / "lake"
+    shutil.copytree(lake, hurt)
+    path, *_ = sorted((hurt / paths.SILVER_RETURNS).glob("return_date=*/*.parquet"))
+    content = path.read_bytes()
+    path.write_bytes(content[:-100] + bytes(100))
+    ended = dr(hurt, "backup", "--to", str(tmp_path / "store"))
+    assert ended.exit_code == 7
+    assert ended.complaints == [
+        f"error: {path.relative_to(hurt)}: is no Parquet file that can be read; nothing was made of it"
+    ]
+    assert not (tmp_path / "store" / "backups").exists()
+
+
+def test_newer_format_exits_8(kept: Kept, lake: Path, tmp_path: Path) -> None:
+    from pyspark_interview_project.dr.manifest import _checksum
+
+    envelope = json.loads(kept.manifest_file.read_bytes())
+    envelope["backup"]["format"] = 2
+    envelope["checksum"] = _checksum(envelope["backup"])
+    kept.manifest_file.write_text(json.dumps(envelope))
+    ended = dr(lake, "restore", "--from", str(kept.store.root), "--to", str(tmp_path / "restored"))
+    assert ended.exit_code == 8
+    assert "has format 2, and this version knows formats up to 1; restore with the version that made it" in ended.stderr
+
+
+def test_deletion_vectors_are_restored_with_their_table(kept: Kept, tmp_path: Path) -> None:
+    target = restored(kept.store, kept.backup, tmp_path / "restored")
+    vectors = [path for path in files_under(target, paths.QUARANTINED_RETURNS) if path.endswith(".bin")]
+    assert len(vectors) == 2 and any("/ab/" in path for path in vectors)
+    entry = kept.backup.manifest.tables[paths.QUARANTINED_RETURNS]
+    assert (entry.version, entry.rows, entry.deleted_rows) == (1, 9, 4)

@@ -1,0 +1,154 @@
+"""Backups, prunes and restores that are killed: nothing half done is taken for whole; run again they finish."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lake_reading
+from commands import REPOSITORY, RETURNS, environment, returns
+from kills import FIRST_DAY, SECOND_DAY, at_point, land_samples, run_elsewhere, run_killed, run_whole
+from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.store import DirectoryStore
+from pyspark_interview_project.faults import POINTS, RECOVERY_POINTS
+from recovery import back_up, bring_bronze, dr, restored, verify, write_strategy
+
+# Points that are come by once for each file: in the midst of them.
+PASSES = {"backup_in_data": 20, "backup_in_logs": 3, "restore_in_data": 20, "restore_in_logs": 3}
+# Moments of a run at which a backup is made; the others in `make test-long`.
+COMMON = ("after_silver_part", "after_gold_table")
+# Points at which `make test` kills; at the others `make test-long` does.
+QUICK = ("backup_in_data", "backup_before_manifest", "prune_after_manifests", "restore_in_logs")
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = land_samples(tmp_path_factory.mktemp("first") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    return lake
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory, first: Path) -> Path:
+    lake = tmp_path_factory.mktemp("second") / "lake"
+    shutil.copytree(first, lake)
+    run_elsewhere(lake, SECOND_DAY)
+    return lake
+
+
+def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
+    """A command of recovery that is killed at a point. It fails the test if it came to its end."""
+    variables = environment(lake, FAULT=f"{point}:kill:{PASSES.get(point, 1)}", **env)
+    process = subprocess.Popen(
+        [RETURNS, "dr", *arguments],
+        env=variables,
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == -signal.SIGKILL, f"not killed at {point}: {said.decode()}"
+
+
+def of(command: str) -> list[Any]:
+    """The points of a command, those that are not quick marked as long."""
+    points = [point for point in RECOVERY_POINTS if point.startswith(command)]
+    return [pytest.param(point, marks=[] if point in QUICK else pytest.mark.long) for point in points]
+
+
+def test_points_are_at_least_twelve() -> None:
+    assert len(of("backup")) + len(of("prune")) + len(of("restore")) == len(RECOVERY_POINTS) >= 12
+
+
+@pytest.mark.parametrize("point", of("backup"))
+def test_backup_killed_is_no_backup_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    killed(first, point, "backup", "--to", str(store.root))
+    is_done = point == "backup_after_manifest"
+    found = contents(store)
+    assert (len(found.backups), found.broken, found.strangers) == (int(is_done), {}, [])
+    assert dr(first, "verify", "--from", str(store.root)).exit_code == (0 if is_done else 2)
+    sent_before = len(found.objects)
+    backup = back_up(first, store)
+    assert backup.sent.files == len(contents(store).objects) - sent_before
+    assert verify(store, backup).all == []
+    assert not list(store.root.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("point", of("prune"))
+def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
+    env = {"DR_CONFIG_DIR": str(write_strategy(tmp_path / "dr", keep={"days": 0, "last": 1}))}
+    env["DR_ROOT"] = str(tmp_path / "store")
+    store = DirectoryStore(tmp_path / "store")
+    lake = tmp_path / "lake"
+    shutil.copytree(first, lake)
+    for day in (FIRST_DAY, SECOND_DAY):
+        if day == SECOND_DAY:
+            run_whole(lake, day)
+        assert dr(lake, "backup", **env).exit_code == 0
+    _, kept = contents(store).backups
+    killed(lake, point, "prune", "--yes", **env)
+    for backup_id in contents(store).backups:
+        assert dr(lake, "verify", "--backup", backup_id, **env).exit_code == 0
+    assert dr(lake, "prune", "--yes", **env).exit_code == 0
+    assert list(contents(store).backups) == [kept]
+    assert dr(lake, "verify", **env).exit_code == 0
+
+
+@pytest.mark.parametrize("point", of("restore"))
+def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    back_up(first, store, landed_files=True)
+    target = tmp_path / "restored"
+    arguments = ("restore", "--from", str(store.root), "--to", str(target))
+    killed(first, point, *arguments)
+    if point == "restore_in_data":
+        assert returns(target, "run").exit_code == 8
+    assert dr(target, "backup", "--to", str(tmp_path / "other")).exit_code == 8
+    assert dr(first, *arguments).exit_code == 0
+    assert lake_reading.everything(target) == lake_reading.everything(first)
+    assert not (target / "RESTORE_INCOMPLETE.json").exists() and not (target / ".restoring").exists()
+
+
+@pytest.mark.long
+def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    back_up(first, store)
+    other = back_up(first, store).manifest.id
+    target = tmp_path / "restored"
+    arguments = ("restore", "--from", str(store.root), "--to", str(target))
+    killed(first, "restore_before_logs", *arguments)
+    for more in (("--backup", min(contents(store).backups)), ("--table", lake_reading.SILVER)):
+        assert dr(first, *arguments, *more).exit_code == 8
+    assert dr(first, *arguments, "--backup", other).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.long) for point in POINTS]
+)
+def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
+    tmp_path: Path, first: Path, second: Path, point: str
+) -> None:
+    lake, store = tmp_path / "lake", DirectoryStore(tmp_path / "store")
+    shutil.copytree(first, lake)
+    passes = 2 if point in ("after_silver_part", "before_silver_part") else 1
+    run_killed(lake, SECOND_DAY, at_point(point, passes))
+    backup = back_up(lake, store)
+    assert verify(store, backup).all == []
+    target = restored(store, backup, tmp_path / "restored")
+    for table, entry in backup.manifest.tables.items():
+        assert lake_reading.version(target, table) == entry.version
+        assert len(lake_reading.rows(target, table)) == entry.rows
+    assert {state for _, state in lake_reading.batch_states(target)} == {"committed"}
+    bring_bronze(lake, target)
+    run_whole(target, SECOND_DAY)
+    assert lake_reading.comparable(target) == lake_reading.comparable(second)
+    versions = lake_reading.everything(target)
+    run_whole(target, SECOND_DAY)  # the same files again
+    assert lake_reading.everything(target) == versions

@@ -1,0 +1,152 @@
+"""Backups and logs made to lead out of their place: refused before anything is written, and nothing outside touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kills import FIRST_DAY, land_samples, run_elsewhere
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.dr.backup import Backup
+from pyspark_interview_project.dr.manifest import _checksum, _text
+from pyspark_interview_project.dr.store import DirectoryStore, object_name
+from recovery import back_up, dr, files_under
+
+OUTSIDE = (
+    "/etc/passwd",
+    "../outside.parquet",
+    "a/../../outside.parquet",
+    "%2e%2e/outside.parquet",
+    "..%2Foutside.parquet",
+    "file:///etc/passwd",
+    "file:/etc/passwd",
+    "s3://other/outside.parquet",
+    "./part.parquet",
+    "a//part.parquet",
+    "..\\outside.parquet",
+    "",
+)
+VECTORS = (
+    {"storageType": "p", "pathOrInlineDv": "s3://other/vector.bin", "sizeInBytes": 1, "cardinality": 1},
+    {"storageType": "p", "pathOrInlineDv": "/etc/passwd", "sizeInBytes": 1, "cardinality": 1},
+    {"storageType": "u", "pathOrInlineDv": "../00000000000000000000", "sizeInBytes": 1, "cardinality": 1},
+)
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = land_samples(tmp_path_factory.mktemp("clean") / "lake")
+    run_elsewhere(lake, FIRST_DAY)
+    return lake
+
+
+@pytest.fixture
+def lake(clean: Path, tmp_path: Path) -> Path:
+    (tmp_path / "outside.parquet").write_text("somebody's")
+    return Path(shutil.copytree(clean, tmp_path / "place" / "lake"))
+
+
+def poisoned_add(path: str, vector: dict[str, Any] | None = None) -> str:
+    add = {"path": path, "partitionValues": {}, "size": 10, "modificationTime": 0, "dataChange": True}
+    return json.dumps({"add": add | ({"deletionVector": vector} if vector else {})}) + "\n"
+
+
+def commit(lake: Path, text: str) -> None:
+    log = lake / paths.GOLD_BY_SKU_REASON / "_delta_log"
+    (log / f"{len(list(log.glob('*.json'))):020d}.json").write_text(text)
+
+
+@pytest.mark.parametrize("text", [*map(poisoned_add, OUTSIDE), *(poisoned_add("a.parquet", v) for v in VECTORS)])
+def test_backup_of_a_log_that_leads_out_of_its_table_exits_7(lake: Path, tmp_path: Path, text: str) -> None:
+    commit(lake, text)
+    before = files_under(tmp_path)
+    ended = dr(lake, "backup", "--to", str(tmp_path / "store"))
+    assert ended.exit_code == 7 and len(ended.complaints) == 1
+    assert ended.complaints[0].startswith(f"error: {paths.GOLD_BY_SKU_REASON}: names a ")
+    after = {path: content for path, content in files_under(tmp_path).items() if path != "store/lock"}
+    assert after == before
+
+
+def replaced(store: DirectoryStore, backup: Backup, change: Callable[[dict[str, Any]], None]) -> None:
+    """The manifest changed by somebody who can compute checksums."""
+    manifest = store.root / "backups" / backup.manifest.id / "manifest.json"
+    content = json.loads(manifest.read_text())["backup"]
+    change(content)
+    manifest.write_bytes(_text({"checksum": _checksum(content), "backup": content}))
+
+
+@pytest.mark.parametrize(
+    "path", [*OUTSIDE, "etc/passwd", "silver/returns/../../../outside.parquet", "ops/lock", "bronze"]
+)
+def test_restore_of_a_manifest_that_leads_out_of_the_target_writes_nothing(
+    lake: Path, tmp_path: Path, path: str
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+
+    def lead_out(content: dict[str, Any]) -> None:
+        content["files"][0]["path"] = path
+
+    replaced(store, backup, lead_out)
+    before = files_under(tmp_path)
+    for command in (("restore", "--to", str(tmp_path / "restored")), ("verify",)):
+        ended = dr(lake, *command, "--from", str(store.root))
+        assert ended.exit_code == 7 and "is no path of a lake" in ended.complaints[0]
+    assert files_under(tmp_path) == before and not (tmp_path / "restored").exists()
+
+
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_restore_of_a_log_that_leads_out_of_its_table_exits_8_and_writes_nothing(
+    lake: Path, tmp_path: Path, path: str
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+
+    def lead_out(content: dict[str, Any]) -> None:
+        logs = [f for f in content["files"] if f["kind"] == "log" and f["path"].startswith(paths.GOLD_BY_SKU_REASON)]
+        old = (store.root / object_name(logs[-1]["sha256"])).read_bytes()
+        logs[-1]["sha256"] = store.add(lambda: iter([old + b"\n" + poisoned_add(path).encode()]), 0)
+        logs[-1]["bytes"] = len(old) + 1 + len(poisoned_add(path))
+
+    replaced(store, backup, lead_out)
+    before = files_under(tmp_path)
+    ended = dr(lake, "restore", "--from", str(store.root), "--to", str(tmp_path / "restored"))
+    assert ended.exit_code == 8 and "nothing was restored" in ended.complaints[0]
+    assert files_under(tmp_path) == before and not (tmp_path / "restored").exists()
+    ended = dr(lake, "verify", "--from", str(store.root))
+    assert ended.exit_code == 7 and f"{paths.GOLD_BY_SKU_REASON}: its log names a file outside" in ended.stdout
+
+
+@pytest.mark.parametrize("where", ["file", "directory", "log", "batch"])
+def test_backup_of_a_lake_with_a_link_out_of_it_is_refused_and_nothing_of_it_read(
+    lake: Path, tmp_path: Path, where: str
+) -> None:
+    secret = tmp_path / "secret"
+    if where == "file":
+        victim, *_ = sorted((lake / paths.SILVER_RETURNS).glob("return_date=*/*.parquet"))
+    else:
+        place = {"directory": paths.GOLD_BY_DATE_REASON, "log": f"{paths.SILVER_RETURNS}/_delta_log"}
+        victim = lake / place.get(where, f"{paths.BATCHES}/{next(os.walk(lake / paths.BATCHES))[1][0]}")
+    victim.rename(secret)
+    victim.symlink_to(secret)
+    ended = dr(lake, "backup", "--to", str(tmp_path / "store"))
+    assert ended.exit_code == 2 and "a link takes it out of the lake" in ended.complaints[0]
+    assert not (tmp_path / "store" / "backups").exists()
+
+
+def test_restore_from_a_store_with_links_in_the_place_of_objects_follows_none(lake: Path, tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    for entry in backup.manifest.files[:3]:
+        path = store.root / object_name(entry.sha256)
+        path.unlink(missing_ok=True)
+        path.symlink_to(tmp_path / "outside.parquet")
+    ended = dr(lake, "verify", "--from", str(store.root))
+    assert ended.exit_code == 7 and len(ended.stdout.splitlines()) >= 3
+    assert dr(lake, "restore", "--from", str(store.root), "--to", str(tmp_path / "restored")).exit_code != 0
