@@ -111,12 +111,12 @@ def test_day_of_a_run_is_that_of_its_interval_and_without_one_today(embedded: La
     assert [record["as_of"] for record in lake_reading.run_records(embedded.by_command)][:2] == [first, second]
 
 
-def test_run_leaves_a_report_and_as_it_was_told_to_a_verified_backup(embedded: Lakes) -> None:
+def test_run_leaves_a_report_and_as_it_was_told_to_a_backup(embedded: Lakes) -> None:
     page = (embedded.by_dag / "metrics" / "report.html").read_text(encoding="utf-8")
     assert run_ids(embedded.runs)[-1] in page
     for record in lake_reading.run_records(embedded.by_dag):
         (outcome,) = record["dr"].values()
-        assert (outcome.get("error"), outcome["status"]) == (None, "verified")
+        assert (outcome.get("error"), outcome["status"]) == (None, "succeeded")
 
 
 @pytest.mark.long
