@@ -5,7 +5,7 @@
 | `bronze` | `returns plan --commit` | checks that the landed files can be read, and writes the day's batch down |
 | `silver` | `returns bronze-to-silver` | judges the batch into quarantine and silver |
 | `gold` | `returns silver-to-gold` | brings gold up to silver, and tells those who wait for the asset `returns_gold` |
-| `finalize` | `returns finalize`, `returns report` | metrics into the history, a backup if told, the report |
+| `finalize` | `returns finalize` and `report` | metrics into the history, a backup if told to, the report |
 
 A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late it
 is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id, which

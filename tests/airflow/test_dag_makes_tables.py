@@ -1,4 +1,4 @@
-"""The DAG with the installed package: the tables and records of `returns run`, whatever is retried and on either engine."""
+"""The DAG with the installed package: the tables and records of `returns run`, on either engine, also after a kill."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import pytest
+from workers import pipeline_command
 
 import lake_reading
 from commands import REPOSITORY, returns, succeeded
 from landing import Row, land, row_of
-from workers import pipeline_command
 
 RunDag = Callable[..., dict[str, Any]]
 
