@@ -7,7 +7,7 @@ import json
 import runpy
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,10 @@ from commands import REPOSITORY, environment, returns, run, succeeded
 
 SCRIPT = REPOSITORY / "databricks" / "returns_task.py"
 LANDED = "bronze/returns_raw"
+DAYS = ("2026-11-20", "2026-11-22")
 SETTINGS = {"MAX_QUARANTINED_RATIO": "1", "APP_ENV": "test"}
 
-# Runs tasks one after another as a kernel runs a script; of each, how it ended. No __file__, no file behind stdout, and
-# not in the main thread, in which Python alone would take handlers of signals.
+# Runs tasks one after another as a kernel runs a script; of each, how it ended. No __file__, and no file behind stdout.
 KERNEL = """
 import io, json, sys, threading
 
@@ -41,6 +41,12 @@ def run_all():
     ended.extend(run(parameters) for parameters in tasks)
 
 ended = []
+"""
+# Only the main thread may set handlers of signals, and Spark's session is active only in the thread that made it.
+IN_MAIN_THREAD = """
+run_all()
+"""
+IN_A_THREAD = """
 thread = threading.Thread(target=run_all)
 thread.start()
 thread.join()
@@ -49,16 +55,18 @@ REPORT = """
 print(json.dumps(ended), file=said)
 """
 WITH_SESSION = """
-import os
+import os, sys
 from pyspark.sql import SparkSession
 from pyspark_interview_project.lake.spark_jars import checked_jars
 
+os.environ["PYSPARK_PYTHON"] = sys.executable
 found = SparkSession.builder.master("local[2]").config(map={
     "spark.jars": ",".join(str(jar) for jar in checked_jars()),
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "2",
+    "spark.databricks.delta.snapshotPartitions": "1",
     "spark.sql.session.timeZone": "Etc/UTC",
 }).getOrCreate()
 """
@@ -97,8 +105,8 @@ def lakes(tmp_path: Path) -> tuple[Path, Path]:
     return tmp_path / "tasks", tmp_path / "command"
 
 
-def made_by_commands(lake: Path) -> dict[str, list[Any]]:
-    for day in ("2026-11-20", "2026-11-22"):
+def made_by_commands(lake: Path, days: Sequence[str]) -> dict[str, list[Any]]:
+    for day in days:
         succeeded(returns(lake, "run", "--as-of", day, **SETTINGS, ENGINE="embedded"))
     return lake_reading.comparable(lake)
 
@@ -106,17 +114,15 @@ def made_by_commands(lake: Path) -> dict[str, list[Any]]:
 @pytest.mark.embedded_only
 def test_tasks_return_and_make_the_tables_of_whole_runs(lakes: tuple[Path, Path]) -> None:
     lake, twin = lakes
-    tasks = tasks_of_a_run(lake, "1", "2026-11-20", ENGINE="embedded") + tasks_of_a_run(
-        lake, "2", "2026-11-22", ENGINE="embedded"
-    )
-    ended = run_in_kernel(KERNEL + REPORT, tasks, of_process(lake))
-    assert [how for how, *_ in ended] == ["returned"] * 8, ended
-    assert lake_reading.comparable(lake) == made_by_commands(twin)
+    tasks = [task for day in DAYS for task in tasks_of_a_run(lake, day, day, ENGINE="embedded")]
+    ended = run_in_kernel(KERNEL + IN_A_THREAD + REPORT, tasks, of_process(lake))
+    assert [outcome for outcome, *_ in ended] == ["returned"] * 8, ended
+    assert lake_reading.comparable(lake) == made_by_commands(twin, DAYS)
     records = lake_reading.run_records(lake)
     assert [[stage["name"] for stage in record["stages"]] for record in records] == [
         ["plan", "bronze_to_silver", "silver_to_gold"]
     ] * 2
-    assert [record["as_of"] for record in records] == ["2026-11-20", "2026-11-22"]
+    assert [record["as_of"] for record in records] == list(DAYS)
 
 
 @pytest.mark.embedded_only
@@ -125,7 +131,7 @@ def test_task_that_fails_raises_and_says_with_what(tmp_path: Path) -> None:
     (tmp_path / LANDED / "broken.parquet").write_bytes(b"PAR1 no more")
     plan, *_ = tasks_of_a_run(tmp_path, "1", "2026-11-20", ENGINE="embedded")
     unknown = [*plan[:3], "no-such-command"]
-    ended = run_in_kernel(KERNEL + REPORT, [plan, unknown], of_process(tmp_path))
+    ended = run_in_kernel(KERNEL + IN_A_THREAD + REPORT, [plan, unknown], of_process(tmp_path))
     assert [answer[:2] for answer in ended] == [
         ["RuntimeError", "returns plan ended with exit code 4; why is on stderr"],
         ["RuntimeError", "returns no-such-command ended with exit code 2; why is on stderr"],
@@ -135,13 +141,21 @@ def test_task_that_fails_raises_and_says_with_what(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.embedded_only  # it starts a session of its own
-def test_tasks_take_the_session_that_is_there_and_leave_it(lakes: tuple[Path, Path]) -> None:
+@pytest.mark.parametrize(
+    ("days", "of_platform", "how"),
+    [(DAYS, {}, IN_MAIN_THREAD), (DAYS[:1], {"DATABRICKS_RUNTIME_VERSION": "17.3"}, IN_A_THREAD)],
+    ids=["a session", "Databricks' variable, in a thread"],
+)
+def test_tasks_take_the_session_that_is_there_and_leave_it(
+    lakes: tuple[Path, Path], days: tuple[str, ...], of_platform: dict[str, str], how: str
+) -> None:
     lake, twin = lakes
-    tasks = tasks_of_a_run(lake, "1", "2026-11-20") + tasks_of_a_run(lake, "2", "2026-11-22")
-    ended = run_in_kernel(WITH_SESSION + KERNEL + STILL_THERE + REPORT, tasks, of_process(lake))
-    assert [how for how, *_ in ended] == ["returned"] * 8, ended
-    assert [record["engine"] for record in lake_reading.run_records(lake)] == ["spark", "spark"]
-    assert lake_reading.comparable(lake) == made_by_commands(twin)
+    tasks = [task for day in days for task in tasks_of_a_run(lake, day, day)]
+    env = of_process(lake) | of_platform | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    ended = run_in_kernel(WITH_SESSION + KERNEL + how + STILL_THERE + REPORT, tasks, env)
+    assert [outcome for outcome, *_ in ended] == ["returned"] * len(tasks), ended
+    assert [record["engine"] for record in lake_reading.run_records(lake)] == ["spark"] * len(days)
+    assert lake_reading.comparable(lake) == made_by_commands(twin, days)
 
 
 @pytest.mark.parametrize(
