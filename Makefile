@@ -31,7 +31,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -78,9 +78,12 @@ test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect test-air
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect
 
-test-airflow: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
+test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
 	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
-	@ENGINE=embedded $(BIN)/python -m pytest -q -m "long or not long" tests/airflow
+	@ENGINE=embedded $(BIN)/python -m pytest -q tests/airflow
+
+test-airflow-on-spark: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG on Spark
+	@ENGINE=embedded $(BIN)/python -m pytest -q -m long tests/airflow
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)

@@ -4,8 +4,8 @@
 |---|---|---|
 | `bronze` | `returns plan --commit` | checks that the landed files can be read, and writes the day's batch down |
 | `silver` | `returns bronze-to-silver` | judges the batch into quarantine and silver |
-| `gold` | `returns silver-to-gold` | brings gold up to silver, and tells who waits for the asset `returns_gold` |
-| `finalize` | `returns finalize` and `report` | takes in the metrics, backs up if told to, reports |
+| `gold` | `returns silver-to-gold` | brings gold up to silver; who waits for the asset `returns_gold` is told |
+| `finalize` | `returns finalize` and `report` | takes in metrics, backs up if told to, reports |
 
 A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late it
 is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id, which
