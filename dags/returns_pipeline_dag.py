@@ -7,9 +7,9 @@
 | `gold` | `returns silver-to-gold` | brings gold up to silver; who waits for the asset `returns_gold` is told |
 | `finalize` | `returns finalize` and `report` | takes in metrics, backs up if told to, reports |
 
-A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late it
-is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id, which
-each try of a run has again. Whatever ended a try, the next one goes on from there.
+A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late
+it is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id,
+which each try of a run has again. Whatever ended a try, the next one goes on from there.
 
 A task whose command ended with 2 (settings), 3 (a quality gate), 4 (an unreadable file) or 7 (wrong tables) needs a
 person and is not tried again: the log names the thing and the next step. Mend it, then clear the task. Full or absent
