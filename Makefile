@@ -12,6 +12,9 @@ JARS_STAMP := .venv/.installed-jars
 DEPLOY_BIN := .venv-deploy/bin
 DEPLOY_STAMP := .venv-deploy/.installed
 ACTIONLINT_VERSION := v1.7.12
+# Airflow has an environment of its own, as it has where it runs: it and the package want other versions of the same things.
+AIRFLOW_BIN := .venv-airflow/bin
+AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Those that test more than a transform, on Spark too.
@@ -22,6 +25,8 @@ FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storag
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
+# Not with the others: what they run in is set up by a target of their own.
+APART := tests/airflow
 # A test's session is short: the compiler for long ones costs it more than it gains.
 ON_SPARK = ENGINE=spark JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m pytest -q
 HOOK_TOOLS := black isort flake8 detect-secrets
@@ -30,7 +35,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -63,19 +68,26 @@ test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (S
 
 # A C compiler makes the faults that a process meets from outside; Prometheus and its promtool judge what it is given.
 test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the embedded engine, without Java
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%)
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%)
+test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect test-airflow ## Run the lake and whole runs on Spark, TPC-DS on both engines, a Connect server, and Airflow
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(FAULT_TESTS)
 	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(ON_SPARK) tests/connect
+
+test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
+	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
+	@ENGINE=embedded $(BIN)/python -m pytest -q tests/airflow
+
+test-airflow-on-spark: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG on Spark
+	@ENGINE=embedded $(BIN)/python -m pytest -q -m long tests/airflow
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
@@ -107,6 +119,7 @@ lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRAD
 	@$(UV_COMPILE) pyproject.toml --extra spark --extra report --extra lineage --constraints requirements/dev.txt --output-file requirements/image.txt
 	@$(UV_COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	@$(UV_COMPILE) --group deploy --output-file requirements/deploy.txt
+	@$(UV_COMPILE) --group airflow --output-file requirements/airflow.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -168,8 +181,8 @@ audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/
 	@$(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/image.txt --requirement requirements/dev.txt \
 	    --format json --output dist/audit.json $(AUDIT_OPTIONS)
 
-clean: ## Remove .venv, caches and what was built (data/ stays)
-	@rm -rf .venv .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+clean: ## Remove .venv, .venv-airflow, caches and what was built (data/ stays)
+	@rm -rf .venv .venv-airflow .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
@@ -205,6 +218,13 @@ $(DEPLOY_STAMP): requirements/deploy.txt
 $(DEPLOY_BIN)/actionlint: $(DEPLOY_STAMP)
 	@command -v go >/dev/null || { echo "actionlint is built with Go (https://go.dev/dl, or apt-get install golang-go)" >&2; exit 2; }
 	@GOBIN=$(CURDIR)/$(DEPLOY_BIN) GOFLAGS= go install github.com/rhysd/actionlint/cmd/actionlint@$(ACTIONLINT_VERSION)
+
+$(AIRFLOW_STAMP): requirements/airflow.txt $(RUN_STAMP)
+	@echo "Setting up .venv-airflow for the tests of the DAG (once, about a minute)"
+	@$(PYTHON) -m venv --clear .venv-airflow
+	@$(AIRFLOW_BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: \
+	    --requirement requirements/airflow.txt
+	@touch $@
 
 # A fresh machine may know no package yet.
 apt_install = { apt-get update --quiet && apt-get install --yes --no-install-recommends $(1); }

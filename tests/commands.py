@@ -55,10 +55,12 @@ def environment(lake: Path, **more: str) -> dict[str, str]:
     return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
 
 
-def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITORY) -> Ended:
-    """Run a program to its end, in a process of its own."""
+def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITORY, stdin: str | None = None) -> Ended:
+    """Run a program to its end, in a process of its own; `stdin`: what it can read."""
     arguments = [str(argument) for argument in command]
-    done = subprocess.run(arguments, env=env, cwd=cwd, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS)
+    done = subprocess.run(
+        arguments, env=env, cwd=cwd, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, input=stdin
+    )
     return Ended(done.returncode, done.stdout, done.stderr)
 
 

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any, NoReturn
@@ -79,4 +80,6 @@ def _end_on_sigterm() -> None:
     def end(number: int, frame: FrameType | None) -> NoReturn:
         raise SystemExit(143)
 
-    signal.signal(signal.SIGTERM, end)
+    # Elsewhere Python takes no handlers: a platform may run a script in a thread of its own.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
