@@ -45,8 +45,8 @@ def test_every_make_target_that_a_workflow_names_exists() -> None:
     assert {name: targets - make_targets() for name, targets in named.items()} == dict.fromkeys(JOBS, set())
     assert named == {
         "ci/both-pythons": {"test-embedded", "test-spark", "check-wheel"},
-        "ci/once": {"lint", "test-connect", "check-rules"},
-        "ci/long": {"test-long"},
+        "ci/once": {"lint", "test-connect", "test-airflow", "check-rules"},
+        "ci/long": {"test-long", "test-airflow-on-spark"},
         "ci/deployment-files": {"check-deploy", "test-terraform"},
         "ci/oldest-terraform": {"validate-terraform"},
         "ci/image": {"check-image"},
