@@ -16,7 +16,7 @@ ACTIONLINT_VERSION := v1.7.12
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
 # Those that test more than a transform, on Spark too.
 SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
     tests/test_differential.py tests/test_properties.py
