@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RETURNS = Path(sys.executable).with_name("returns")
 ENGINE = os.environ.get("ENGINE") or "embedded"
 
-_TIMEOUT_SECONDS = 120
+_TIMEOUT_SECONDS = 300
 _SPARK = SparkCommands()
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ LANDED = "bronze/returns_raw"
 FIRST_DAY, SECOND_DAY = "2026-11-20", "2026-11-23"
 # Several commits of a batch, and none of the gates: they look at the history of a lake, which a kill makes another.
 SETTINGS = {"MERGE_ROWS_PER_COMMIT": "40", "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
-_SECONDS = 120
+_SECONDS = 300
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=300)
     assert process.returncode == -signal.SIGKILL, f"not killed at {point}: {said.decode()}"
 
 

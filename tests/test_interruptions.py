@@ -15,7 +15,7 @@ from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_kille
 # Where a run waits until it is stopped.
 WAITING = ("after_judging", "after_silver_part", "after_gold_table")
 # Longer than a JVM takes to start on a machine with other work; nothing waits for it that comes to pass.
-PATIENCE_SECONDS = 100
+PATIENCE_SECONDS = 300
 
 
 @pytest.mark.parametrize(
