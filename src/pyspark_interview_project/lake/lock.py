@@ -20,14 +20,14 @@ from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import LockedError
 from pyspark_interview_project.lake.lease import Lease, leased
 
-_PATIENCE_SECONDS = 2.0
+_PATIENCE_SECONDS = 1.0
 
 
 @contextmanager
 def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> Iterator[Lease | None]:
     """Hold the lake's lock, and with `lease` that of all machines that reach the lake.
 
-    Raises LockedError, naming the holder, where another process has it for two seconds, or where the JVM of a run that
+    Raises LockedError, naming the holder, where another process has it for a second, or where the JVM of a run that
     was killed is still there and may be in the middle of a commit. Other errors as `lake.lease.leased`.
     """
     place, holder_file = Path(lake.place(paths.LOCK)), _holder_file(lake)
