@@ -497,7 +497,7 @@ def test_append_rows_at_the_edge_of_the_contract_are_taken(tables: LakeBench) ->
 
 def test_read_older_version_is_as_it_was(tables: LakeBench) -> None:
     first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), NOTE).version
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), NOTE)
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B2"))
     tables.assert_frame(tables.lake.read(SILVER, first), SILVER_COLUMNS, [silver_row()])
     assert (tables.lake.facts(SILVER, first).rows, tables.lake.facts(SILVER).rows) == (1, 2)
 
@@ -767,7 +767,7 @@ def test_lake_with_files_of_int96_keeps_every_instant(open_bench: OpenBench, tmp
     as_written_with_int96(tmp_path / "lake")
 
     with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
-        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), NOTE)
+        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), note("B2"))
         bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
         changes = bench.lake.changes(SILVER, 0, appended.version or 0)
         assert changes is not None
