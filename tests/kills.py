@@ -65,7 +65,7 @@ def land_one_more(lake: Path) -> None:
 
 def run_whole(lake: Path, as_of: str, **env: str) -> None:
     """A run that nothing disturbs."""
-    succeeded(returns(lake, "run", "--as-of", as_of, **SETTINGS, **env))
+    succeeded(returns(lake, "run", "--as-of", as_of, **(SETTINGS | env)))
 
 
 def run_elsewhere(lake: Path, as_of: str) -> None:
@@ -92,9 +92,9 @@ def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[
             process.kill()
 
 
-def run_killed(lake: Path, as_of: str, kill: Kill) -> None:
+def run_killed(lake: Path, as_of: str, kill: Kill, **settings: str) -> None:
     """A run that is killed, with everything that it started. It fails the test if it came to its end."""
-    env = environment(lake, **SETTINGS) | kill.variables
+    env = environment(lake, **(SETTINGS | settings)) | kill.variables
     process = subprocess.Popen(
         [str(RETURNS), "run", "--as-of", as_of],
         env=env,

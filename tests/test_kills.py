@@ -46,6 +46,8 @@ PAIRS = [
     (at_point("after_gold_table"), at_point("after_gold_table")),
 ]
 LATE = POINT_KILLS[::3]
+# Of a first run, whose tables are made and whose silver is appended to; the other points in `make test-long`.
+FIRST_RUN_IN_EVERY_TEST = ("after_judging", "before_silver_part", "after_silver_part", "before_gold_table")
 
 
 def on_spark_too(also: bool) -> list[pytest.MarkDecorator]:
@@ -113,6 +115,20 @@ def assert_survives(lake: Path, never: Never, kills: Sequence[Kill]) -> None:
     run_whole(lake, SECOND_DAY, ENGINE=ENGINE if kills[-1].name in ENDED_BY_THE_SAME_ENGINE else "embedded")
     assert lake_reading.comparable(lake) == lake_reading.comparable(never.second)
     assert counts(lake) == counts(never.second)
+
+
+@pytest.mark.parametrize(
+    "point",
+    [point if point in FIRST_RUN_IN_EVERY_TEST else pytest.param(point, marks=pytest.mark.long) for point in POINTS],
+)
+def test_first_run_killed_at_a_point_and_run_again_makes_the_same_tables(
+    tmp_path: Path, never: Never, point: str
+) -> None:
+    lake = land_samples(tmp_path / "lake")
+    run_killed(lake, FIRST_DAY, at_point(point))
+    run_whole(lake, FIRST_DAY)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(never.first)
+    assert counts(lake) == counts(never.first)
 
 
 @pytest.mark.long

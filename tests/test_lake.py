@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 from conftest import LakeBench
 from landing import LIMITS
@@ -472,6 +474,32 @@ def test_append_more_columns_than_the_table_has_writes_only_its_own(tables: Lake
     tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
 
 
+def test_append_of_a_part_twice_adds_its_rows_once_and_says_so(tables: LakeBench) -> None:
+    first = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1", part=1))
+    again = CommitNote("run-2", "bronze_to_silver", "B1", {"part": 1})
+    second = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), again)
+    assert second == replace(first, was_there=True) == Written(version(tables), inserted=2, was_there=True)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
+    third = tables.lake.append(SILVER, silver_frame(tables, silver_row("R3", "B2")), note("B2", part=1))
+    assert third == Written(version(tables), inserted=1)
+
+
+def test_append_of_a_part_that_the_other_engine_appended_adds_nothing(tables: LakeBench) -> None:
+    row = silver_row()
+    before = tables.lake.append(SILVER, silver_frame(tables, row), note("B0")).version or 0
+    foreign = DeltaTable(str(tables.root / "silver" / "returns"))
+    metadata = {"userMetadata": json.dumps(note("B1", part=1).as_metadata())}
+    write_deltalake(
+        foreign,
+        foreign.to_pyarrow_table(),
+        mode="append",
+        commit_properties=CommitProperties(custom_metadata=metadata, app_transactions=[Transaction("B1", 1)]),
+    )
+    written = tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=1))
+    assert written == Written(before + 1, inserted=1, was_there=True)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [row, row])
+
+
 def test_append_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
     before = version(tables)
     assert tables.lake.append(SILVER, silver_frame(tables), NOTE) == Written(None)
@@ -497,7 +525,7 @@ def test_append_rows_at_the_edge_of_the_contract_are_taken(tables: LakeBench) ->
 
 def test_read_older_version_is_as_it_was(tables: LakeBench) -> None:
     first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), NOTE).version
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), NOTE)
+    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B2"))
     tables.assert_frame(tables.lake.read(SILVER, first), SILVER_COLUMNS, [silver_row()])
     assert (tables.lake.facts(SILVER, first).rows, tables.lake.facts(SILVER).rows) == (1, 2)
 
@@ -767,7 +795,7 @@ def test_lake_with_files_of_int96_keeps_every_instant(open_bench: OpenBench, tmp
     as_written_with_int96(tmp_path / "lake")
 
     with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
-        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), NOTE)
+        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), note("B2"))
         bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
         changes = bench.lake.changes(SILVER, 0, appended.version or 0)
         assert changes is not None

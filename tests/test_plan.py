@@ -82,7 +82,7 @@ def test_draft_batch_of_landed_files_is_what_batches_make_of_them(root: Path) ->
     modified_ns = (root / A).stat().st_mtime_ns
     file = LandedFile(A, 4, modified_ns, hashlib.sha256(b"text").hexdigest())
     assert draft.batch is not None
-    expected = Batches(settings_of(root).paths).draft((file,), AS_OF, RUN_ID)
+    expected = Batches(settings_of(root).paths).draft((file,), AS_OF, RUN_ID, "UTC")
     assert replace(draft.batch, planned_at="") == replace(expected, planned_at="")
 
 

@@ -85,6 +85,23 @@ def test_run_into_a_directory_that_takes_no_file_exits_5_and_the_next_run_heals(
     assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
 
 
+@pytest.mark.embedded_only  # Hadoop's own rename does not ask
+@pytest.mark.parametrize("place", lake_reading.TABLES)
+def test_run_whose_commits_land_and_are_reported_as_failed_settles_them_by_the_log(
+    tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, place: str
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first_day, lake)
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"after:EIO:1:*/{place}/_delta_log/*.json"}
+    ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
+    assert (ended.exit_code, ended.complaints) == (0, [])
+    lost = [line["message"] for line in ended.logs if "got lost" in line["message"]]
+    commits = lake_reading.version(lake, place) - lake_reading.version(first_day, place)
+    assert len(lost) == commits > 0 and all(place in message for message in lost)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+    assert lake_reading.versions(lake) == lake_reading.versions(second_day)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(

@@ -101,12 +101,14 @@ class VerificationError(PipelineError):
 
     exit_code = 7
 
-    def __init__(self, subject: str, expected: Mapping[str, object], found: Mapping[str, object]) -> None:
+    def __init__(
+        self, subject: str, expected: Mapping[str, object], found: Mapping[str, object], advice: str | None = None
+    ) -> None:
         self.subject, self.expected, self.found = subject, dict(expected), dict(found)
         off = [
             f"{term} is {found.get(term)}, not {value}" for term, value in expected.items() if found.get(term) != value
         ]
-        super().__init__(f"{subject}: {'; '.join(off)}")
+        super().__init__("; ".join([f"{subject}: {'; '.join(off)}", *([advice] if advice else [])]))
 
 
 class DamageError(PipelineError):

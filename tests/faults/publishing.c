@@ -4,7 +4,8 @@
  * The last is how a commit of a Delta table comes to be: the data files are there, and then the log entry is linked or
  * renamed into place. FAULT_AT says when, what, at the how manyeth time, and at which files, by a pattern of fnmatch:
  * "before:kill:2:*_delta_log*.json". When: before or after a file gets its name, at "create" or at "write". What: kill
- * (the whole process group); and, from that time on, ENOSPC, EACCES or EROFS, with which the call then fails (not after).
+ * (the whole process group); and, from that time on, ENOSPC, EACCES, EROFS or EIO, with which the call then fails. After
+ * the file has its name that is an answer which got lost: done, and reported as a failure.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,7 +32,10 @@ static int fails(const char *when, const char *name)
         return 0;
     if (strcmp(what, "kill") == 0)
         kill(0, SIGKILL);
-    errno = strcmp(what, "ENOSPC") == 0 ? ENOSPC : strcmp(what, "EROFS") == 0 ? EROFS : EACCES;
+    errno = strcmp(what, "ENOSPC") == 0 ? ENOSPC
+            : strcmp(what, "EROFS") == 0 ? EROFS
+            : strcmp(what, "EIO") == 0   ? EIO
+                                         : EACCES;
     return 1;
 }
 
@@ -44,9 +48,7 @@ static int fails(const char *when, const char *name)
         if (fails("before", name))                                                  \
             return -1;                                                              \
         int done = original arguments;                                              \
-        if (done == 0)                                                              \
-            fails("after", name);                                                   \
-        return done;                                                                \
+        return done == 0 && fails("after", name) ? -1 : done;                       \
     }
 
 WITH_FAULTS(rename, (const char *from, const char *to), (from, to), to)

@@ -19,6 +19,7 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.transforms.parts import CountedPart, Part
 
 PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
 
@@ -27,18 +28,24 @@ PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
 class Counted:
     """What a batch comes to, settled before silver takes a row of it.
 
-    `silver_version` is the version of silver that its rows were judged against; `commits` is how many commits silver
-    takes them in; `figures` are the terms of the law as the run record has them.
+    `silver_version` is the version of silver that its rows were judged against, `silver_id` the id of that table;
+    `commits` is how many commits silver takes them in, `parts` what each of these has; `figures` are the terms of the
+    law as the run record has them. A batch that was counted before ids and parts were kept has none.
     """
 
     silver_version: int
     commits: int
     figures: Mapping[str, Any]
+    silver_id: str | None = None
+    parts: tuple[CountedPart, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch and how far it has come. The id sorts by age and is the same for the same history of the same files."""
+    """A batch and how far it has come. The id sorts by age and is the same for the same history of the same files.
+
+    Its local times are of `spark_tz`, whichever zone a later run has; None: planned before the zone was kept.
+    """
 
     batch_id: str
     as_of: date
@@ -47,6 +54,7 @@ class Batch:
     files: tuple[LandedFile, ...]
     state: str = PLANNED
     counted: Counted | None = None
+    spark_tz: str | None = None
 
 
 class Batches:
@@ -64,16 +72,24 @@ class Batches:
         """The batch that was planned and neither committed nor abandoned. There is at most one."""
         return next((batch for batch in self.all() if batch.state == PLANNED), None)
 
+    def last_in_silver(self) -> Batch | None:
+        """The newest committed batch of which silver took rows."""
+        for directory in sorted(self._directory.glob("*/committed.json"), reverse=True):
+            batch = self._read(directory.parent)
+            if batch.counted and batch.counted.commits:
+                return batch
+        return None
+
     def known_files(self) -> list[LandedFile]:
         """The files of every committed batch."""
         return [file for batch in self.all() if batch.state == COMMITTED for file in batch.files]
 
-    def draft(self, files: tuple[LandedFile, ...], as_of: date, run_id: str) -> Batch:
+    def draft(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
         """The batch that `files` would make, not written down."""
         sequence = sum(1 for _ in self._directory.glob("*/plan.json")) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])
         batch_id = f"{sequence:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files)
+        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files, spark_tz=spark_tz)
 
     def plan(self, batch: Batch) -> None:
         """Write the batch down as planned."""
@@ -83,6 +99,7 @@ class Batches:
             {
                 "batch_id": batch.batch_id,
                 "as_of": batch.as_of.isoformat(),
+                "spark_tz": batch.spark_tz,
                 "planned_by": batch.planned_by,
                 "planned_at": batch.planned_at,
                 "files": [asdict(file) for file in batch.files],
@@ -91,7 +108,7 @@ class Batches:
 
     def count(self, batch: Batch, counted: Counted) -> Batch:
         """Write down what the batch comes to, before silver takes any of it."""
-        self._write(batch, "counted", asdict(counted))
+        self._write(batch, "counted", _record_of(counted))
         return replace(batch, counted=counted)
 
     def commit(self, batch: Batch, run_id: str) -> Batch:
@@ -118,5 +135,48 @@ class Batches:
             planned_at=plan["planned_at"],
             files=tuple(LandedFile(**file) for file in plan["files"]),
             state=states[0] if states else PLANNED,
-            counted=Counted(**json.loads(counted_file.read_text(encoding="utf-8"))) if counted_file.exists() else None,
+            counted=_counted(json.loads(counted_file.read_text(encoding="utf-8"))) if counted_file.exists() else None,
+            spark_tz=plan.get("spark_tz"),
         )
+
+
+def _record_of(counted: Counted) -> dict[str, Any]:
+    parts = [_record_of_part(part) for part in counted.parts or ()]
+    known = {"silver_id": counted.silver_id, "parts": None if counted.parts is None else parts}
+    return {
+        "silver_version": counted.silver_version,
+        "commits": counted.commits,
+        "figures": counted.figures,
+        **{name: value for name, value in known.items() if value is not None},
+    }
+
+
+def _record_of_part(counted: CountedPart) -> dict[str, Any]:
+    part = counted.part
+    return {
+        "number": part.number,
+        "first_date": part.first_date.isoformat(),
+        "last_date": part.last_date.isoformat(),
+        "first_share": part.first_share,
+        "last_share": part.last_share,
+        "inserted": counted.inserted,
+        "updated": counted.updated,
+    }
+
+
+def _counted(record: Mapping[str, Any]) -> Counted:
+    """What was counted; records written before there were ids and parts have none."""
+    parts = record.get("parts")
+    return Counted(
+        record["silver_version"],
+        record["commits"],
+        record["figures"],
+        record.get("silver_id"),
+        None if parts is None else tuple(_part(part) for part in parts),
+    )
+
+
+def _part(record: Mapping[str, Any]) -> CountedPart:
+    first, last = (date.fromisoformat(record[name]) for name in ("first_date", "last_date"))
+    part = Part(record["number"], first, last, record["first_share"], record["last_share"])
+    return CountedPart(part, record["inserted"], record["updated"])

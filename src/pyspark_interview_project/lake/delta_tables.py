@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -15,16 +17,19 @@ from deltalake import (
     CommitProperties,
     DeltaTable,
     Schema,
+    Transaction,
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
 from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
 from pyspark_interview_project.schemas.columns import delta_schema_json
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
+
+logger = logging.getLogger(__name__)
 
 # Features that only one engine reads or writes; a table that has one is refused.
 _OFF = (
@@ -37,6 +42,13 @@ _PROPERTIES = {
     "delta.columnMapping.mode": "none",
     # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
     "delta.enableDeletionVectors": "false",
+}
+
+# What a commit of either engine, a merge, a write or a deletion, calls the rows that it counts.
+_METRICS = {
+    "inserted": ("num_target_rows_inserted", "numTargetRowsInserted", "num_added_rows", "numOutputRows"),
+    "updated": ("num_target_rows_updated", "numTargetRowsUpdated"),
+    "deleted": ("num_target_rows_deleted", "numTargetRowsDeleted", "num_deleted_rows", "numDeletedRows"),
 }
 
 
@@ -93,13 +105,42 @@ class DeltaTables:
         configuration = self.open(table).metadata().configuration
         return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
 
-    def rows_written(self, table: TableContract) -> int:
-        """How many rows the newest commit says that it wrote."""
-        metrics = self.open(table).history(1)[0]["operationMetrics"]
-        return int(metrics.get("numOutputRows", 0))
+    def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
+        """Run `write`, which makes one commit with this note, or none. The log says what it did, also where `write`
+        fails behind its commit: an answer that got lost is no failure."""
+        before = self.version(table)
+        try:
+            write()
+        except Exception as error:
+            if not self._has_landed(table, before, note):
+                raise
+            logger.warning("%s: the answer to a commit got lost (%s); the log has the commit", table.place, error)
+        newest = self.open(table).history(1)[0]
+        return Written(None) if newest["version"] == before else _written(newest)
+
+    def _has_landed(self, table: TableContract, before: int | None, note: CommitNote) -> bool:
+        try:
+            newest = self.open(table).history(1)[0]
+        except (DeltaError, OSError):
+            return False  # nobody knows; the next run looks again
+        return newest["version"] == (-1 if before is None else before) + 1 and _note_of(newest) == note.as_metadata()
+
+    def part_there(self, table: TableContract, note: CommitNote) -> Written | None:
+        """What an earlier write of the note's part did; None where there was none, or the note names no part."""
+        transaction = transaction_of(note)
+        if transaction is None or (self.open(table).transaction_version(transaction[0]) or 0) < transaction[1]:
+            return None
+        for entry in self.open(table).history():
+            found = _note_of(entry)
+            if (found.get("batch_id"), found.get("part")) == transaction:
+                return replace(_written(entry), was_there=True)
+        return Written(None, was_there=True)
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
         return DeltaTable(self._uri(table), version=version)
+
+    def table_id(self, table: TableContract) -> str:
+        return str(self.open(table).metadata().id)
 
     def version(self, table: TableContract) -> int | None:
         try:
@@ -126,20 +167,20 @@ class DeltaTables:
         """The change feed of versions since + 1 to until as an Arrow stream."""
         return self.open(table).load_cdf(starting_version=since + 1, ending_version=until)
 
-    def append(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
-        return self._write(table, rows, note, mode="append")
+    def append(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
+        self._write(table, rows, _properties(note, transaction_of(note)), mode="append")
 
-    def overwrite(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
-        return self._write(table, rows, note, mode="overwrite")
+    def overwrite(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
+        self._write(table, rows, _properties(note), mode="overwrite")
 
-    def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> int:
+    def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
         """Put the rows in the place of those of the note's batch."""
-        return self._write(table, rows, note, mode="overwrite", predicate=f"batch_id = {_literal(note.batch_id)}")
+        slice_of_batch = f"batch_id = {_literal(note.batch_id)}"
+        self._write(table, rows, _properties(note), mode="overwrite", predicate=slice_of_batch)
 
-    def delete_batch(self, table: TableContract, note: CommitNote) -> int:
-        """Remove the rows of the note's batch; returns how many there were."""
-        done = self.open(table).delete(f"batch_id = {_literal(note.batch_id)}", commit_properties=_properties(note))
-        return int(done["num_deleted_rows"])
+    def delete_batch(self, table: TableContract, note: CommitNote) -> None:
+        """Remove the rows of the note's batch."""
+        self.open(table).delete(f"batch_id = {_literal(note.batch_id)}", commit_properties=_properties(note))
 
     def merge(
         self,
@@ -148,9 +189,8 @@ class DeltaTables:
         note: CommitNote,
         upsert: Upsert,
         within: Mapping[str, tuple[Any, Any]],
-    ) -> Written:
+    ) -> None:
         delta = self.open(table)
-        before = delta.version()
         conditions = [f"target.{key} = source.{key}" for key in upsert.keys]
         for name, (least, greatest) in within.items():
             conditions.append(f"target.{name} >= {_literal(least)} and target.{name} <= {_literal(greatest)}")
@@ -167,38 +207,52 @@ class DeltaTables:
             merger = merger.when_matched_delete(predicate=upsert.delete_when)
             insert_when = f"not ({upsert.delete_when})"
         try:
-            done = (
+            (
                 merger.when_matched_update_all(predicate=upsert.update_when)
                 .when_not_matched_insert_all(predicate=insert_when)
                 .execute()
             )
         except CommitFailedError as error:
             raise ConflictError(table.place, str(error)) from error
-        after = self.open(table).version()
-        return Written(
-            after if after > before else None,
-            inserted=done["num_target_rows_inserted"],
-            updated=done["num_target_rows_updated"],
-            deleted=done["num_target_rows_deleted"],
-        )
 
-    def _write(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote, **how: Any) -> int:
+    def _write(
+        self, table: TableContract, rows: pa.RecordBatchReader, properties: CommitProperties, **how: Any
+    ) -> None:
         try:
             write_deltalake(
                 self.open(table),
                 rows,
                 writer_properties=_writer_properties(table),
-                commit_properties=_properties(note),
+                commit_properties=properties,
                 **how,
             )
         except CommitFailedError as error:
             raise ConflictError(table.place, str(error)) from error
-        return self.open(table).version()
 
 
-def _properties(note: CommitNote) -> CommitProperties:
+def transaction_of(note: CommitNote) -> tuple[str, int] | None:
+    """The part of a batch as Delta's transactions have it (application, version): of those with the same application
+    one conflicts with the other. None where the note names no part."""
+    part = note.facts.get("part")
+    return (note.batch_id, int(part)) if note.batch_id and part is not None else None
+
+
+def _properties(note: CommitNote, transaction: tuple[str, int] | None = None) -> CommitProperties:
     # Only under this key Spark's DESCRIBE HISTORY shows it. No retries: the lock leaves nobody to conflict with.
-    return CommitProperties(custom_metadata={"userMetadata": json.dumps(note.as_metadata())}, max_commit_retries=0)
+    return CommitProperties(
+        custom_metadata={"userMetadata": json.dumps(note.as_metadata())},
+        app_transactions=[Transaction(*transaction)] if transaction else None,
+        max_commit_retries=0,
+    )
+
+
+def _written(history_entry: Mapping[str, Any]) -> Written:
+    metrics = history_entry.get("operationMetrics") or {}
+
+    def count(happened: str) -> int:
+        return next((int(metrics[name]) for name in _METRICS[happened] if name in metrics), 0)
+
+    return Written(history_entry["version"], count("inserted"), count("updated"), count("deleted"))
 
 
 def _note_of(history_entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -222,5 +276,6 @@ def _literal(value: object) -> str:
     if isinstance(value, date):
         return f"date '{value.isoformat()}'"
     text = str(value)
-    assert "'" not in text, text
+    if "'" in text:
+        raise ValueError("a value with a quote cannot be a literal")
     return f"'{text}'"

@@ -6,7 +6,7 @@ import re
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import cached_property
 from itertools import chain
@@ -104,6 +104,10 @@ class EmbeddedLake:
 
     # Reading
 
+    def use_time_zone(self, name: str) -> None:
+        self._time_zone = name
+        self._connection.execute(f"set TimeZone = {_literal(name)}")
+
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         formats = by_format(files)
         texts = []
@@ -183,6 +187,9 @@ class EmbeddedLake:
     def version(self, table: TableContract) -> int | None:
         return self._tables.version(table)
 
+    def table_id(self, table: TableContract) -> str:
+        return self._tables.table_id(table)
+
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
         return self._tables.facts(table, version)
 
@@ -219,25 +226,19 @@ class EmbeddedLake:
         stream = self._stream(table, rows)
         if stream.is_empty:
             return Written(None)
-        with _writing(table.place):
-            version = self._tables.append(table, stream.reader(), note)
-        return Written(version, inserted=stream.rows)
+        if earlier := self._tables.part_there(table, note):
+            return earlier
+        return self._settled(table, note, lambda: self._tables.append(table, stream.reader(), note))
 
     def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
         stream = self._stream(table, rows)
-        with _writing(table.place):
-            version = self._tables.overwrite(table, stream.reader(), note)
-        return Written(version, inserted=stream.rows)
+        return self._settled(table, note, lambda: self._tables.overwrite(table, stream.reader(), note))
 
     def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
         stream = self._stream(table, rows) if rows is not None else None
         if stream is None or stream.is_empty:
-            with _writing(table.place):
-                deleted = self._tables.delete_batch(table, note)
-            return Written(self._tables.version(table) if deleted else None, deleted=deleted)
-        with _writing(table.place):
-            version = self._tables.replace_batch(table, stream.reader(), note)
-        return Written(version, inserted=stream.rows)
+            return self._settled(table, note, lambda: self._tables.delete_batch(table, note))
+        return self._settled(table, note, lambda: self._tables.replace_batch(table, stream.reader(), note))
 
     def merge(
         self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
@@ -245,8 +246,14 @@ class EmbeddedLake:
         stream = self._stream(table, rows)
         if stream.is_empty:
             return Written(None)
-        with _writing(table.place):
-            return self._tables.merge(table, stream.reader(), note, upsert, within)
+        return self._settled(table, note, lambda: self._tables.merge(table, stream.reader(), note, upsert, within))
+
+    def _settled(self, table: TableContract, note: CommitNote, write: Callable[[], None]) -> Written:
+        def guarded() -> None:
+            with _writing(table.place):
+                write()
+
+        return self._tables.settled(table, note, guarded)
 
     def close(self) -> None:
         if self._staging is not None:
@@ -279,22 +286,17 @@ class EmbeddedLake:
 
 
 class _RowStream:
-    """Rows on their way from DuckDB into a table: in the table's types, and counted as they pass."""
+    """Rows on their way from DuckDB into a table, in the table's types."""
 
     def __init__(self, source: pa.RecordBatchReader, schema: pa.Schema) -> None:
         self._batches = (batch.cast(schema) for batch in source if batch.num_rows)
         self._first = next(self._batches, None)
         self._schema = schema
         self.is_empty = self._first is None
-        self.rows = 0
 
     def reader(self) -> pa.RecordBatchReader:
-        return pa.RecordBatchReader.from_batches(self._schema, self._counted())
-
-    def _counted(self) -> Iterator[pa.RecordBatch]:
-        for batch in chain([self._first] if self._first is not None else [], self._batches):
-            self.rows += batch.num_rows
-            yield batch
+        first = [self._first] if self._first is not None else []
+        return pa.RecordBatchReader.from_batches(self._schema, chain(first, self._batches))
 
 
 @contextmanager

@@ -47,12 +47,14 @@ class TableCommit:
 
 @dataclass(frozen=True)
 class Written:
-    """What a write did: the version it made (None: no rows, no commit) and the rows by what happened to them."""
+    """What a write did, as the table's log says it: the version it made (None: no rows, no commit) and the rows by what
+    happened to them. `was_there`: an earlier write had made it already, and this one did nothing."""
 
     version: int | None
     inserted: int = 0
     updated: int = 0
     deleted: int = 0
+    was_there: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,10 @@ class TableFacts:
 
 class Lake(Protocol):
     """The tables and landed files of one lake, through one engine. Close it; a closed lake's frames are void."""
+
+    def use_time_zone(self, name: str) -> None:
+        """Read local times of landed files in this zone from now on."""
+        ...
 
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         """The records of the files, in frames that can be read once. Raises UnreadableInputError, now or then."""
@@ -97,6 +103,10 @@ class Lake(Protocol):
         """The table's newest version; None where there is no such table."""
         ...
 
+    def table_id(self, table: TableContract) -> str:
+        """The id that the table got when it was created; one that is made anew in its place has another."""
+        ...
+
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
         """How the table stands at `version` (default: the newest)."""
         ...
@@ -114,7 +124,8 @@ class Lake(Protocol):
         ...
 
     def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
-        """Add the rows."""
+        """Add the rows, once for a part of a batch: a note that names both is looked for in the same commit, so that
+        a second write, or one that comes late, adds nothing."""
         ...
 
     def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:

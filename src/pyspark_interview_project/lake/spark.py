@@ -18,8 +18,14 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.errors import ConfigurationError, EngineError, StorageError, UnreadableInputError
-from pyspark_interview_project.lake.delta_tables import DeltaTables
+from pyspark_interview_project.errors import (
+    ConfigurationError,
+    ConflictError,
+    EngineError,
+    StorageError,
+    UnreadableInputError,
+)
+from pyspark_interview_project.lake.delta_tables import DeltaTables, transaction_of
 from pyspark_interview_project.lake.interface import (
     ALL_TEXT,
     CommitNote,
@@ -76,6 +82,9 @@ class SparkLake:
         return Path(tempfile.mkdtemp(dir=self._scratch, prefix="staged-"))
 
     # Reading
+
+    def use_time_zone(self, name: str) -> None:
+        self._spark.conf.set("spark.sql.session.timeZone", name)
 
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         formats = by_format(files)
@@ -146,6 +155,9 @@ class SparkLake:
     def version(self, table: TableContract) -> int | None:
         return self._tables.version(table)
 
+    def table_id(self, table: TableContract) -> str:
+        return self._tables.table_id(table)
+
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
         return self._tables.facts(table, version)
 
@@ -181,9 +193,7 @@ class SparkLake:
                 return written
         if self.read(table).filter(slice_of_batch).isEmpty():
             return Written(None)
-        with self._noted(note):
-            done = self._sql(table, f"delete from {self._name(table)} where {slice_of_batch}").collect()[0]
-        return Written(self._tables.version(table), deleted=int(done["num_affected_rows"]))
+        return self._run(table, note, f"delete from {self._name(table)} where {slice_of_batch}")
 
     def merge(
         self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
@@ -200,23 +210,15 @@ class SparkLake:
         delete = f"when matched and {upsert.delete_when} then delete " if upsert.delete_when else ""
         update = f" and {upsert.update_when}" if upsert.update_when else ""
         insert = f" and not ({upsert.delete_when})" if upsert.delete_when else ""
-        before = self._tables.version(table)
         try:
-            with self._noted(note):
-                done = self._sql(
-                    table,
-                    f"merge into {self._name(table)} as target using {view} as source on {' and '.join(conditions)} "
-                    f"{delete}when matched{update} then update set * when not matched{insert} then insert *",
-                ).collect()[0]
+            return self._run(
+                table,
+                note,
+                f"merge into {self._name(table)} as target using {view} as source on {' and '.join(conditions)} "
+                f"{delete}when matched{update} then update set * when not matched{insert} then insert *",
+            )
         finally:
             self._spark.catalog.dropTempView(view)
-        after = self._tables.version(table)
-        return Written(
-            after if after != before else None,
-            inserted=int(done["num_inserted_rows"]),
-            updated=int(done["num_updated_rows"]),
-            deleted=int(done["num_deleted_rows"]),
-        )
 
     def close(self) -> None:
         if self._opened is not None:
@@ -241,9 +243,26 @@ class SparkLake:
         writer = columns.write.format("delta").mode(mode).option("userMetadata", json.dumps(note.as_metadata()))
         if replace_where:
             writer = writer.option("replaceWhere", replace_where)
-        with self._spark_errors(table.place):
-            writer.save(self._tables.place(table))
-        return Written(self._tables.version(table), inserted=self._tables.rows_written(table))
+        transaction = transaction_of(note) if mode == "append" else None
+        if transaction:  # a server may be in the commit of a caller that died; a plain append never conflicts with it
+            writer = writer.option("txnAppId", transaction[0]).option("txnVersion", transaction[1])
+
+        def save() -> None:
+            with self._spark_errors(table.place):
+                writer.save(self._tables.place(table))
+
+        written = self._tables.settled(table, note, save)
+        skipped = self._tables.part_there(table, note) if transaction and written.version is None else None
+        return skipped or written
+
+    def _run(self, table: TableContract, note: CommitNote, statement: str) -> Written:
+        """Run a statement that commits."""
+
+        def run() -> None:
+            with self._noted(note), self._spark_errors(table.place):
+                self._spark.sql(statement).collect()
+
+        return self._tables.settled(table, note, run)
 
     @contextmanager
     def _noted(self, note: CommitNote) -> Iterator[None]:
@@ -272,6 +291,8 @@ class SparkLake:
                 if Path(path).name in text:
                     said = without_values(cause_of(error))
                     raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
+            if "DELTA_CONCURRENT" in text:
+                raise ConflictError(place, without_values(cause_of(error))) from error
             if problem := storage_problem(error):
                 raise StorageError(place, f"{problem}: {without_values(cause_of(error))}") from error
             raise EngineError("spark", cause_of(error)) from error

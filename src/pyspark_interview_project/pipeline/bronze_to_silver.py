@@ -34,8 +34,15 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
 )
 from pyspark_interview_project.pipeline.plan import Draft, abandon, parts_in, planned_batch
-from pyspark_interview_project.pipeline.silver_parts import check_commit, plan_silver_write, write_part
+from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.pipeline.verification import (
+    check_commit,
+    check_figures,
+    check_parts,
+    check_silver_has,
+    check_silver_is_the_same,
+)
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.transforms import versions
 from pyspark_interview_project.transforms.judge import judge
@@ -72,6 +79,7 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
     `draft` is what was seen of these just before, if it was.
     """
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
+        check_silver_is_the_same(run.lake, run.batches)
         terms = LawTerms.none()
         reasons: Counter[str] = Counter()
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
@@ -127,13 +135,14 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     parts = parts_in(lake, SILVER, batch.batch_id) if batch.counted else {}
     if batch.counted and len(parts) == batch.counted.commits:
         logger.info("silver has all of batch %s already", batch.batch_id)
-        _commit(run, batch)
+        _commit(run, batch, batch.counted)
         return batch.counted
 
     # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
     silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
     faults.reached("before_reading")
     run.steps.step(f"judging batch {batch.batch_id} of {len(batch.files)} files")
+    lake.use_time_zone(batch.spark_tz or run.settings.spark_tz)
     try:
         classified = classify(lake, batch.files, batch.as_of, silver_version)
         if changed := changed_files(run.paths, batch.files):
@@ -146,20 +155,45 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
         run.warn(f"{path} has unknown columns, which stay in the landed file only: {', '.join(names)}")
 
     faults.reached("after_judging")
-    write = plan_silver_write(lake, classified.winners, silver_version, run.settings.merge_rows_per_commit)
+    if batch.counted and parts:
+        check_figures(batch, batch.counted, classified.as_record())
+    write = _planned_write(run, batch, classified, silver_version, has_begun=bool(parts))
     _quarantine(run, batch, classified)
     _record_as_judged(figures, classified)
     _check_gates(run, classified)
-    counted = Counted(silver_version or 0, len(write.parts), classified.as_record())
+    counted = Counted(
+        silver_version or 0, len(write.parts), classified.as_record(), lake.table_id(SILVER), write.counted
+    )
     faults.reached("before_count")
     batch = run.batches.count(batch, counted)
     faults.reached("after_count")
     for part in write.parts:
-        if part.number not in parts:
-            run.steps.step(f"writing part {part.number} of {len(write.parts)} into silver")
-            write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=part.number, parts=len(write.parts)))
-    _commit(run, batch)
+        number = part.counted.part.number
+        if number not in parts:
+            run.steps.step(f"writing part {number} of {len(write.parts)} into silver")
+            write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=number, parts=len(write.parts)))
+    _commit(run, batch, counted)
     return counted
+
+
+def _planned_write(
+    run: Execution, batch: Batch, classified: Classified, silver_version: int | None, has_begun: bool
+) -> SilverWrite:
+    """The batch in the parts that it was counted in, so that what silver has of it stays one of them; else cut anew.
+
+    They are kept where silver seems to have none of it, too: the commit of a server whose caller died may come late.
+    """
+    counted, limit = batch.counted, run.settings.merge_rows_per_commit
+    rows = {outcome: classified.terms.rows[outcome] for outcome in (versions.INSERTED, versions.UPDATED)}
+    begun = counted.parts if counted and (has_begun or counted.silver_version == silver_version) else None
+    write = plan_silver_write(run.lake, classified.winners, silver_version, limit, begun)
+    if begun is not None and not has_begun and (write.counted != begun or write.rows != rows):
+        write = plan_silver_write(run.lake, classified.winners, silver_version, limit)
+    if has_begun and counted:
+        check_parts(batch, counted, write.counted)
+    if write.rows != rows:
+        raise VerificationError(f"the parts of batch {batch.batch_id}", rows, write.rows)
+    return write
 
 
 def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
@@ -174,7 +208,8 @@ def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
     figures.update(terms, quarantined_by_reason=dict(reasons))
 
 
-def _commit(run: Execution, batch: Batch) -> None:
+def _commit(run: Execution, batch: Batch, counted: Counted) -> None:
+    check_silver_has(run.lake, counted)
     faults.reached("before_commit")
     run.batches.commit(batch, run.run_id)
     faults.reached("after_commit")
@@ -183,12 +218,14 @@ def _commit(run: Execution, batch: Batch) -> None:
 def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
     rows = quarantine_slice(classified.judged, batch.batch_id, datetime.now(UTC))
     note = run.note(STAGE, batch.batch_id)
+    before = run.lake.facts(QUARANTINE).version
     faults.reached("before_quarantine")
     written = run.lake.replace_slice(QUARANTINE, rows, note)
     faults.reached("after_quarantine")
     expected = classified.terms.rows["quarantined"]
     if written.version is not None:
-        check_commit(run.lake, QUARANTINE, written, note)
+        # How many rows an earlier try had in the slice no log says.
+        check_commit(run.lake, QUARANTINE, before, note, rows=None)
     if written.inserted != expected:
         raise VerificationError(QUARANTINE.place, {"rows": expected}, {"rows": written.inserted})
     run.steps.step(f"quarantined {expected} rows")

@@ -61,7 +61,7 @@ def draft_batch(settings: Settings, as_of: date, run_id: str) -> Draft:
     remarks += [
         f"{f.path} was replaced by other content; it is processed as new" for f in files if f.path in known_paths
     ]
-    return Draft(batches.draft(files, as_of, run_id) if files else None, remarks)
+    return Draft(batches.draft(files, as_of, run_id, settings.spark_tz) if files else None, remarks)
 
 
 def _readable_draft(settings: Settings, as_of: date, run_id: str) -> Draft:

@@ -29,6 +29,7 @@ from pyspark_interview_project.pipeline.options import (
 from pyspark_interview_project.pipeline.plan import draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
+from pyspark_interview_project.pipeline.verification import check_silver_is_the_same
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
 from pyspark_interview_project.transforms.aggregate import largest_groups
 
@@ -72,6 +73,7 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
     draft = None
     if this_run.batches.pending() is None:
         draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
+        check_silver_is_the_same(this_run.lake, this_run.batches)
         if draft.batch is None and is_current(this_run.lake):
             this_run.warn(*draft.remarks)
             record.status = NO_NEW_DATA
@@ -92,6 +94,7 @@ def _show(options: dict[str, Any], as_of: datetime | None) -> None:
         batch = pending or draft.batch
         print_files(batch, pending is not None, draft.remarks)
         if batch is not None:
+            lake.use_time_zone(batch.spark_tz or settings.spark_tz)
             classified = classify(lake, batch.files, batch.as_of, lake.version(SILVER))
             print_outcomes(classified.terms.rows_read, classified.terms.rows, classified.quarantined_by_reason)
 

@@ -6,14 +6,23 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
-from pyspark_interview_project.schemas.tables import SILVER, TableContract
-from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_by_share, rows_of_part
+from pyspark_interview_project.pipeline.verification import check_commit
+from pyspark_interview_project.schemas.tables import SILVER
+from pyspark_interview_project.transforms.parts import (
+    CountedPart,
+    Part,
+    part_figures,
+    rows_by_date,
+    rows_by_share,
+    rows_of_part,
+)
+from pyspark_interview_project.transforms.versions import INSERTED, UPDATED
 
 logger = logging.getLogger(__name__)
 
@@ -24,31 +33,70 @@ _NEWEST_VERSION = Upsert(keys=("return_id",), update_when="target.batch_id <> so
 
 
 @dataclass(frozen=True)
+class PartWrite:
+    """A part, what silver does with its rows, and the dates at which these rows can meet others in silver: their own,
+    and those of the versions that they replace."""
+
+    counted: CountedPart
+    within: tuple[date, date]
+
+
+@dataclass(frozen=True)
 class SilverWrite:
     """How a batch goes into silver: appended to an empty table in one part, or merged in as many as it takes."""
 
     winners: DataFrame
-    parts: Sequence[Part]
+    parts: Sequence[PartWrite]
     appends: bool
 
+    @property
+    def counted(self) -> tuple[CountedPart, ...]:
+        return tuple(part.counted for part in self.parts)
 
-def plan_silver_write(lake: Lake, winners: DataFrame, silver_version: int | None, rows_per_part: int) -> SilverWrite:
+    @property
+    def rows(self) -> dict[str, int]:
+        """What silver does with the rows of all parts."""
+        return {
+            INSERTED: sum(part.inserted for part in self.counted),
+            UPDATED: sum(part.updated for part in self.counted),
+        }
+
+
+def plan_silver_write(
+    lake: Lake,
+    winners: DataFrame,
+    silver_version: int | None,
+    rows_per_part: int,
+    begun: Sequence[CountedPart] | None = None,
+) -> SilverWrite:
     """Decide the parts from the winners and the version of silver that they were classified against.
 
-    The same winners give the same parts, so that a batch that was begun goes on where it stopped.
+    `begun`: the parts that the batch has already, whatever the limit is by now.
     """
     is_empty = silver_version is None or lake.facts(SILVER, silver_version).rows == 0
     if not is_empty:
         winners = lake.stage(winners)  # each part reads them several times; an append only once more
+    parts = [part.part for part in begun] if begun is not None else _parts_of(lake, winners, is_empty, rows_per_part)
+    return SilverWrite(winners, [_figured(lake, winners, part) for part in parts], is_empty)
+
+
+def _parts_of(lake: Lake, winners: DataFrame, is_one: bool, rows_per_part: int) -> list[Part]:
     by_date = {row["return_date"]: row["rows"] for row in lake.collect(rows_by_date(winners))}
-    if is_empty:
-        return SilverWrite(winners, [Part(1, min(by_date), max(by_date))] if by_date else [], appends=True)
+    if is_one:
+        return [Part(1, min(by_date), max(by_date))] if by_date else []
     large = [day for day, rows in by_date.items() if rows > rows_per_part]
     by_share: dict[date, dict[str, int]] = {day: {} for day in large}
     for row in lake.collect(rows_by_share(winners, min(large), max(large))) if large else ():
         if row["return_date"] in by_share:
             by_share[row["return_date"]][row["share"]] = row["rows"]
-    return SilverWrite(winners, plan_parts(by_date, by_share, rows_per_part), appends=False)
+    return plan_parts(by_date, by_share, rows_per_part)
+
+
+def _figured(lake: Lake, winners: DataFrame, part: Part) -> PartWrite:
+    figures = lake.collect(part_figures(rows_of_part(winners, part, "")))[0]
+    days = [figures[name] for name in ("first_date", "last_date", "first_silver_date", "last_silver_date")]
+    known = [day for day in days if day is not None] or [part.first_date]
+    return PartWrite(CountedPart(part, figures["inserted"], figures["updated"]), (min(known), max(known)))
 
 
 def plan_parts(
@@ -81,36 +129,26 @@ def _ranges(rows: Mapping[K, int], most_rows: int) -> list[tuple[K, K]]:
     return ranges
 
 
-def write_part(lake: Lake, write: SilverWrite, part: Part, note: CommitNote) -> Written:
+def write_part(lake: Lake, write: SilverWrite, part: PartWrite, note: CommitNote) -> Written:
     """Write one part and check that silver has it. Raises VerificationError where it has something else."""
-    rows = rows_of_part(write.winners, part, str(note.batch_id))
-    expected = lake.collect(part_figures(rows))[0]
+    counted = part.counted
+    winners = rows_of_part(write.winners, counted.part, str(note.batch_id))
+    before = lake.facts(SILVER)
     faults.reached("before_silver_part")
     if write.appends:
-        written = lake.append(SILVER, rows, note)
+        written = lake.append(SILVER, winners, note)
     else:
-        written = lake.merge(SILVER, rows, note, _NEWEST_VERSION, _dates_of(expected))
+        written = lake.merge(SILVER, winners, note, _NEWEST_VERSION, {"return_date": part.within})
     faults.reached("after_silver_part")
-    check_commit(lake, SILVER, written, note)
-    verified = {"inserted": expected["inserted"], "updated": expected["updated"]}
-    found = {"inserted": written.inserted, "updated": written.updated}
-    if found != verified:
-        raise VerificationError(SILVER.place, verified, found)
-    logger.info("silver took part %d: %d inserted, %d updated", part.number, written.inserted, written.updated)
-    return written
-
-
-def check_commit(lake: Lake, table: TableContract, written: Written, note: CommitNote) -> None:
-    """Raise VerificationError unless the table's newest commit is the one just made."""
-    newest = next(lake.commits(table))
-    expected = {"version": written.version, "run_id": note.run_id, "batch_id": note.batch_id}
-    found = {"version": newest.version, "run_id": newest.note.get("run_id"), "batch_id": newest.note.get("batch_id")}
+    if not written.was_there:
+        rows = before.rows + written.inserted - written.deleted
+        check_commit(lake, SILVER, before.version, note, rows)
+    expected = {INSERTED: counted.inserted, UPDATED: counted.updated}
+    found = {INSERTED: written.inserted, UPDATED: written.updated}
     if found != expected:
-        raise VerificationError(table.place, expected, found)
-
-
-def _dates_of(figures: Mapping[str, Any]) -> dict[str, tuple[date, date]]:
-    """Where in silver a part's rows can meet others: at their own dates, and at those of the versions they replace."""
-    days = [figures[name] for name in ("first_date", "last_date", "first_silver_date", "last_silver_date")]
-    known = [day for day in days if day is not None]
-    return {"return_date": (min(known), max(known))}
+        raise VerificationError(SILVER.place, expected, found)
+    how = "had" if written.was_there else "took"
+    logger.info(
+        "silver %s part %d: %d inserted, %d updated", how, counted.part.number, written.inserted, written.updated
+    )
+    return written

@@ -1,37 +1,52 @@
 """Silver to gold: both gold tables brought up to silver, from what changed since they last were.
 
-Each gold commit carries the version of silver that it covers, so that no change is ever applied twice. Where there is
-no such version (first run) or the change feed since it is gone (vacuumed), a table is built anew.
+Each gold commit carries the version of silver that it covers and the id of that silver, so that no change is ever
+applied twice. Where there is no such version (first run), it is of another silver than there is now, or the change feed
+since it is gone (vacuumed), a table is built anew.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.interface import Lake, Upsert, Written
+from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
 from pyspark_interview_project.metrics.run_record import SUCCEEDED
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
-from pyspark_interview_project.pipeline.silver_parts import check_commit
 from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.pipeline.verification import check_commit, check_silver_is_the_same
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
-from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, totals
+from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, group_figures, totals
 
 logger = logging.getLogger(__name__)
 
 STAGE = "silver_to_gold"
-_COVERED = "silver_version"
+_COVERED, _COVERED_ID = "silver_version", "silver_id"
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A version of silver; `table_id` is None in notes that were written before they had one."""
+
+    version: int
+    table_id: str | None
+
+    def is_of(self, table_id: str) -> bool:
+        return self.table_id in (None, table_id)
 
 
 def silver_to_gold(run: Execution) -> None:
     """Bring both gold tables up to the newest version of silver."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
+        check_silver_is_the_same(run.lake, run.batches)
         if is_current(run.lake):
             return
         run.lake.ensure_tables()
@@ -59,13 +74,18 @@ def is_current(lake: Lake) -> bool:
         and all(lake.version(table) is None for table in GOLD_TABLES)
     ):
         return True
-    return all(lake.version(table) is not None and covered(lake, table) == silver_version for table in GOLD_TABLES)
+    return all(_is_brought_up(lake, table, silver_version) for table in GOLD_TABLES)
 
 
-def covered(lake: Lake, table: TableContract) -> int | None:
-    """The version of silver that a gold table covers; None where no commit says so."""
-    versions = (commit.note.get(_COVERED) for commit in lake.commits(table))
-    return next((int(version) for version in versions if version is not None), None)
+def _is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool:
+    since = covered(lake, table) if lake.version(table) is not None else None
+    return since is not None and since.version == silver_version and since.is_of(lake.table_id(SILVER))
+
+
+def covered(lake: Lake, table: TableContract) -> Covered | None:
+    """What of silver a gold table covers; None where no commit says so."""
+    notes = (commit.note for commit in lake.commits(table) if commit.note.get(_COVERED) is not None)
+    return next((Covered(int(note[_COVERED]), note.get(_COVERED_ID)) for note in notes), None)
 
 
 def check_totals(lake: Lake) -> None:
@@ -79,23 +99,40 @@ def check_totals(lake: Lake) -> None:
 
 
 def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Written:
-    lake, by = run.lake, (table.names[0], "reason")
-    note = run.note(STAGE, run.record.batch_id, **{_COVERED: silver_version})
-    since = covered(lake, table)
-    if since == silver_version:
+    lake, by, silver_id = run.lake, (table.names[0], "reason"), run.lake.table_id(SILVER)
+    if _is_brought_up(lake, table, silver_version):
         return Written(None)
-    changes = None if since is None else lake.changes(SILVER, since, silver_version)
-    if changes is None:
-        written = lake.overwrite(table, aggregate(lake.read(SILVER), by), note)
-        how = "built anew"
+    since = covered(lake, table)
+    changes, how = None, "built anew"
+    if since is not None and since.is_of(silver_id):
+        changes = lake.changes(SILVER, since.version, silver_version)
+    if since is None or changes is None:
+        groups = lake.stage(aggregate(lake.read(SILVER, silver_version), by))
     else:
         groups = lake.stage(changed_groups(changes, lake.read(table), by))
-        emptied_are_deleted = Upsert(keys=by, delete_when="source.return_count = 0")
-        written = lake.merge(table, groups, note, emptied_are_deleted, within={})
-        how = f"brought from version {since}"
-    if written.version is not None:
-        check_commit(lake, table, written, note)
+        how = f"brought from version {since.version}"
+    covers: dict[str, int | str] = {_COVERED: silver_version, _COVERED_ID: silver_id}
+    note = run.note(STAGE, run.record.batch_id, **covers)
+    written = _write(lake, table, groups, note, is_whole=changes is None)
     logger.info("%s %s", table.name, how, extra=_counts(written))
+    return written
+
+
+def _write(lake: Lake, table: TableContract, groups: DataFrame, note: CommitNote, is_whole: bool) -> Written:
+    """Write groups, all that there are or those that changed. Raises VerificationError where the table took others."""
+    figures, before = lake.collect(group_figures(groups))[0], lake.facts(table)
+    if is_whole:
+        written = lake.overwrite(table, groups, note)
+    else:
+        emptied_are_deleted = Upsert(keys=(table.names[0], "reason"), delete_when="source.return_count = 0")
+        written = lake.merge(table, groups, note, emptied_are_deleted, within={})
+    expected = {"written": figures["groups"] - figures["emptied"], "deleted": figures["emptied"]}
+    found = {"written": written.inserted + written.updated, "deleted": written.deleted}
+    if found != expected:
+        raise VerificationError(table.place, expected, found)
+    if written.version is not None:
+        kept = 0 if is_whole else before.rows
+        check_commit(lake, table, before.version, note, rows=kept + written.inserted - written.deleted)
     return written
 
 

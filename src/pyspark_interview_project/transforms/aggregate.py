@@ -32,6 +32,12 @@ def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> Da
     return both.groupBy(*by).agg(*[_total(F.col(name), name) for name in _TYPES])
 
 
+def group_figures(groups: DataFrame) -> DataFrame:
+    """One row: how many groups there are (long), and how many of them are emptied (long)."""
+    emptied = F.count(F.when(F.col("return_count") == F.lit(0), F.lit(1)))
+    return groups.agg(F.count(F.lit(1)).alias("groups"), emptied.alias("emptied"))
+
+
 def _summed(signed: DataFrame, by: Sequence[str]) -> DataFrame:
     sign = F.col("sign")
     return signed.groupBy(*by).agg(

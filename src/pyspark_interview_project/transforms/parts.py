@@ -25,6 +25,15 @@ class Part:
     last_share: str = "ff"
 
 
+@dataclass(frozen=True)
+class CountedPart:
+    """A part and what silver does with its rows."""
+
+    part: Part
+    inserted: int
+    updated: int
+
+
 def rows_by_date(winners: DataFrame) -> DataFrame:
     """How many rows each return_date has: return_date, rows (long)."""
     return winners.groupBy("return_date").agg(F.count(F.lit(1)).alias("rows"))

@@ -1,0 +1,79 @@
+"""What must hold of the tables before, between and behind the writes of a run; what does not is exit 7."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark_interview_project.errors import VerificationError
+from pyspark_interview_project.lake.batches import Batch, Batches, Counted
+from pyspark_interview_project.lake.interface import CommitNote, Lake
+from pyspark_interview_project.schemas.tables import SILVER, TableContract
+from pyspark_interview_project.transforms.parts import CountedPart
+
+_BEGUN = "silver has a part of it: run it with"
+_MEND = (
+    "restore the table (returns dr restore), or move silver, quarantine, gold and ops/batches away to take all landed "
+    "files anew"
+)
+
+
+def check_commit(lake: Lake, table: TableContract, before: int, note: CommitNote, rows: int | None) -> None:
+    """Raise VerificationError unless the table has just one commit more than at version `before`, with this note, and
+    has so many rows by now; None: nobody knows how many it must have."""
+    newest = next(lake.commits(table))
+    expected: dict[str, object] = {"version": before + 1, **note.as_metadata()}
+    found: dict[str, object] = {"version": newest.version, **newest.note}
+    if rows is not None:
+        expected["rows"], found["rows"] = rows, lake.facts(table).rows
+    _compare(table.place, expected, found)
+
+
+def check_silver_has(lake: Lake, counted: Counted) -> None:
+    """Raise VerificationError unless silver has grown by just what a batch inserts since the batch was counted."""
+    expected = lake.facts(SILVER, counted.silver_version).rows + counted.figures["rows_inserted"]
+    _compare(SILVER.place, {"rows": expected}, {"rows": lake.facts(SILVER).rows}, _MEND)
+
+
+def check_silver_is_the_same(lake: Lake, batches: Batches) -> None:
+    """Raise VerificationError where silver is not the table that took the rows of the batch before: it is gone, was
+    made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known."""
+    batch = batches.last_in_silver()
+    if batch is None or batch.counted is None:
+        return
+    counted, version = batch.counted, lake.version(SILVER)
+    if version is None:
+        expected: dict[str, object] = {f"the table of batch {batch.batch_id}": "there"}
+        _compare(SILVER.place, expected, dict.fromkeys(expected, "gone"), _MEND)
+    if counted.silver_id is None:
+        return
+    _compare(SILVER.place, {"table id": counted.silver_id}, {"table id": lake.table_id(SILVER)}, _MEND)
+    least = counted.silver_version + counted.commits
+    expected = {f"the version of batch {batch.batch_id}": least}
+    _compare(SILVER.place, expected, dict.fromkeys(expected, min(least, version or 0)), _MEND)
+
+
+def check_figures(batch: Batch, counted: Counted, figures: Mapping[str, Any]) -> None:
+    """Raise VerificationError where a batch that silver has a part of does not come to what it came to then."""
+    expected, found = ({**of, "files": None} for of in (counted.figures, figures))
+    _compare(f"batch {batch.batch_id}", expected, found, f"{_BEGUN} the version of the pipeline that began it")
+
+
+def check_parts(batch: Batch, counted: Counted, parts: Sequence[CountedPart]) -> None:
+    """Raise VerificationError where a batch that silver has a part of does not fall into the parts that it had then.
+
+    Of a batch that was counted before parts were kept, their number is all that is known.
+    """
+    subject = f"batch {batch.batch_id}"
+    _compare(
+        subject, {"parts": counted.commits}, {"parts": len(parts)}, f"{_BEGUN} the MERGE_ROWS_PER_COMMIT of its begin"
+    )
+    for expected, found in zip(counted.parts or (), parts, strict=False):
+        _compare(f"part {expected.part.number} of {subject}", vars(expected), vars(found))
+
+
+def _compare(
+    subject: str, expected: Mapping[str, object], found: Mapping[str, object], advice: str | None = None
+) -> None:
+    if any(found.get(term) != value for term, value in expected.items()):
+        raise VerificationError(subject, expected, found, advice)
