@@ -14,6 +14,7 @@ ROOT = parsed(TERRAFORM)
 BUCKET = parsed(BUCKET_MODULE)
 LAKE, BACKUPS = "${local.bucket_arns.lake}", "${local.bucket_arns.backups}"
 LAKE_KEY, BACKUP_KEY = "${aws_kms_key.lake.arn}", "${aws_kms_key.backups.arn}"
+LAKE_LOGS, BACKUP_LOGS = {"name": "${module.lake_logs.id}"}, {"name": "${module.backup_logs.id}"}
 OF_THE_BUCKET = "${aws_s3_bucket.this.id}"
 
 
@@ -148,7 +149,7 @@ def test_bucket_logs_to_the_one_that_it_was_given() -> None:
 
 
 def test_first_plan_knows_how_many_there_are_of_everything() -> None:
-    """What a resource or a module gives is not known before it is there; an object made of it is known not to be null."""
+    """What a resource or a module gives is not known before it is there; an object of it is known not to be null."""
     repeated = set(repetitions(ROOT["resource"])) | set(repetitions(BUCKET["resource"]))
     assert repeated == {
         "${var.log_bucket == null ? 0 : 1}",
@@ -161,8 +162,8 @@ def test_first_plan_knows_how_many_there_are_of_everything() -> None:
         if argument in module
     }
     assert given == {
-        ("lake", "log_bucket"): {"name": "${module.lake_logs.id}"},
-        ("backups", "log_bucket"): {"name": "${module.backup_logs.id}"},
+        ("lake", "log_bucket"): LAKE_LOGS,
+        ("backups", "log_bucket"): BACKUP_LOGS,
         ("lake_logs", "expire_days"): "${var.log_days}",
         ("backup_logs", "expire_days"): "${var.log_days}",
     }
@@ -173,15 +174,10 @@ def test_first_plan_knows_how_many_there_are_of_everything() -> None:
 @pytest.mark.parametrize(
     ("bucket", "key", "logs", "provider", "kept"),
     [
-        ("lake", LAKE_KEY, {"name": "${module.lake_logs.id}"}, None, ("${var.overwritten_days}", 3)),
-        ("backups", BACKUP_KEY, {"name": "${module.backup_logs.id}"}, "${aws.backup}", ("${var.deleted_backup_days}", None)),
-        (
-            "lake_logs",
-            None,
-            None,
-            None,
-            (30, None),
-        ),  # S3 delivers logs only under its own key, and logs of logs have no end
+        ("lake", LAKE_KEY, LAKE_LOGS, None, ("${var.overwritten_days}", 3)),
+        ("backups", BACKUP_KEY, BACKUP_LOGS, "${aws.backup}", ("${var.deleted_backup_days}", None)),
+        # S3 delivers logs only under its own key, and logs of logs have no end
+        ("lake_logs", None, None, None, (30, None)),
         ("backup_logs", None, None, "${aws.backup}", (30, None)),
     ],
 )
