@@ -73,6 +73,14 @@ def test_image_without_network_on_a_read_only_root_finds_java_pair_and_jars_for_
     ]
 
 
+def test_image_without_network_on_a_read_only_root_runs_the_sample_on_spark(image: ScratchImage, lake: Path) -> None:
+    """Spark unpacks libraries into /tmp, which therefore lets programs run (README.md)."""
+    on_spark = {"ENGINE": "spark"}
+    ended_well(image.start([*command(), "--as-of", "2026-11-23"], lake, ARBITRARY_USER, tmpfs="exec", env=on_spark))
+    expected = {"status": "succeeded", "engine": "spark", "app_env": "prod", "exit_code": 0, "silver": SILVER_ROWS}
+    assert record(lake) == expected
+
+
 def test_image_gives_a_user_without_a_name_one_that_hadoop_takes(image: ScratchImage, lake: Path) -> None:
     who = "exec java -cp $(echo /opt/returns/lib/python3.*/site-packages/pyspark/jars)/'*' "
     who += "org.apache.hadoop.security.UserGroupInformation"
