@@ -193,8 +193,7 @@ def test_parameters_are_settings_and_the_commands_of_the_stages_with_options_tha
         assert command[0] == STAGES[task["task_key"]]
         assert f" {command[0]} [OPTIONS]" in capsys.readouterr().out
         run_ids.add(command[command.index("--run-id") + 1])
-        if command[0] != "finalize":
-            assert command[command.index("--as-of") + 1] == "2026-11-20"
+        assert command[command.index("--as-of") + 1] == "2026-11-20"
     assert len(run_ids) == 1
 
 
@@ -268,8 +267,8 @@ def test_settings_of_a_session_there_are_those_that_serverless_lets_one_set(monk
 
 
 def test_only_the_note_of_a_merge_sets_what_serverless_refuses() -> None:
-    """The one known gap, for which the serverless job is paused: a merge has no option for its note, only the session has
-    one, and Databricks says that serverless does not support it (docs: "Enrich tables with custom metadata")."""
+    """The one known gap, for which the serverless job is paused: a merge has no option for its note, only the session
+    has one, which Databricks documents as not supported there ("Enrich tables with custom metadata")."""
     setting_one = []
     for path in files_that_run_there():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
