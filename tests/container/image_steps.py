@@ -100,16 +100,30 @@ def test_image_has_no_pip_and_no_build_tool(image: ScratchImage) -> None:
     assert {"pyspark", "duckdb", "pyspark_interview_project", "jinja2"} <= packages
 
 
-def test_healthcheck_is_well_while_the_exporter_serves_and_not_before(image: ScratchImage, lake: Path) -> None:
+# A run waits in its midst, by a fault of the environment of tests.
+AT_WORK = {
+    "exporter": (["returns", "exporter"], {"METRICS_HOST": "0.0.0.0"}),
+    "run": (
+        ["returns", "run", "--as-of", "2026-11-23"],
+        {"ENGINE": "embedded", "APP_ENV": "test", "SERVE_METRICS": "true", "FAULT": "after_plan:wait"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AT_WORK)
+def test_healthcheck_is_well_while_a_run_or_the_exporter_is_at_work_and_not_before(
+    image: ScratchImage, lake: Path, what: str
+) -> None:
     (check,) = of_stage("final", "HEALTHCHECK")
-    probe = json.loads(check.value.removeprefix("CMD "))
+    probe = quoted(json.loads(check.value.removeprefix("CMD ")))
+    words, env = AT_WORK[what]
     shell = f"""
-        {quoted(probe)} 2>/dev/null; echo before $?
-        returns exporter & sleep 6
-        {quoted(probe)}; echo serving $?
+        {probe} 2>/dev/null; echo before $?
+        {quoted(words)} >/dev/null & for _ in $(seq 120); do {probe} 2>/dev/null && break; sleep 0.5; done
+        {probe}; echo serving $?
         kill $!; wait $!; echo ended $?
     """
-    done = image.start(["sh", "-c", shell], lake, ARBITRARY_USER)
+    done = image.start(["sh", "-c", shell], lake, ARBITRARY_USER, env=env)
     assert done.stdout.split("\n")[:3] == ["before 1", "serving 0", "ended 143"], done.stderr
 
 
