@@ -178,7 +178,7 @@ sbom: $(DEPLOY_STAMP) ## Write the list of what is in the image to dist/sbom.jso
 
 audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/audit.json has all
 	@mkdir -p dist
-	@$(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/image.txt --requirement requirements/dev.txt \
+	@$(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes $(patsubst %,--requirement %,$(sort $(wildcard requirements/*.txt))) \
 	    --format json --output dist/audit.json $(AUDIT_OPTIONS)
 
 clean: ## Remove .venv, .venv-airflow, caches and what was built (data/ stays)

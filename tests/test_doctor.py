@@ -129,6 +129,13 @@ def test_doctor_of_a_wrong_setting_names_it_and_still_looks_at_the_machine(lake:
     assert list(lines(ended)) == ["settings", "java", "spark", "jars"]
 
 
+def test_doctor_of_several_wrong_settings_names_them_all(lake: Path) -> None:
+    ended = doctor(lake, METRICS_PORT="0", SPARK_TZ="Mars", VOLUME_GATE="maybe")
+    outcome, text = lines(ended)["settings"]
+    assert outcome == "fail" and text.startswith("spark_tz (environment): ")
+    assert text.endswith(", not 'Mars'; wrong too: metrics_port, volume_gate")
+
+
 def test_doctor_of_an_unknown_engine_says_which_there_are(lake: Path) -> None:
     expected = "engine (option): Input should be 'embedded', 'spark' or 'auto', not 'duck'"
     assert_failed(doctor(lake, "--engine", "duck"), "settings", expected)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,26 @@ def test_containers_are_pinned_and_the_first_is_the_base_of_the_image() -> None:
         "ci/long": base,
         "ci/image-steps": {"image": base, "options": "--privileged"},  # it mounts
     }
+
+
+def test_package_claims_the_pythons_and_systems_that_the_workflow_tests() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    claimed = [line for line in project["classifiers"] if re.search(r"Operating System|Python :: 3\.", line)]
+    assert claimed == [
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: {tested}" for tested in pythons_tested()),
+    ]
+
+
+def pythons_tested() -> list[str]:
+    pythons: list[str] = JOBS["ci/both-pythons"]["strategy"]["matrix"]["python"]
+    return pythons
+
+
+def test_audit_looks_up_every_lock() -> None:
+    dry = subprocess.run(["make", "-n", "audit"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    looked_up = set(re.findall(r"--requirement (requirements/\S+)", dry.split("pip-audit", 1)[1]))
+    assert looked_up == {f"requirements/{path.name}" for path in (REPOSITORY / "requirements").iterdir()}
 
 
 def test_release_is_of_the_version_that_the_package_has() -> None:
