@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import yaml
 
 from commands import REPOSITORY
+from landing import write_text
 from test_readme import make_targets
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
@@ -175,10 +177,22 @@ def pythons_tested() -> list[str]:
     return pythons
 
 
-def test_audit_looks_up_every_lock() -> None:
-    dry = subprocess.run(["make", "-n", "audit"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    looked_up = set(re.findall(r"--requirement (requirements/\S+)", dry.split("pip-audit", 1)[1]))
-    assert looked_up == {f"requirements/{path.name}" for path in (REPOSITORY / "requirements").iterdir()}
+def test_audit_looks_up_every_lock_and_fails_if_one_does(tmp_path: Path) -> None:
+    program = f'#!/bin/sh\necho "$@" >>"{tmp_path}/calls"\ncase "$*" in *build.txt*) exit 1 ;; esac\n'
+    stub = write_text(tmp_path / "bin" / "pip-audit", program)
+    stub.chmod(0o755)
+    variables = [f"DEPLOY_BIN={stub.parent}", f"DEPLOY_STAMP={stub}"]
+    shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
+    command = ["make", "--makefile", REPOSITORY / "Makefile", "audit", *variables]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    locks = sorted(path.stem for path in (REPOSITORY / "requirements").iterdir())
+    options = (
+        "--disable-pip --require-hashes --requirement requirements/{0}.txt --format json --output dist/audit/{0}.json"
+    )
+    assert (calls, ended.returncode) == ([options.format(lock) for lock in locks], 2)
+    (handed_over,) = [step["with"]["path"] for name, step in STEPS if step.get("with", {}).get("name") == "audit"]
+    assert handed_over == "dist/audit"
 
 
 def test_release_is_of_the_version_that_the_package_has() -> None:
