@@ -176,10 +176,12 @@ sbom: $(DEPLOY_STAMP) ## Write the list of what is in the image to dist/sbom.jso
 	@mkdir -p dist
 	@$(DEPLOY_BIN)/cyclonedx-py requirements --output-reproducible --pyproject pyproject.toml --outfile dist/sbom.json requirements/image.txt
 
-audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/audit.json has all
-	@mkdir -p dist
-	@$(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes --requirement requirements/image.txt --requirement requirements/dev.txt \
-	    --format json --output dist/audit.json $(AUDIT_OPTIONS)
+audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/audit has what was found, by lock
+	@rm -rf dist/audit && mkdir -p dist/audit
+	@ended=0; for lock in requirements/*.txt; do \
+	    $(DEPLOY_BIN)/pip-audit --disable-pip --require-hashes --requirement $$lock \
+	        --format json --output dist/audit/$$(basename $$lock .txt).json $(AUDIT_OPTIONS) || ended=$$?; \
+	done; exit $$ended
 
 clean: ## Remove .venv, .venv-airflow, caches and what was built (data/ stays)
 	@rm -rf .venv .venv-airflow .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log

@@ -8,8 +8,9 @@
 | `finalize` | `returns finalize` and `report` | takes in metrics, backs up if told to, reports |
 
 A run takes the files that landed until the end of the day on which its data interval starts (`--as-of`), however late
-it is. A run without a logical date takes all that has landed. All four tasks write one run record, under one run id,
-which each try of a run has again. Whatever ended a try, the next one goes on from there.
+it is; a run without a logical date, which has no interval, until that of the day from which on it was to run. All four
+tasks write one run record, under one run id, and each try of a run has both again. Whatever ended a try, the next one
+goes on from there.
 
 A task whose command ended with 2 (settings), 3 (a quality gate), 4 (an unreadable file) or 7 (wrong tables) needs a
 person and is not tried again: the log names the thing and the next step. Mend it, then clear the task. Full or absent
@@ -85,10 +86,10 @@ def run_id_of(dag_run: Any) -> str:
 
 
 def run_options(dag_run: Any) -> str:
-    """`--as-of` and `--run-id`. A run without a data interval has no day of its own: the command takes today."""
-    starts = dag_run.data_interval_start
-    as_of = f"--as-of {starts.astimezone(ZoneInfo(TIME_ZONE)).date()} " if starts else ""
-    return f"{as_of}--run-id {run_id_of(dag_run)}"
+    """`--as-of` and `--run-id`, the same for all tasks and tries. The day is that on which the data interval starts; of
+    a run without one that from which on it may run, as a try behind midnight would find another day in today."""
+    day = (dag_run.data_interval_start or dag_run.run_after).astimezone(ZoneInfo(TIME_ZONE)).date()
+    return f"--as-of {day} --run-id {run_id_of(dag_run)}"
 
 
 def recovery_options() -> str:
@@ -138,7 +139,7 @@ with DAG(
         "skip_on_exit_code": NEEDS_A_PERSON,
         "do_xcom_push": False,  # of the output only the log has need
     },
-    user_defined_macros={"run_options": run_options, "run_id_of": run_id_of, "recovery_options": recovery_options},
+    user_defined_macros={"run_options": run_options, "recovery_options": recovery_options},
     doc_md=__doc__,
     tags=["returns", "delta"],
 ) as returns_pipeline:
@@ -162,7 +163,7 @@ with DAG(
     )
     finalize = ReturnsOperator(
         task_id="finalize",
-        bash_command=returns("finalize --run-id {{ run_id_of(dag_run) }} --ingest-metrics-json{{ recovery_options() }}")
+        bash_command=returns("finalize {{ run_options(dag_run) }} --ingest-metrics-json{{ recovery_options() }}")
         + " && "
         + returns("report"),
         execution_timeout=timedelta(hours=4),

@@ -50,6 +50,16 @@ def local_values(module: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return module.get("locals", {})
 
 
+def repetitions(node: Any) -> Iterator[str]:
+    """What every `count` and `for_each` at or below a node is."""
+    if isinstance(node, dict):
+        yield from (str(value) for key, value in node.items() if key in ("count", "for_each"))
+        node = list(node.values())
+    if isinstance(node, list):
+        for child in node:
+            yield from repetitions(child)
+
+
 def comments_of(body: dict[str, Any]) -> list[str]:
     """The comments in a block."""
     return [comment["value"].strip() for comment in body.get("__comments__", [])]

@@ -16,7 +16,6 @@ import pytest
 
 from commands import Ended, environment, returns, run
 from landing import land, row_of
-from monitoring_files import RULES
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.doctor import lake_state, machine
@@ -73,20 +72,23 @@ def _content(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def record_backup(lake: Path, status: str, hours_ago: float) -> None:
+def record_backup(
+    lake: Path, status: str, hours_ago: float, name: str = "nightly", kind: str = "run", **facts: str
+) -> None:
     """Put a run on record whose backup ended so."""
     records = lake / "metrics" / "runs"
     records.mkdir(parents=True, exist_ok=True)
     ended = (datetime.now(UTC) - timedelta(hours=hours_ago)).isoformat()
     content = {
-        "run_id": f"run-{hours_ago}",
+        "run_id": f"run-{name}-{hours_ago}",
+        "kind": kind,
         "status": "succeeded",
         "started_at": ended,
         "finished_at": ended,
         "stages": [],
-        "dr": {"nightly": {"status": status, "finished_at": ended}},
+        "dr": {name: {"status": status, "finished_at": ended, **facts}},
     }
-    (records / f"run-{hours_ago}.json").write_text(json.dumps(content), encoding="utf-8")
+    (records / f"run-{name}-{hours_ago}.json").write_text(json.dumps(content), encoding="utf-8")
 
 
 def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake: Path) -> None:
@@ -99,7 +101,8 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
     assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
     assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
     assert found["lock"] == ("ok", "free")
-    assert found["backup"] == ("note", "none is on record; returns dr backup makes one, returns dr drill proves it")
+    none = "none of local is on record; returns dr backup makes one, returns dr drill proves it"
+    assert found["backup"] == ("note", none)
     assert re.fullmatch(rf"[0-9.]+ GiB free at {re.escape(str(lake))}", found["disk"][1])
     today = datetime.now(UTC).date().isoformat()
     assert re.fullmatch(rf"{today}T\S+\+00:00, the planning day is {today}", found["clock"][1])
@@ -124,6 +127,13 @@ def test_doctor_of_a_wrong_setting_names_it_and_still_looks_at_the_machine(lake:
         "spark_tz (environment): Value error, Mars is no time zone of the IANA database, not 'Mars'",
     )
     assert list(lines(ended)) == ["settings", "java", "spark", "jars"]
+
+
+def test_doctor_of_several_wrong_settings_names_them_all(lake: Path) -> None:
+    ended = doctor(lake, METRICS_PORT="0", SPARK_TZ="Mars", VOLUME_GATE="maybe")
+    outcome, text = lines(ended)["settings"]
+    assert outcome == "fail" and text.startswith("spark_tz (environment): ")
+    assert text.endswith(", not 'Mars'; wrong too: metrics_port, volume_gate")
 
 
 def test_doctor_of_an_unknown_engine_says_which_there_are(lake: Path) -> None:
@@ -249,6 +259,12 @@ def test_doctor_without_landed_files_says_what_to_make(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_doctor_of_a_lake_that_is_a_file_says_what_to_set(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("", encoding="utf-8")
+    expected = f"{tmp_path / 'lake'} is no directory; set DATA_ROOT to the one that the lake is in"
+    assert lines(doctor(tmp_path / "lake"))["data_root"] == ("fail", expected)
+
+
 def test_doctor_of_a_uri_says_to_mount_it_and_does_not_look_into_it(lake: Path) -> None:
     ended = doctor(lake, DATA_ROOT="s3://bucket/lake")
     expected = "s3://bucket/lake is a URI; mount what is there, and set DATA_ROOT to the path"
@@ -328,29 +344,87 @@ def test_doctor_of_a_lease_that_is_held_names_the_holder(lake: Path, tmp_path: P
     assert lines(doctor(lake, LOCK_URL=url))["lock"] == ("ok", "free")
 
 
-@pytest.mark.parametrize(
-    ("hours_ago", "outcome", "text", "exit_code"),
-    [
-        (3.0, "ok", "nightly 3.0 hours ago", 0),
-        (51.0, "fail", "nightly 51.0 hours ago; returns dr backup makes a new one, more than 50 is too old", 2),
-    ],
-)
-def test_doctor_tells_the_age_of_a_backup(
-    lake: Path, hours_ago: float, outcome: str, text: str, exit_code: int
+@pytest.fixture
+def strategies(tmp_path: Path) -> Path:
+    """Where the strategy `nightly`, which may cost 26 hours, is configured, and `monthly-s3`, which may cost 800."""
+    directory = tmp_path / "dr"
+    for name, hours in (("nightly", 26), ("monthly-s3", 800)):
+        content = {"to": str(tmp_path / name), "landed_files": True, "rpo_hours": hours, "rto_hours": 1}
+        path = directory / "backup_strategies" / f"{name}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({**content, "verify": True, "keep": {"days": 1, "last": 1}}), encoding="utf-8")
+    return directory
+
+
+def backups_of(lake: Path, strategies: Path) -> tuple[str, str]:
+    settings = _situation(lake).settings.model_copy(update={"dr_config_dir": str(strategies)})
+    found = lake_state.backups(lake_state.Situation(settings, "embedded", is_on_databricks=False))
+    return found.outcome, found.text
+
+
+def test_doctor_judges_the_backups_of_each_strategy_by_its_own_objective(lake: Path, strategies: Path) -> None:
+    record_backup(lake, "succeeded", 100, "monthly-s3")
+    record_backup(lake, "succeeded", 25, "nightly")
+    assert backups_of(lake, strategies) == ("ok", "monthly-s3 100.0 hours ago, nightly 25.0 hours ago")
+    (lake / "metrics" / "runs" / "run-nightly-25.json").unlink()
+    record_backup(lake, "succeeded", 27, "nightly")
+    expected = "nightly 27.0 hours ago, its RPO is 26; returns dr backup makes a new one"
+    assert_failed(doctor(lake, DR_CONFIG_DIR=str(strategies)), "backup", expected)
+
+
+def test_doctor_takes_a_verified_backup_to_cover_what_there_was_when_it_was_pinned(
+    lake: Path, strategies: Path
 ) -> None:
-    record_backup(lake, "succeeded", hours_ago)
-    ended = doctor(lake)
-    assert (lines(ended)["backup"], ended.exit_code) == ((outcome, text), exit_code)
+    record_backup(lake, "succeeded", 1, "monthly-s3")
+    pinned = (datetime.now(UTC) - timedelta(hours=30)).isoformat()
+    record_backup(lake, "succeeded", 1, "nightly", protected_until=pinned)
+    expected = "nightly 30.0 hours ago, its RPO is 26; returns dr backup makes a new one"
+    assert backups_of(lake, strategies) == ("fail", expected)
 
 
-def test_doctor_of_a_backup_that_failed_last_says_so(lake: Path) -> None:
+def test_doctor_of_a_strategy_that_never_ran_says_how_to_run_it(lake: Path, strategies: Path) -> None:
+    record_backup(lake, "succeeded", 1, "monthly-s3")
+    record_backup(lake, "succeeded", 1, "nightly", kind="drill")  # which makes no backup that stays
+    expected = "none of nightly is on record; returns dr backup makes one, returns dr drill proves it"
+    assert backups_of(lake, strategies) == ("note", expected)
+
+
+def test_doctor_lets_a_strategy_rest_that_is_not_configured_any_more(lake: Path, strategies: Path) -> None:
+    record_backup(lake, "succeeded", 1, "monthly-s3")
+    record_backup(lake, "succeeded", 1, "nightly")
+    record_backup(lake, "failed", 500, "weekly")
+    expected = "monthly-s3 1.0 hours ago, nightly 1.0 hours ago (no strategy is configured any more for weekly)"
+    assert backups_of(lake, strategies) == ("ok", expected)
+
+
+def test_doctor_of_a_replication_wants_what_its_strategy_wants(lake: Path, strategies: Path) -> None:
+    path = strategies / "replication_configs" / "second.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"strategy": "nightly", "to": str(lake.parent / "second")}), encoding="utf-8")
+    for name in ("monthly-s3", "nightly"):
+        record_backup(lake, "succeeded", 1, name)
+    record_backup(lake, "succeeded", 27, "second")
+    expected = "second 27.0 hours ago, its RPO is 26; returns dr replicate makes a new one"
+    assert backups_of(lake, strategies) == ("fail", expected)
+
+
+def test_doctor_of_a_wrong_strategy_names_file_and_key(lake: Path, strategies: Path) -> None:
+    path = strategies / "backup_strategies" / "nightly.json"
+    path.write_text(path.read_text(encoding="utf-8").replace("26", "0"), encoding="utf-8")
+    assert_failed(
+        doctor(lake, DR_CONFIG_DIR=str(strategies)), "backup", f"{path}: rpo_hours: Input should be greater than 0"
+    )
+
+
+def test_doctor_without_a_strategy_says_where_to_put_one(lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "dr").mkdir()
+    expected = "no strategy is configured; put one into DR_CONFIG_DIR (docs/recovery.md)"
+    assert backups_of(lake, tmp_path / "dr") == ("note", expected)
+
+
+def test_doctor_of_a_backup_that_failed_last_says_so(lake: Path, strategies: Path) -> None:
     record_backup(lake, "succeeded", hours_ago=5)
     record_backup(lake, "failed", hours_ago=1)
+    record_backup(lake, "succeeded", 1, "monthly-s3")
     expected = "nightly failed when last run; returns dr status says more, then run it again"
-    assert_failed(doctor(lake), "backup", expected)
-
-
-def test_doctor_takes_for_too_old_what_the_alert_does() -> None:
-    text = "\n".join(path.read_text(encoding="utf-8") for path in RULES)
-    (hours,) = re.findall(r"ReturnsBackupTooOld\n\s+expr: \|\n.*\n\s+> ([0-9]+) \* 3600\n", text)
-    assert timedelta(hours=int(hours)) == lake_state.OLDEST_BACKUP
+    assert backups_of(lake, strategies) == ("fail", expected)

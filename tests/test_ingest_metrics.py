@@ -59,7 +59,7 @@ def test_finalize_of_stages_that_ran_apart_leaves_one_record_with_all_of_them(tm
         succeeded(returns(lake, *stage.split(), *APART))
     before = history(lake)
     for _ in range(2):
-        ended = succeeded(returns(lake, "finalize", "--run-id", RUN_ID, INGEST))
+        ended = succeeded(returns(lake, "finalize", *APART, "--engine", "embedded", INGEST))
         assert ended.lines == [f"run {RUN_ID} is finalized"]
         assert [(line["message"], line["run_id"]) for line in ended.logs] == [
             ("0 runs ingested, 1 known already, 0 files malformed", RUN_ID)
@@ -114,6 +114,22 @@ def test_finalize_of_a_latest_record_that_is_none_warns_and_changes_nothing(plan
 def test_finalize_of_a_run_that_nobody_knows_is_exit_2(tmp_path: Path, run_id: str, complaint: str) -> None:
     ended = returns(tmp_path, "finalize", "--run-id", run_id, INGEST)
     assert (ended.exit_code, ended.complaints, ended.stdout, list(tmp_path.iterdir())) == (2, [complaint], "", [])
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--as-of", "2026-03-09"), f"--as-of: run {RUN_ID} is of {FIRST_DAY}; give that day, or the run id of yours"),
+        (("--engine", "duck"), "engine (option): Input should be 'embedded', 'spark' or 'auto', not 'duck'"),
+    ],
+)
+def test_finalize_of_another_day_or_engine_than_there_is_is_exit_2_and_changes_nothing(
+    planned: Path, options: tuple[str, str], complaint: str
+) -> None:
+    before = history(planned)
+    ended = returns(planned, "finalize", "--run-id", RUN_ID, *options, INGEST)
+    assert (ended.exit_code, ended.complaints, ended.stdout) == (2, [f"error: {complaint}"], "")
+    assert history(planned) == before
 
 
 def test_stage_of_a_run_that_another_tool_recorded_is_exit_2_and_leaves_that_record(planned: Path) -> None:

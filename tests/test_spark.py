@@ -9,7 +9,6 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,11 +209,19 @@ def test_open_session_listens_to_this_machine_only(spark: SparkSession) -> None:
 
 def _driver_of(spark: SparkSession) -> int:
     """The process of the JVM: a child of ours."""
-    children = subprocess.run(
-        ["ps", "-o", "pid=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True, timeout=10
-    )
-    (java,) = [line.split()[0] for line in children.stdout.splitlines() if line.split()[1].startswith("java")]
-    return int(java)
+    (java,) = [process for process, name, parent in _processes() if parent == os.getpid() and name.startswith("java")]
+    return java
+
+
+def _processes() -> Iterator[tuple[int, str, int]]:
+    """Number, name and parent of each process; not by ps, which a slim image does not have."""
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            start, _, rest = place.read_text(encoding="utf-8").rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):  # it ended just now
+            continue
+        number, _, name = start.partition(" (")
+        yield int(number), name, int(rest.split()[1])
 
 
 def _listening(process: int) -> list[tuple[int, str]]:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from pyspark_interview_project.config.settings import Settings
-from terraform_files import BUCKET_MODULE, TERRAFORM, comments_of, local_values, parsed
+from terraform_files import BUCKET_MODULE, TERRAFORM, comments_of, local_values, parsed, repetitions
 
 ROOT = parsed(TERRAFORM)
 BUCKET = parsed(BUCKET_MODULE)
 LAKE, BACKUPS = "${local.bucket_arns.lake}", "${local.bucket_arns.backups}"
 LAKE_KEY, BACKUP_KEY = "${aws_kms_key.lake.arn}", "${aws_kms_key.backups.arn}"
+LAKE_LOGS, BACKUP_LOGS = {"name": "${module.lake_logs.id}"}, {"name": "${module.backup_logs.id}"}
 OF_THE_BUCKET = "${aws_s3_bucket.this.id}"
 
 
@@ -80,16 +81,31 @@ def test_bucket_is_encrypted_with_the_key_that_it_was_given() -> None:
     }
 
 
-def test_bucket_takes_nothing_without_tls_and_nothing_under_another_key() -> None:
-    denied = [*local_values(BUCKET)["always"], local_values(BUCKET)["only_this_key"]]
+def test_bucket_takes_nothing_without_tls() -> None:
     both = ["${local.arn}", "${local.arn}/*"]
     everybody = {"Effect": "Deny", "Principal": "*", "Action": "s3:*", "Resource": both}
-    assert denied[:2] == [
+    assert local_values(BUCKET)["always"] == [
         {"Sid": "OnlyTLS", **everybody, "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
         {"Sid": "OnlyTLSOfToday", **everybody, "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}}},
     ]
-    assert 'Effect = "Deny"' in re.sub(r"\s+", " ", denied[2])
-    assert "StringNotEqualsIfExists" in denied[2] and "compact([var.kms_key_arn])" in denied[2]
+
+
+def test_bucket_refuses_an_upload_that_names_another_encryption_and_no_other() -> None:
+    algorithm, key = "s3:x-amz-server-side-encryption", "s3:x-amz-server-side-encryption-aws-kms-key-id"
+    values = local_values(BUCKET)
+    assert values["refused_encryption"] == {
+        "OnlyKMS": {"StringNotEquals": {algorithm: "aws:kms"}, "Null": {algorithm: "false"}},
+        "OnlyThisKey": {"StringNotEquals": {key: "${var.kms_key_arn}"}, "Null": {key: "false"}},
+        "OnlyWithAKey": {"StringEquals": {algorithm: "aws:kms"}, "Null": {key: "true"}},
+    }
+    assert values["only_this_key"] == (
+        "${[for name, condition in local.refused_encryption : "
+        '{Sid = name, Effect = "Deny", Principal = "*", Action = "s3:PutObject", '
+        'Resource = ["${local.arn}/*"], Condition = condition} if var.kms_key_arn != null]}'
+    )
+
+
+def test_bucket_policy_has_all_its_statements() -> None:
     policy = part("aws_s3_bucket_policy")["policy"]
     assert "concat(local.always, local.only_this_key, local.logs_of_one_bucket)" in policy
 
@@ -125,27 +141,48 @@ def test_bucket_removes_old_versions_and_unfinished_uploads_and_nothing_current_
 
 
 def test_bucket_logs_to_the_one_that_it_was_given() -> None:
-    logging = part("aws_s3_bucket_logging")
-    assert (logging["count"], logging["target_bucket"]) == ("${var.log_bucket == null ? 0 : 1}", "${var.log_bucket}")
+    assert part("aws_s3_bucket_logging") == {
+        "count": "${var.log_bucket == null ? 0 : 1}",
+        "target_bucket": "${var.log_bucket.name}",
+        "target_prefix": "${var.name}/",
+    }
+
+
+def test_first_plan_knows_how_many_there_are_of_everything() -> None:
+    """What a resource or a module gives is not known before it is there; an object of it is known not to be null."""
+    repeated = set(repetitions(ROOT["resource"])) | set(repetitions(BUCKET["resource"]))
+    assert repeated == {
+        "${var.log_bucket == null ? 0 : 1}",
+        "${var.expire_days == null ? [] : [var.expire_days]}",
+    }
+    given = {
+        (name, argument): module[argument]
+        for name, module in ROOT["module"].items()
+        for argument in ("log_bucket", "expire_days")
+        if argument in module
+    }
+    assert given == {
+        ("lake", "log_bucket"): LAKE_LOGS,
+        ("backups", "log_bucket"): BACKUP_LOGS,
+        ("lake_logs", "expire_days"): "${var.log_days}",
+        ("backup_logs", "expire_days"): "${var.log_days}",
+    }
+    assert BUCKET["variable"]["log_bucket"]["type"] == "${object({name = string})}"
+    assert [name for name, module in ROOT["module"].items() if {"count", "for_each"} & set(module)] == []
 
 
 @pytest.mark.parametrize(
     ("bucket", "key", "logs", "provider", "kept"),
     [
-        ("lake", LAKE_KEY, "${module.lake_logs.id}", None, ("${var.overwritten_days}", 3)),
-        ("backups", BACKUP_KEY, "${module.backup_logs.id}", "${aws.backup}", ("${var.deleted_backup_days}", None)),
-        (
-            "lake_logs",
-            None,
-            None,
-            None,
-            (30, None),
-        ),  # S3 delivers logs only under its own key, and logs of logs have no end
+        ("lake", LAKE_KEY, LAKE_LOGS, None, ("${var.overwritten_days}", 3)),
+        ("backups", BACKUP_KEY, BACKUP_LOGS, "${aws.backup}", ("${var.deleted_backup_days}", None)),
+        # S3 delivers logs only under its own key, and logs of logs have no end
+        ("lake_logs", None, None, None, (30, None)),
         ("backup_logs", None, None, "${aws.backup}", (30, None)),
     ],
 )
 def test_bucket_has_key_logs_region_and_versions_of_its_purpose(
-    bucket: str, key: str | None, logs: str | None, provider: str | None, kept: tuple[Any, int | None]
+    bucket: str, key: str | None, logs: dict[str, str] | None, provider: str | None, kept: tuple[Any, int | None]
 ) -> None:
     module = ROOT["module"][bucket]
     found = module.get("kms_key_arn"), module.get("log_bucket"), module.get("providers", {}).get("aws")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 import yaml
 
 from commands import REPOSITORY
+from landing import write_text
 from test_readme import make_targets
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
@@ -29,7 +33,9 @@ STEPS = [(name, step) for name, job in JOBS.items() for step in job["steps"]]
 def targets_of(job: dict[str, Any]) -> set[str]:
     """The make targets that a job calls, those of its matrix included."""
     named = {
-        target for step in job["steps"] for target in re.findall(r"(?:^|&& )make ([a-z][a-z-]*)", step.get("run", ""))
+        target
+        for step in job["steps"]
+        for target in re.findall(r"(?:^|&& |\.cache/pip\" )make ([a-z][a-z-]*)", step.get("run", ""))
     }
     if any('make "$TARGET"' in step.get("run", "") for step in job["steps"]):
         named |= set(job["strategy"]["matrix"]["target"])
@@ -50,6 +56,7 @@ def test_every_make_target_that_a_workflow_names_exists() -> None:
         "ci/deployment-files": {"check-deploy", "test-terraform"},
         "ci/oldest-terraform": {"validate-terraform"},
         "ci/image": {"check-image"},
+        "ci/image-steps": {"check-image-steps"},
         "ci/audit": {"sbom", "audit"},
         "release/build": {"check-wheel", "sbom", "check-image"},
         "release/publish": set(),
@@ -105,14 +112,38 @@ def test_pull_requests_of_others_run_without_secrets() -> None:
     assert [path.name for path in WORKFLOWS if "secrets." in path.read_text(encoding="utf-8")] == []
 
 
-def test_caches_are_keyed_by_the_lock_and_the_release_has_none() -> None:
-    caches = [
-        (name, step["with"]["key"]) for name, step in STEPS if str(step.get("uses", "")).startswith("actions/cache@")
-    ]
-    locks = {path.name for path in (REPOSITORY / "requirements").iterdir()}
-    named = [re.findall(r"'requirements/([a-z.]+)'", key) for _, key in caches]
-    assert named and [files for files in named if not files or set(files) - locks] == []
-    assert [name for name, _ in caches if name.startswith("release/")] == []
+def test_caches_are_keyed_by_what_is_made_and_what_it_locks_and_the_release_has_none() -> None:
+    caches = {name: step["with"] for name, step in STEPS if str(step.get("uses", "")).startswith("actions/cache@")}
+    development, airflow = ("dev", "run"), ("airflow", "dev", "run")
+    locks = {
+        "ci/both-pythons": ("${{ matrix.python }}-${{ matrix.target }}", development),
+        "ci/once": ("3.11-${{ matrix.target }}", airflow),
+        "ci/long": ("3.11-test-long", airflow),
+        "ci/deployment-files": ("3.11-check-deploy", ("deploy",)),
+        "ci/image-steps": ("3.11-check-image-steps", development),
+    }
+    assert caches == {name: {"path": ".cache/pip", "key": key_of(*what)} for name, what in locks.items()}
+    assert all((REPOSITORY / "requirements" / f"{lock}.txt").is_file() for _, named in locks.values() for lock in named)
+
+
+def key_of(made: str, locks: tuple[str, ...]) -> str:
+    files = ", ".join(f"'requirements/{lock}.txt'" for lock in locks)
+    return f"pip-{made}-${{{{ hashFiles({files}) }}}}"
+
+
+def test_pip_of_a_job_with_a_cache_uses_it_at_a_path_that_a_container_has_too() -> None:
+    cached = {name for name, step in STEPS if str(step.get("uses", "")).startswith("actions/cache@")}
+    makes = [step["run"] for name, step in STEPS if name in cached and "make " in step.get("run", "")]
+    of_make = [run for run in makes if not run.startswith("apt-get")]
+    elsewhere = [run for run in of_make if 'PIP_CACHE_DIR="$PWD/.cache/pip" make ' not in run]
+    assert elsewhere == ["make test-terraform"]  # no Python in it
+    assert [path.name for path in WORKFLOWS if "github.workspace" in uncommented(path)] == []
+
+
+def uncommented(path: Path) -> str:
+    """A workflow without the lines that are comments."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("#"))
 
 
 def test_containers_are_pinned_and_the_first_is_the_base_of_the_image() -> None:
@@ -124,7 +155,44 @@ def test_containers_are_pinned_and_the_first_is_the_base_of_the_image() -> None:
     assert images["3.11"] == base
     assert re.fullmatch(r"python:3\.12-slim-bookworm@sha256:[0-9a-f]{64}", images["3.12"])
     others = {name: job["container"] for name, job in JOBS.items() if "container" in job}
-    assert others == {"ci/both-pythons": "${{ matrix.image }}", "ci/once": base, "ci/long": base}
+    assert others == {
+        "ci/both-pythons": "${{ matrix.image }}",
+        "ci/once": base,
+        "ci/long": base,
+        "ci/image-steps": {"image": base, "options": "--privileged"},  # it mounts
+    }
+
+
+def test_package_claims_the_pythons_and_systems_that_the_workflow_tests() -> None:
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    claimed = [line for line in project["classifiers"] if re.search(r"Operating System|Python :: 3\.", line)]
+    assert claimed == [
+        "Operating System :: POSIX :: Linux",
+        *(f"Programming Language :: Python :: {tested}" for tested in pythons_tested()),
+    ]
+
+
+def pythons_tested() -> list[str]:
+    pythons: list[str] = JOBS["ci/both-pythons"]["strategy"]["matrix"]["python"]
+    return pythons
+
+
+def test_audit_looks_up_every_lock_and_fails_if_one_does(tmp_path: Path) -> None:
+    program = f'#!/bin/sh\necho "$@" >>"{tmp_path}/calls"\ncase "$*" in *build.txt*) exit 1 ;; esac\n'
+    stub = write_text(tmp_path / "bin" / "pip-audit", program)
+    stub.chmod(0o755)
+    variables = [f"DEPLOY_BIN={stub.parent}", f"DEPLOY_STAMP={stub}"]
+    shutil.copytree(REPOSITORY / "requirements", tmp_path / "requirements")
+    command = ["make", "--makefile", REPOSITORY / "Makefile", "audit", *variables]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
+    locks = sorted(path.stem for path in (REPOSITORY / "requirements").iterdir())
+    options = (
+        "--disable-pip --require-hashes --requirement requirements/{0}.txt --format json --output dist/audit/{0}.json"
+    )
+    assert (calls, ended.returncode) == ([options.format(lock) for lock in locks], 2)
+    (handed_over,) = [step["with"]["path"] for name, step in STEPS if step.get("with", {}).get("name") == "audit"]
+    assert handed_over == "dist/audit"
 
 
 def test_release_is_of_the_version_that_the_package_has() -> None:

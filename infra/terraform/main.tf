@@ -24,7 +24,7 @@ module "lake" {
 
   name              = local.names.lake
   kms_key_arn       = aws_kms_key.lake.arn
-  log_bucket        = module.lake_logs.id
+  log_bucket        = { name = module.lake_logs.id }
   noncurrent_days   = var.overwritten_days
   noncurrent_newest = 3
 }
@@ -35,7 +35,7 @@ module "backups" {
 
   name            = local.names.backups
   kms_key_arn     = aws_kms_key.backups.arn
-  log_bucket      = module.backup_logs.id
+  log_bucket      = { name = module.backup_logs.id }
   noncurrent_days = var.deleted_backup_days
 }
 

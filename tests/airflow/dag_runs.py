@@ -67,6 +67,7 @@ def outcome(dag: Any, logical_date: str | None) -> dict[str, Any]:
     return {
         "state": str(run.state),
         "run_id": run.run_id,
+        "run_after": run.run_after.isoformat(),
         "tasks": {task: [str(instances[task].state), instances[task].try_number] for task in sorted(instances)},
         "commands": {task: rendered(instances[task]) for task in sorted(instances)},
     }

@@ -103,7 +103,7 @@ def test_tasks_of_a_run_write_one_record(embedded: Lakes) -> None:
     assert {(record["status"], record["exit_code"], record["error"]) for record in in_order} == {("succeeded", 0, None)}
 
 
-def test_day_of_a_run_is_that_of_its_interval_and_without_one_today(embedded: Lakes) -> None:
+def test_day_of_a_run_is_that_of_its_interval_and_without_one_that_of_its_asking(embedded: Lakes) -> None:
     records = {record["run_id"]: record["as_of"] for record in lake_reading.run_records(embedded.by_dag)}
     first, second, again, undated = (records[run_id] for run_id in run_ids(embedded.runs))
     assert (first, second, again) == ("2024-03-01", "2024-03-02", "2024-03-02")

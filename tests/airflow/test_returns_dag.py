@@ -10,10 +10,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
+from zoneinfo import ZoneInfo
 
 import pytest
 from workers import stub_command
@@ -66,15 +68,20 @@ def moment(day: int) -> str:
     return f"2026-11-{day + 1:02}T04:00:00+00:00"
 
 
-def calls_for(run: dict[str, Any], day: int | None, recovery: str = "") -> list[str]:
-    """The commands of a run that goes well."""
+def day_of_asking(run: dict[str, Any], time_zone: str) -> date:
+    """The day, in that zone, from which on a run without a logical date was to run."""
+    return datetime.fromisoformat(run["run_after"]).astimezone(ZoneInfo(time_zone)).date()
+
+
+def calls_for(run: dict[str, Any], day: int | date, recovery: str = "") -> list[str]:
+    """The commands of a run that goes well. `day`: one of November, or any."""
     run_id = uuid5(NAMESPACE_URL, f"airflow:returns_pipeline/{run['run_id']}")
-    of_run = f"--run-id {run_id}" if day is None else f"--as-of 2026-11-{day:02} --run-id {run_id}"
+    of_run = f"--as-of {date(2026, 11, day) if isinstance(day, int) else day} --run-id {run_id}"
     return [
         f"plan --commit {of_run}",
         f"bronze-to-silver {of_run}",
         f"silver-to-gold {of_run}",
-        f"finalize --run-id {run_id} --ingest-metrics-json{recovery}",
+        f"finalize {of_run} --ingest-metrics-json{recovery}",
         "report",
     ]
 
@@ -129,10 +136,10 @@ def test_scheduled_runs_have_intervals_of_a_day(quiet: Ran) -> None:
     assert quiet.result["intervals"] == [list(interval) for interval in zip(starts, starts[1:], strict=False)]
 
 
-def test_run_passes_its_day_and_one_run_id_and_one_without_logical_date_no_day(quiet: Ran) -> None:
+def test_run_passes_its_day_and_one_run_id_and_one_without_logical_date_the_day_it_was_for(quiet: Ran) -> None:
     dated, undated = quiet.runs
     assert (dated["state"], undated["state"]) == ("success", "success")
-    assert quiet.calls == calls_for(dated, 22) + calls_for(undated, None)
+    assert quiet.calls == calls_for(dated, 22) + calls_for(undated, day_of_asking(undated, "UTC"))
     assert dated["run_id"] != undated["run_id"]
 
 
@@ -151,7 +158,7 @@ def test_command_has_the_settings_and_nothing_of_airflow(quiet: Ran) -> None:
 def elsewhere(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """In Auckland, 04:00 of the 22nd is the 21st in UTC; with traces, lineage and backups."""
     wanted = {
-        "runs": ["2026-11-22T15:00:00+00:00"],
+        "runs": ["2026-11-22T15:00:00+00:00", None],
         "scheduled_from": "2026-04-03T15:00:00+00:00",
         "trace": [TRACE_ID, SPAN_ID],
     }
@@ -161,7 +168,12 @@ def elsewhere(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 
 def test_day_of_a_run_is_the_one_in_the_time_zone_of_the_pipeline_and_it_backs_up_if_told_to(elsewhere: Ran) -> None:
-    assert elsewhere.calls == calls_for(elsewhere.runs[0], 22, recovery=" --with-dr")
+    dated, undated = elsewhere.runs
+    theirs = day_of_asking(undated, "Pacific/Auckland")
+    assert elsewhere.calls == [
+        *calls_for(dated, 22, recovery=" --with-dr"),
+        *calls_for(undated, theirs, recovery=" --with-dr"),
+    ]
 
 
 def test_scheduled_intervals_follow_the_clock_of_the_time_zone(elsewhere: Ran) -> None:

@@ -73,6 +73,14 @@ def test_image_without_network_on_a_read_only_root_finds_java_pair_and_jars_for_
     ]
 
 
+def test_image_without_network_on_a_read_only_root_runs_the_sample_on_spark(image: ScratchImage, lake: Path) -> None:
+    """Spark unpacks libraries into /tmp, which therefore lets programs run (README.md)."""
+    on_spark = {"ENGINE": "spark"}
+    ended_well(image.start([*command(), "--as-of", "2026-11-23"], lake, ARBITRARY_USER, tmpfs="exec", env=on_spark))
+    expected = {"status": "succeeded", "engine": "spark", "app_env": "prod", "exit_code": 0, "silver": SILVER_ROWS}
+    assert record(lake) == expected
+
+
 def test_image_gives_a_user_without_a_name_one_that_hadoop_takes(image: ScratchImage, lake: Path) -> None:
     who = "exec java -cp $(echo /opt/returns/lib/python3.*/site-packages/pyspark/jars)/'*' "
     who += "org.apache.hadoop.security.UserGroupInformation"
@@ -92,16 +100,30 @@ def test_image_has_no_pip_and_no_build_tool(image: ScratchImage) -> None:
     assert {"pyspark", "duckdb", "pyspark_interview_project", "jinja2"} <= packages
 
 
-def test_healthcheck_is_well_while_the_exporter_serves_and_not_before(image: ScratchImage, lake: Path) -> None:
+# A run waits in its midst, by a fault of the environment of tests.
+AT_WORK = {
+    "exporter": (["returns", "exporter"], {"METRICS_HOST": "0.0.0.0"}),
+    "run": (
+        ["returns", "run", "--as-of", "2026-11-23"],
+        {"ENGINE": "embedded", "APP_ENV": "test", "SERVE_METRICS": "true", "FAULT": "after_plan:wait"},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", AT_WORK)
+def test_healthcheck_is_well_while_a_run_or_the_exporter_is_at_work_and_not_before(
+    image: ScratchImage, lake: Path, what: str
+) -> None:
     (check,) = of_stage("final", "HEALTHCHECK")
-    probe = json.loads(check.value.removeprefix("CMD "))
+    probe = quoted(json.loads(check.value.removeprefix("CMD ")))
+    words, env = AT_WORK[what]
     shell = f"""
-        {quoted(probe)} 2>/dev/null; echo before $?
-        returns exporter & sleep 6
-        {quoted(probe)}; echo serving $?
+        {probe} 2>/dev/null; echo before $?
+        {quoted(words)} >/dev/null & for _ in $(seq 120); do {probe} 2>/dev/null && break; sleep 0.5; done
+        {probe}; echo serving $?
         kill $!; wait $!; echo ended $?
     """
-    done = image.start(["sh", "-c", shell], lake, ARBITRARY_USER)
+    done = image.start(["sh", "-c", shell], lake, ARBITRARY_USER, env=env)
     assert done.stdout.split("\n")[:3] == ["before 1", "serving 0", "ended 143"], done.stderr
 
 

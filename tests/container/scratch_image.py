@@ -112,14 +112,14 @@ class ScratchImage:
         assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
     def start(
-        self, command: Sequence[str], lake: Path, user: str, tmpfs: str = "", env: Mapping[str, str] | None = None
+        self, command: Sequence[str], lake: Path, user: str, tmpfs: str = "noexec", env: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
         """`docker run --read-only --network none --cap-drop ALL --user … --tmpfs /tmp:… --volume lake:/lake`."""
         root, user_id, group = shlex.quote(str(self.root)), *user.split(":")
         mounts = [
             f"mount --bind {root} {root}",
             *self._mounts(),
-            f"mount -t tmpfs -o mode=1777,{tmpfs or 'noexec'} none {root}/tmp",
+            f"mount -t tmpfs -o mode=1777,{tmpfs} none {root}/tmp",
             f"mount --bind {shlex.quote(str(lake))} {root}/lake",
             f"mount -o remount,bind,ro {root}",
             _LOOPBACK_UP,

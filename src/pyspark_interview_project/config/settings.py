@@ -245,7 +245,11 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
     except SettingsError as error:  # a list that is no JSON; the message names the setting
         raise ConfigurationError("environment", str(error)) from error
     except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
+        fault, *others = error.errors(include_url=False)
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
         source = "option" if name in given else "environment" if os.environ.get(name.upper()) else "YAML file"
-        raise ConfigurationError(f"{name} ({source})", f"{fault['msg']}, not {fault['input']!r}") from error
+        more = ", ".join(
+            dict.fromkeys(str(other["loc"][0]) for other in others if other["loc"][:1] not in ((), (name,)))
+        )
+        problem = f"{fault['msg']}, not {fault['input']!r}" + (f"; wrong too: {more}" if more else "")
+        raise ConfigurationError(f"{name} ({source})", problem) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,15 +13,15 @@ from zoneinfo import ZoneInfo
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
+from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.errors import LockedError
 from pyspark_interview_project.lake.lease import who_leased
 from pyspark_interview_project.lake.lock import who_holds
 from pyspark_interview_project.lake.places import check_places
-from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
+from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures
 from pyspark_interview_project.metrics.run_history import RunHistory
+from pyspark_interview_project.metrics.run_record import DRILL, SUCCEEDED
 
-# What the alert ReturnsBackupTooOld takes for too old.
-OLDEST_BACKUP = timedelta(hours=50)
 _LEAST_FREE_BYTES = 2**30
 _LEAST_FREE_FILES = 1000
 # As two machines' clocks may differ (lake/lease.py).
@@ -34,6 +36,8 @@ def permissions(situation: Situation) -> Finding:
     root = settings.paths.root
     if not settings.paths.is_local:
         return Finding(FAILED, f"{root} is a URI; mount what is there, and set DATA_ROOT to the path")
+    if Path(root).exists() and not Path(root).is_dir():
+        return Finding(FAILED, f"{root} is no directory; set DATA_ROOT to the one that the lake is in")
     check_places(settings)
     landed = settings.paths.place(paths.LANDED)
     if not Path(landed).is_dir():
@@ -99,26 +103,63 @@ def lock(situation: Situation) -> Finding:
 
 
 def backups(situation: Situation) -> Finding:
-    """How old the newest backup of each strategy is, by the run records."""
-    history = _history(situation.settings)
-    if not history.failed_backups:
-        return Finding(NOTE, "none is on record; returns dr backup makes one, returns dr drill proves it")
-    failed = [name for name, has_failed in history.failed_backups.items() if has_failed]
-    if failed:
-        return Finding(
-            FAILED, f"{', '.join(failed)} failed when last run; returns dr status says more, then run it again"
-        )
-    now = datetime.now(UTC).timestamp()
-    ages = {name: timedelta(seconds=max(0.0, now - moment)) for name, moment in history.backups.items()}
-    said = ", ".join(f"{name} {age.total_seconds() / 3600:.1f} hours ago" for name, age in sorted(ages.items()))
-    if max(ages.values()) > OLDEST_BACKUP:
-        return Finding(
-            FAILED,
-            f"{said}; returns dr backup makes a new one, more than {OLDEST_BACKUP / timedelta(hours=1):.0f} is too old",
-        )
-    return Finding(OK, said)
+    """Whether what each strategy covers, by the run records, is as new as its RPO wants it."""
+    strategies = Strategies(situation.settings)
+    recorded = _recorded_backups(situation.settings)
+    own = {name: strategy.rpo_hours for name, strategy in strategies.backups.items()}
+    seconds = {name: own[second.strategy] for name, second in strategies.replications.items()}
+    finding = _worst_of(
+        [_backup_of(name, hours, recorded.get(name), "backup") for name, hours in own.items()]
+        + [_backup_of(name, hours, recorded.get(name), "replicate") for name, hours in seconds.items()]
+    )
+    if others := sorted(recorded.keys() - own.keys() - seconds.keys()):
+        return replace(finding, text=f"{finding.text} (no strategy is configured any more for {', '.join(others)})")
+    return finding
+
+
+@dataclass
+class _Backups:
+    """How a strategy ended last, and until when the newest that it made covers the lake."""
+
+    has_failed: bool = False
+    covers_until: datetime | None = None
+
+
+def _recorded_backups(settings: Settings) -> dict[str, _Backups]:
+    found: dict[str, _Backups] = {}
+    for name, outcome in (item for run in _runs(settings) if run.kind != DRILL for item in run.dr.items()):
+        backups_of_it = found.setdefault(name, _Backups())
+        backups_of_it.has_failed = outcome.status != SUCCEEDED
+        if outcome.status == SUCCEEDED:
+            # Without protected_until it was not verified: then it covers what it can at most.
+            backups_of_it.covers_until = outcome.protected_until or outcome.finished_at
+    return found
+
+
+def _backup_of(name: str, objective_hours: float, recorded: _Backups | None, command: str) -> Finding:
+    if recorded is None:
+        return Finding(NOTE, f"none of {name} is on record; returns dr {command} makes one, returns dr drill proves it")
+    if recorded.has_failed or recorded.covers_until is None:
+        return Finding(FAILED, f"{name} failed when last run; returns dr status says more, then run it again")
+    hours = max(timedelta(0), datetime.now(UTC) - recorded.covers_until) / timedelta(hours=1)
+    if hours > objective_hours:
+        too_old = f"{name} {hours:.1f} hours ago, its RPO is {objective_hours:g}"
+        return Finding(FAILED, f"{too_old}; returns dr {command} makes a new one")
+    return Finding(OK, f"{name} {hours:.1f} hours ago")
+
+
+def _worst_of(findings: Sequence[Finding]) -> Finding:
+    """The findings of the worst outcome there is, as one."""
+    if not findings:
+        return Finding(NOTE, "no strategy is configured; put one into DR_CONFIG_DIR (docs/recovery.md)")
+    outcome = next(outcome for outcome in (FAILED, NOTE, OK) if outcome in {found.outcome for found in findings})
+    return Finding(outcome, ", ".join(found.text for found in findings if found.outcome == outcome))
 
 
 def _history(settings: Settings) -> RunHistory:
+    return RunHistory(_runs(settings))
+
+
+def _runs(settings: Settings) -> Sequence[RunFigures]:
     records = Path(settings.paths.place(paths.RUN_RECORDS))
-    return RunHistory(RecordedRuns(records).look()[0] if records.is_dir() else ())
+    return RecordedRuns(records).look()[0] if records.is_dir() else ()

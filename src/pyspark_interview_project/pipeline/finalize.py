@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,11 +18,21 @@ from pyspark_interview_project.logging_setup import configure_logging, is_for_a_
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest, latest_record
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
 from pyspark_interview_project.pipeline.execution import checked_run_id, run_records
-from pyspark_interview_project.pipeline.options import IngestMetricsOption, SimulateOption, WithDrOption
+from pyspark_interview_project.pipeline.options import (
+    EngineOption,
+    IngestMetricsOption,
+    SimulateOption,
+    WithDrOption,
+)
 from pyspark_interview_project.progress import steps
 from pyspark_interview_project.shown_text import printable
 
 logger = logging.getLogger(__name__)
+
+RunsDateOption = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], metavar="DATE", help="The date that the run must be of, if given."),
+]
 
 
 def ingest_latest(settings: Settings) -> None:
@@ -58,19 +69,26 @@ def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
 
 def finalize(
     run_id: Annotated[str, typer.Option("--run-id", metavar="UUID", help="The run whose stages have all ended.")],
+    as_of: RunsDateOption = None,
+    engine: EngineOption = None,
     ingest_metrics_json: IngestMetricsOption = False,
     with_dr: WithDrOption = False,
     simulate: SimulateOption = False,
 ) -> None:
-    """Do for stages that ran apart what a whole run does at its end."""
-    settings = load_settings({})
+    """Do for stages that ran apart what a whole run does at its end. It works on records, whatever the engine is."""
+    options = {"engine": engine}
+    settings = load_settings(options)
     configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     identity = checked_run_id(run_id)
     set_run_id(identity)
     record = run_records(settings).find(identity)
     if record is None:
         raise ConfigurationError("--run-id", f"there is no record of a run {identity}")
-    check_recovery({}, with_dr, simulate)
+    if as_of is not None and record.as_of is not None and as_of.date().isoformat() != record.as_of:
+        raise ConfigurationError(
+            "--as-of", f"run {identity} is of {record.as_of}; give that day, or the run id of yours"
+        )
+    check_recovery(options, with_dr, simulate)
     if with_dr:
         if record.status == FAILED:
             raise ConfigurationError("--with-dr", f"run {identity} failed; strategies run behind a good run")

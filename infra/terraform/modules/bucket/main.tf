@@ -31,15 +31,30 @@ locals {
       Condition = { NumericLessThan = { "s3:TlsVersion" = "1.2" } }
     },
   ]
-  # Whoever names no key gets the bucket's.
-  only_this_key = [for key in compact([var.kms_key_arn]) : {
-    Sid       = "OnlyThisKey"
+  # Whoever names no encryption gets the bucket's, whoever names one has to name its key. StringNotEquals matches a header
+  # that is absent too, therefore Null beside it. KMS without a key would be a key of Amazon's.
+  refused_encryption = {
+    OnlyKMS = {
+      StringNotEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+      Null            = { "s3:x-amz-server-side-encryption" = "false" }
+    }
+    OnlyThisKey = {
+      StringNotEquals = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = var.kms_key_arn }
+      Null            = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "false" }
+    }
+    OnlyWithAKey = {
+      StringEquals = { "s3:x-amz-server-side-encryption" = "aws:kms" }
+      Null         = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = "true" }
+    }
+  }
+  only_this_key = [for name, condition in local.refused_encryption : {
+    Sid       = name
     Effect    = "Deny"
     Principal = "*"
     Action    = "s3:PutObject"
     Resource  = ["${local.arn}/*"]
-    Condition = { StringNotEqualsIfExists = { "s3:x-amz-server-side-encryption-aws-kms-key-id" = key } }
-  }]
+    Condition = condition
+  } if var.kms_key_arn != null]
   logs_of_one_bucket = [for source in compact([var.log_source_arn]) : {
     Sid       = "LogsOfOneBucket"
     Effect    = "Allow"
@@ -152,7 +167,7 @@ resource "aws_s3_bucket_logging" "this" {
   count = var.log_bucket == null ? 0 : 1
 
   bucket        = aws_s3_bucket.this.id
-  target_bucket = var.log_bucket
+  target_bucket = var.log_bucket.name
   target_prefix = "${var.name}/"
 }
 

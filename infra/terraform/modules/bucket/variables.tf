@@ -10,8 +10,8 @@ variable "kms_key_arn" {
 }
 
 variable "log_bucket" {
-  description = "Bucket that the access logs go to; null for one that receives them, whose logs would be logged without end."
-  type        = string
+  description = "Bucket that the access logs go to; null for one that receives them, whose logs would be logged without end. An object, as only that is known not to be null before the bucket is there."
+  type        = object({ name = string })
   default     = null
 }
 
