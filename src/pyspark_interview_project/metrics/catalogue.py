@@ -14,7 +14,7 @@ from typing import Literal
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures
+from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures, ends_in_order
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import FAILED
 
@@ -85,6 +85,12 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "When the last run ended that succeeded or found nothing new.",
         (),
         lambda h: _one(h.last_success),
+    ),
+    CatalogueEntry(
+        "last_verification_failure_timestamp_seconds",
+        "When the last run ended that found its own figures or tables wrong (exit code 7).",
+        (),
+        lambda h: _one(h.last_verification_failure),
     ),
     CatalogueEntry(
         "last_completion_timestamp_seconds",
@@ -238,11 +244,11 @@ def build_info() -> Metric:
 def history_families(runs: Iterable[RunFigures]) -> Iterator[Metric]:
     """Every metric of the catalogue with the values that it had when each of the runs ended, and those times.
 
-    `runs` are in the order in which they ended. Of one time there is one value: that of the last run to end then.
+    Of one time there is one value: that of the last run to end then.
     """
     seen: dict[str, dict[tuple[str, ...], dict[float, float]]] = {entry.name: {} for entry in CATALOGUE}
     history = RunHistory()
-    for run in runs:
+    for run in ends_in_order(runs):
         history.add(run)
         for entry in CATALOGUE:
             for labels, value in entry.read(history).items():

@@ -24,7 +24,14 @@ from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import history_families
-from pyspark_interview_project.metrics.recorded_runs import MalformedRecord, RecordedRuns, RunFigures, read_run
+from pyspark_interview_project.metrics.recorded_runs import (
+    MalformedRecord,
+    RecordedRuns,
+    RunFigures,
+    check_times,
+    read_run,
+    record_files,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +56,11 @@ def ingest(source: Path, records: Path) -> Ingested:
     """
     known = {run.run_id for run in RecordedRuns(records).look()[0]} if records.is_dir() else set()
     ingested = Ingested()
-    for path in sorted(source.glob("*.json")) if source.is_dir() else [source]:
+    for path in record_files(source) if source.is_dir() else [source]:
         try:
             run = read_run(path)
+            check_times(run)
+            text = _completed(run, path)
         except MalformedRecord as error:
             ingested.malformed[path.name] = str(error)
             logger.warning("%s is no run record: %s", path.name, error)
@@ -62,10 +71,18 @@ def ingest(source: Path, records: Path) -> Ingested:
         known.add(run.run_id)
         ingested.new.append(run.run_id)
         began = run.started_at.strftime("%Y%m%dT%H%M%S")
-        # What the metrics do not know of stays; a bare record gets what makes it one of a run.
-        completed = run.model_dump(mode="json", exclude_defaults=True) | json.loads(path.read_text(encoding="utf-8"))
-        write_atomically(records / f"{began}-{run.run_id}.json", json.dumps(completed, indent=1) + "\n")
+        write_atomically(records / f"{began}-{run.run_id}.json", text)
     return ingested
+
+
+def _completed(run: RunFigures, path: Path) -> str:
+    """The record of a run as the history has it. What the metrics do not know of stays; a bare record gets what makes
+    it one of a run. Raises MalformedRecord."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps(run.model_dump(mode="json", exclude_defaults=True) | content, indent=1) + "\n"
+    except (ValueError, RecursionError) as error:
+        raise MalformedRecord("is nested too deeply") from error
 
 
 class _History(Collector):

@@ -26,8 +26,8 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
     WithDrOption,
 )
-from pyspark_interview_project.pipeline.plan import draft_batch, print_files
-from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
+from pyspark_interview_project.pipeline.plan import draft_batch, is_current, print_files
+from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
 from pyspark_interview_project.transforms.aggregate import largest_groups
@@ -74,12 +74,12 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
         draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
         if draft.batch is None and is_current(this_run.lake):
             this_run.warn(*draft.remarks)
-            record.status = NO_NEW_DATA
+            record.end(NO_NEW_DATA)
             logger.info("nothing new to process")
             return []
     bronze_to_silver(this_run, draft)
     silver_to_gold(this_run)
-    record.status = SUCCEEDED
+    record.end(SUCCEEDED)
     if this_run.lake.version(GOLD_BY_SKU_REASON) is None:
         return []
     return this_run.lake.collect(largest_groups(this_run.lake.read(GOLD_BY_SKU_REASON), _MOST_RETURNED))

@@ -14,9 +14,10 @@ from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import Lake, Upsert, Written
-from pyspark_interview_project.metrics.run_record import SUCCEEDED
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
+from pyspark_interview_project.pipeline.plan import COVERED, covered, is_current
 from pyspark_interview_project.pipeline.silver_parts import check_commit
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
@@ -25,15 +26,14 @@ from pyspark_interview_project.transforms.aggregate import aggregate, changed_gr
 logger = logging.getLogger(__name__)
 
 STAGE = "silver_to_gold"
-_COVERED = "silver_version"
 
 
-def silver_to_gold(run: Execution) -> None:
-    """Bring both gold tables up to the newest version of silver."""
+def silver_to_gold(run: Execution) -> bool:
+    """Bring both gold tables up to the newest version of silver. Whether there was anything to bring."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
         if is_current(run.lake):
-            return
+            return False
         run.lake.ensure_tables()
         silver_version = run.lake.version(SILVER)
         assert silver_version is not None
@@ -48,24 +48,7 @@ def silver_to_gold(run: Execution) -> None:
         figures["rows_by_table"] = changed
         check_totals(run.lake)
         faults.reached("after_gold")
-
-
-def is_current(lake: Lake) -> bool:
-    """Whether silver has nothing that gold does not cover."""
-    silver_version = lake.version(SILVER)
-    if (
-        silver_version is None
-        or lake.facts(SILVER).rows == 0
-        and all(lake.version(table) is None for table in GOLD_TABLES)
-    ):
-        return True
-    return all(lake.version(table) is not None and covered(lake, table) == silver_version for table in GOLD_TABLES)
-
-
-def covered(lake: Lake, table: TableContract) -> int | None:
-    """The version of silver that a gold table covers; None where no commit says so."""
-    versions = (commit.note.get(_COVERED) for commit in lake.commits(table))
-    return next((int(version) for version in versions if version is not None), None)
+    return True
 
 
 def check_totals(lake: Lake) -> None:
@@ -80,7 +63,7 @@ def check_totals(lake: Lake) -> None:
 
 def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Written:
     lake, by = run.lake, (table.names[0], "reason")
-    note = run.note(STAGE, run.record.batch_id, **{_COVERED: silver_version})
+    note = run.note(STAGE, run.record.batch_id, **{COVERED: silver_version})
     since = covered(lake, table)
     if since == silver_version:
         return Written(None)
@@ -110,8 +93,9 @@ def run_alone(
 ) -> None:
     """Bring gold up to silver."""
     with execution({"engine": engine}, as_of, run_id) as run:
-        silver_to_gold(run)
-        run.record.status = SUCCEEDED
+        found_nothing_new = run.record.status == NO_NEW_DATA  # so the stages before this one
+        has_changed_gold = silver_to_gold(run)
+        run.record.end(NO_NEW_DATA if found_nothing_new and not has_changed_gold else SUCCEEDED)
     print_summary(run.record, run.paths, [])
 
 
