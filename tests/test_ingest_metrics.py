@@ -143,7 +143,7 @@ def test_ingest_metrics_takes_each_run_once_and_names_what_is_malformed(tmp_path
         problem = "torn.json: is no run record: is no JSON (and 1 more files)"
         assert ended.complaints == [f"error: {problem}; mend it or move it away, then run again"]
     kept = history(lake)
-    known = {name: kept[name] for name in ("20261101T030000-run-0.json", "20261102T030000-run-1.json")}
+    known = {name: kept[name] for name in ("20241101T030000-run-0.json", "20241102T030000-run-1.json")}
     assert list(known.values()) == [record(0), record(1, odd={"kept": 1})]
     ((name, bare),) = [(name, content) for name, content in kept.items() if name not in known]
     assert name.endswith(f"-{bare['run_id']}.json")

@@ -113,6 +113,7 @@ def test_exporter_whose_records_cannot_be_read_is_not_well_and_answers_all_the_s
 
 def test_exporter_of_a_lake_without_runs_answers(tmp_path: Path) -> None:
     port = free_port()
+    (tmp_path / "bronze").mkdir()
     with exporter(tmp_path, port):
         assert get(port, "/healthz")[0] == 200
         assert samples(get(port, "/metrics")[1])["runs_total succeeded"] == 0
@@ -171,7 +172,7 @@ def test_exporter_pushes_to_a_gateway_for_the_job_as_a_whole(lake: Path) -> None
     thread.join(timeout=PATIENCE_SECONDS)
     server.server_close()
     ((command, path, body),) = Gateway.taken
-    assert (command, path) == ("POST", "/metrics/job/returns_pipeline")  # no instance: it is not of one machine
+    assert (command, path) == ("POST", "/metrics/job/returns")  # no instance: it is not of one machine
     assert samples(body)["runs_total succeeded"] == 1
 
 

@@ -7,7 +7,7 @@ gauge; only what adds up over runs is a counter. Times are exported, never ages.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,6 +19,7 @@ from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import FAILED
 
 PREFIX = "returns_pipeline_"
+JOB = "returns"  # of the scrape configuration
 
 Samples = Mapping[tuple[str, ...], float]
 
@@ -36,10 +37,10 @@ class CatalogueEntry:
     def kind(self) -> Literal["counter", "gauge"]:
         return "counter" if self.name.endswith("_total") else "gauge"
 
-    def family(self) -> CounterMetricFamily | GaugeMetricFamily:
-        """An empty family of this metric, to which samples are added."""
+    def family(self, of_the_target: Sequence[str] = ()) -> CounterMetricFamily | GaugeMetricFamily:
+        """An empty family of this metric, to which samples are added; their labels begin with those of the target."""
         family = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
-        return family(PREFIX + self.name, self.help, labels=self.labels)
+        return family(PREFIX + self.name, self.help, labels=(*of_the_target, *self.labels))
 
 
 def _one(value: float | None) -> Samples:
@@ -241,8 +242,9 @@ def build_info() -> Metric:
     return family
 
 
-def history_families(runs: Iterable[RunFigures]) -> Iterator[Metric]:
-    """Every metric of the catalogue with the values that it had when each of the runs ended, and those times.
+def history_families(runs: Iterable[RunFigures], instance: str) -> Iterator[Metric]:
+    """Every metric of the catalogue with the values that it had when each of the runs ended, and those times; with the
+    labels that Prometheus gives to what it scrapes, by which rules and panels go.
 
     Of one time there is one value: that of the last run to end then.
     """
@@ -254,8 +256,8 @@ def history_families(runs: Iterable[RunFigures]) -> Iterator[Metric]:
             for labels, value in entry.read(history).items():
                 seen[entry.name].setdefault(labels, {})[run.finished] = value
     for entry in CATALOGUE:
-        family = entry.family()
+        family = entry.family(of_the_target=("job", "instance"))
         for labels, values in seen[entry.name].items():
             for time, value in values.items():
-                family.add_metric(labels, value, timestamp=time)
+                family.add_metric((JOB, instance, *labels), value, timestamp=time)
         yield family

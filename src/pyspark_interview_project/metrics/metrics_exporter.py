@@ -31,7 +31,7 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.errors import ConfigurationError, StorageError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
-from pyspark_interview_project.metrics.catalogue import PREFIX, build_info, families
+from pyspark_interview_project.metrics.catalogue import JOB, PREFIX, build_info, families
 from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures, StageFigures
 from pyspark_interview_project.metrics.run_history import RunHistory
 
@@ -40,7 +40,6 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED = 10
 _PUSH_TIMEOUT_SECONDS = 5.0
-_PUSH_JOB = "returns"  # as the scrape job of prometheus.yml, by whose name rules and panels go
 # At the end of a run its server is told to end, and looks as often as this whether it was.
 _POLL_SECONDS = 0.02
 
@@ -236,7 +235,7 @@ def push(records: Path, gateway: str) -> bool:
     """
     registry = _registry(records)
     try:
-        pushadd_to_gateway(gateway, job=_PUSH_JOB, registry=registry, timeout=_PUSH_TIMEOUT_SECONDS)
+        pushadd_to_gateway(gateway, job=JOB, registry=registry, timeout=_PUSH_TIMEOUT_SECONDS)
     except (OSError, HTTPException) as error:
         logger.warning("the Pushgateway took no metrics: %s", type(error).__name__)
         return False
