@@ -210,6 +210,36 @@ def test_report_of_a_year_shows_the_last_thirty_runs(tmp_path: Path) -> None:
     assert "The last 30 of 365 runs on record, the newest first." in page.notes
 
 
+def test_report_of_a_hostile_record_is_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    long = "<&'" * 20_000
+    hostile = record(0, warnings=[f"{number} {long[:200]}" for number in range(40_000)], engine=long, error=long)
+    hostile["stages"][0]["quarantined_by_reason"] = {f"r{number} {long[:200]}": 1 for number in range(5_000)}
+    hostile["gates"] = [hostile["gates"][0] | {"name": f"{number}{long}"} for number in range(150)]
+    lake = lake_of(tmp_path / "lake", hostile)
+    for number in range(150):
+        (lake / "metrics" / "runs" / f"torn-{number:03}.json").write_text("{")
+    write_gold(lake, GOLD_BY_SKU_REASON, [(f"{number}{long}", long, 1, 1, Decimal("1.00")) for number in range(12)])
+    page = page_of(lake)  # which looks at its size
+    assert (len(page.lists["warnings"]), page.lists["warnings"][-1]) == (101, "and 39,900 more")
+    assert (len(page.lists["problems"]), page.lists["problems"][-1]) == (101, "and 50 more")
+    assert (len(page.table("reasons")), len(page.table("gates"))) == (100, 100)
+    assert {"And 4,900 more rows.", "And 50 more rows."} <= set(page.notes)
+    assert page.facts["engine"] == f"{long[:500]}… and 59,500 more characters"
+    assert page.table("top_by_count")[0][0].endswith("more characters")
+
+
+def test_report_of_a_run_that_is_not_at_its_end_is_on_the_last_one_that_was_and_says_so(tmp_path: Path) -> None:
+    begun = record(2, complete=False, stages=record(2)["stages"][:1])
+    page = page_of(lake_of(tmp_path / "lake", record(0), failed(1), begun))
+    assert (page.headline, page.facts["run"]) == ("The last run failed", "run-1")
+    assert page.lists["problems"] == [
+        "run run-2 is at work, or was stopped between its stages: it has bronze_to_silver of 2024-11-03 03:01:30 UTC"
+    ]
+    assert [row[-1] for row in page.table("runs")] == ["run-1", "run-0"]
+    later = page_of(lake_of(tmp_path / "other", begun, record(3)))
+    assert "problems" not in later.lists
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [

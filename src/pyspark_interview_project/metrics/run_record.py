@@ -59,7 +59,7 @@ class RunRecord:
         of it is taken back; stages of a good end are not counted twice."""
         if self.complete:
             self.attempts.append({name: getattr(self, name) for name in _OF_AN_ATTEMPT})
-        if self.complete and self.status != FAILED:
+        if self.complete and self.status == SUCCEEDED:
             self.stages = []
 
     def go_on(self) -> None:
