@@ -12,7 +12,7 @@ import yaml
 
 from commands import REPOSITORY
 from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX
-from pyspark_interview_project.metrics.metrics_exporter import RunRecordCollector
+from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, RunRecordCollector
 
 INFRA = REPOSITORY / "infra"
 RULES = sorted((INFRA / "prometheus" / "rules").glob("*.yml"))
@@ -71,7 +71,7 @@ def rows_of_the_metrics_page(records: Path) -> list[str]:
     `records` is a directory without records: what is said nonetheless has its labels in its samples.
     """
     of_runs = [_row(PREFIX + entry.name, entry.kind, entry.labels, entry.help) for entry in CATALOGUE]
-    collected = list(RunRecordCollector(records, at_work=lambda: "bronze_to_silver").collect())
+    collected = list(RunRecordCollector(records, RunAtWork(lambda: "bronze_to_silver")).collect())
     of_itself = [
         _row(family.samples[0].name, family.type, family.samples[0].labels, family.documentation)
         for family in collected[len(CATALOGUE) :]

@@ -334,6 +334,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
         "kind": "run",
         "batch_id": batch,
         "status": "succeeded",
+        "complete": True,
         "exit_code": 0,
         "error": None,
         "as_of": FIRST_DAY,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,9 @@ import lake_reading
 from commands import returns, succeeded
 from kills import FIRST_DAY
 from landing import land, row_of
+from monitoring_files import PROMETHEUS, parsed
+from pyspark_interview_project.metrics.catalogue import JOB
+from pyspark_interview_project.metrics.ingest_pipeline_metrics import SHIPPED_TARGET
 from test_run_history import record, write
 
 RUN_ID, OTHER_RUN_ID = "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11", "0af76519-16cd-43dd-8448-eb211c80319c"
@@ -159,7 +164,7 @@ def test_ingest_metrics_takes_each_run_once_and_names_what_is_malformed(tmp_path
         problem = "torn.json: is no run record: is no JSON (and 1 more files)"
         assert ended.complaints == [f"error: {problem}; mend it or move it away, then run again"]
     kept = history(lake)
-    known = {name: kept[name] for name in ("20261101T030000-run-0.json", "20261102T030000-run-1.json")}
+    known = {name: kept[name] for name in ("20241101T030000-run-0.json", "20241102T030000-run-1.json")}
     assert list(known.values()) == [record(0), record(1, odd={"kept": 1})]
     ((name, bare),) = [(name, content) for name, content in kept.items() if name not in known]
     assert name.endswith(f"-{bare['run_id']}.json")
@@ -170,3 +175,39 @@ def test_ingest_metrics_of_nothing_is_exit_2(tmp_path: Path) -> None:
     ended = returns(tmp_path, "ingest-metrics")
     complaint = f"error: {latest_of(tmp_path)}: there is no such file or directory"
     assert (ended.exit_code, ended.complaints, list(tmp_path.iterdir())) == (2, [complaint], [])
+
+
+def test_ingest_metrics_of_records_that_are_no_files_or_nested_too_deeply_goes_on_with_the_rest(tmp_path: Path) -> None:
+    lake, source = tmp_path / "lake", write(tmp_path / "source", record(0), record(1, exit_code=10**400))
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    write(source, record(2, odd=deep), record(3, warnings=deep))
+    write(source, record(4, finished_at=(datetime.now(UTC) + timedelta(days=2)).isoformat()))
+    os.mkfifo(source / "pipe.json")
+    ended = returns(lake, "ingest-metrics", str(source))
+    assert (ended.exit_code, ended.lines) == (4, ["1 runs ingested, 0 known already, 4 files malformed"])
+    assert [line["message"] for line in ended.logs] == [
+        "run-1.json is no run record: exit_code: Input should be less than or equal to 255",
+        "run-2.json is no run record: is nested too deeply",
+        "run-3.json is no run record: is nested too deeply",
+        "run-4.json is no run record: has a time that is yet to come",
+    ]
+    assert list(history(lake)) == ["20241101T030000-run-0.json"]
+
+
+def test_ingest_metrics_writes_the_history_without_a_latest_record(tmp_path: Path) -> None:
+    lake, out = tmp_path / "lake", tmp_path / "history.om"
+    (lake / "metrics").mkdir(parents=True)
+    write(lake / "metrics" / "runs", record(0), record(1))
+    ended = succeeded(returns(lake, "ingest-metrics", "--openmetrics", str(out), "--instance", "there:8010"))
+    told = "0 runs ingested, 0 known already, 0 files malformed"
+    assert ended.lines == [told, f"2 runs written to {out}"]
+    assert 'returns_pipeline_runs_total{instance="there:8010",job="returns",status="succeeded"} 2.0' in out.read_text()
+    refused = returns(lake, "ingest-metrics")
+    assert (refused.exit_code, len(refused.complaints)) == (2, 1)
+
+
+def test_history_continues_the_series_of_the_shipped_configuration() -> None:
+    (job,) = parsed(PROMETHEUS)["scrape_configs"]
+    assert (job["job_name"], job["static_configs"][0]["targets"]) == (JOB, [SHIPPED_TARGET])

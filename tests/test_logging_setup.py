@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,9 @@ def restored_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Loggers, handlers and correlation ids as they were before the test."""
     root, ours = logging.getLogger(), logging.getLogger("pyspark_interview_project")
     before = root.handlers[:], root.level, ours.level, logging_setup._of_process.copy()
+    logging.captureWarnings(False)
     yield
+    logging.captureWarnings(False)
     root.handlers[:], root.level, ours.level = before[:3]
     logging_setup._of_process.clear()
     logging_setup._of_process.update(before[3])
@@ -140,6 +143,16 @@ def test_configure_logging_libraries_are_heard_from_warning_on_and_correlated(
     logging.getLogger("some.library").info("about itself")
     logging.getLogger("some.library").warning("deprecated")
     assert [(line["message"], line["run_id"]) for line in logged(capsys)] == [("deprecated", "run-1")]
+
+
+@pytest.mark.filterwarnings("default")
+def test_configure_logging_warnings_of_python_are_lines_of_the_run(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("INFO", for_a_person=False)
+    set_run_id("run-1")
+    warnings.warn("soon to be gone", FutureWarning, stacklevel=1)
+    [line] = logged(capsys)
+    assert (line["level"], line["run_id"]) == ("WARNING", "run-1")
+    assert "FutureWarning: soon to be gone" in line["message"]
 
 
 def test_set_run_id_is_in_lines_of_other_threads_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -11,18 +12,25 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from kills import FIRST_DAY, land_samples, waiting_at
-from pyspark_interview_project.metrics.catalogue import PREFIX
+from landing import land, row_of
+from pyspark_interview_project.metrics import catalogue
+from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX, CatalogueEntry
+from pyspark_interview_project.metrics.metrics_exporter import RunRecordCollector
 from test_run_history import failed, record, write
 
 PATIENCE_SECONDS = 60
+MANY_ROWS = 100_000
 
 
 def free_port() -> int:
@@ -111,8 +119,48 @@ def test_exporter_whose_records_cannot_be_read_is_not_well_and_answers_all_the_s
         assert samples(get(port, "/metrics")[1])["runs_total succeeded"] == 1
 
 
+def test_exporter_of_a_lake_that_is_gone_is_not_well_until_it_is_back(lake: Path) -> None:
+    port, away = free_port(), lake.with_name("away")
+    with exporter(lake, port):
+        assert get(port, "/healthz") == (200, "ok\n")
+        lake.rename(away)
+        assert get(port, "/healthz") == (503, "the records cannot be read\n")
+        told = samples(get(port, "/metrics")[1])
+        assert told["exporter_collect_errors_total"] == 2
+        assert [name for name in told if name.startswith(("runs_total", "exporter_broken"))] == []
+        away.rename(lake)
+        assert get(port, "/healthz") == (200, "ok\n")
+
+
+def test_exporter_of_hostile_records_answers_with_all_others(lake: Path) -> None:
+    runs, port = lake / "metrics" / "runs", free_port()
+    write(runs, record(2, exit_code=10**400), record(3, finished_at="9999-12-31T23:59:59-14:00"))
+    (runs / "deep.json").write_text("[" * 100_000)
+    (runs / "loop.json").symlink_to("loop.json")
+    os.mkfifo(runs / "pipe.json")
+    with exporter(lake, port):
+        status, text = get(port, "/metrics")
+        assert (status, get(port, "/healthz")[0]) == (200, 200)
+        told = samples(text)
+        assert (told["runs_total succeeded"], told["runs_total failed"], told["exporter_broken_records"]) == (1, 1, 4)
+
+
+def test_collect_that_fails_as_nobody_foresaw_is_counted_and_told(
+    lake: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = CatalogueEntry("broken", "Never told.", (), lambda history: {(): 1 / 0})
+    monkeypatch.setattr(catalogue, "CATALOGUE", (*CATALOGUE, broken))
+    collector = RunRecordCollector(lake / "metrics" / "runs")
+    told = {family.name: [sample.value for sample in family.samples] for family in collector.collect()}
+    assert told[f"{PREFIX}exporter_collect_errors"] == [1]
+    assert f"{PREFIX}runs" not in told
+    assert collector.is_readable() is False
+    assert [line.message for line in caplog.records] == ["the metrics of the run records cannot be told"] * 2
+
+
 def test_exporter_of_a_lake_without_runs_answers(tmp_path: Path) -> None:
     port = free_port()
+    (tmp_path / "bronze").mkdir()
     with exporter(tmp_path, port):
         assert get(port, "/healthz")[0] == 200
         assert samples(get(port, "/metrics")[1])["runs_total succeeded"] == 0
@@ -148,6 +196,17 @@ def test_exporter_textfile_that_no_collector_would_read_exits_2(lake: Path, tmp_
     assert "returns.txt does not end in .prom" in ended.complaints[0]
 
 
+@pytest.mark.parametrize("way", ["--textfile", "--pushgateway"])
+def test_exporter_hands_nothing_over_where_the_records_cannot_be_read(lake: Path, tmp_path: Path, way: str) -> None:
+    target = tmp_path / "returns.prom"
+    target.write_text("as it was")
+    (lake / "metrics").rename(tmp_path / "away")
+    ended = returns(lake, "exporter", way, str(target) if way == "--textfile" else f"127.0.0.1:{free_port()}")
+    problem = f"{lake}/metrics/runs: the run records cannot be read; nothing was handed over"
+    assert (ended.exit_code, ended.complaints) == (5, [f"error: {problem}"])
+    assert target.read_text() == "as it was"
+
+
 class Gateway(BaseHTTPRequestHandler):
     """Takes what is pushed, and keeps it."""
 
@@ -171,7 +230,7 @@ def test_exporter_pushes_to_a_gateway_for_the_job_as_a_whole(lake: Path) -> None
     thread.join(timeout=PATIENCE_SECONDS)
     server.server_close()
     ((command, path, body),) = Gateway.taken
-    assert (command, path) == ("POST", "/metrics/job/returns_pipeline")  # no instance: it is not of one machine
+    assert (command, path) == ("POST", "/metrics/job/returns")  # no instance: it is not of one machine
     assert samples(body)["runs_total succeeded"] == 1
 
 
@@ -180,10 +239,80 @@ def test_exporter_whose_gateway_is_dead_warns_and_ends_well(lake: Path) -> None:
     assert [line["message"] for line in ended.logs] == ["the Pushgateway took no metrics: URLError"]
 
 
+def test_exporter_whose_gateway_speaks_no_http_warns_and_ends_well(lake: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer_with_nonsense, args=(server,))
+        thread.start()
+        ended = succeeded(returns(lake, "exporter", "--pushgateway", f"127.0.0.1:{server.getsockname()[1]}"))
+        thread.join(timeout=PATIENCE_SECONDS)
+    assert [line["message"] for line in ended.logs] == ["the Pushgateway took no metrics: BadStatusLine"]
+
+
+def answer_with_nonsense(server: socket.socket) -> None:
+    connection, _ = server.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(b"nonsense\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "url", ["host:port", "http://a b:9091", "http://", "ftp://host:21", "host:99999", "http://[::1"]
+)
+def test_exporter_with_an_address_that_is_none_exits_2(lake: Path, url: str) -> None:
+    ended = returns(lake, "exporter", "--pushgateway", url)
+    assert ended.exit_code == 2
+    assert len(ended.complaints) == 1
+    assert ended.complaints[0].startswith(f"error: --pushgateway: {url} is no address")
+
+
+def scraped_until_it_ends(port: int) -> list[tuple[int, str]]:
+    """The answers of a server until there is none."""
+    answers = []
+    while True:
+        try:
+            answers.append(get(port, "/metrics"))
+        except (OSError, HTTPException):  # nobody listens any more, or has ended in the middle of an answer
+            return answers
+
+
+def test_run_serves_a_hundred_at_once_while_it_works_and_ends_well(tmp_path: Path) -> None:
+    lake, port = tmp_path / "lake", free_port()
+    fields = ("O-1", None, "MUG", "damaged", "1", "10.00", "2026-03-01", None)
+    land(lake / "bronze/returns_raw/a.jsonl", [row_of(f"R-{number}", *fields) for number in range(MANY_ROWS)])
+    env = environment(lake, SERVE_METRICS="true", METRICS_PORT=str(port))
+    command = [str(RETURNS), "run", "--as-of", FIRST_DAY]
+    with subprocess.Popen(command, env=env, cwd=REPOSITORY, stdout=PIPE, stderr=PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert any("metrics are served" in line for line in process.stderr)
+        drained = threading.Thread(target=process.stderr.read)
+        drained.start()
+        with ThreadPoolExecutor(100) as pool:
+            answers = list(pool.map(scraped_until_it_ends, [port] * 100))
+        assert process.wait(timeout=PATIENCE_SECONDS) == 0
+        drained.join()
+    assert all(answers), "each of the hundred was answered"
+    assert {status for each in answers for status, _ in each} == {200}
+    told = [samples(text) for each in answers for _, text in each]
+    assert {"run_in_progress bronze_to_silver"} <= {name for one in told for name in one}
+    assert {one["exporter_collect_errors_total"] for one in told} == {0}
+    assert lake_reading.latest_run_record(lake)["stages"][0]["rows_inserted"] == MANY_ROWS
+
+
+def test_run_at_work_serves_the_stages_that_it_is_through_with(tmp_path: Path) -> None:
+    lake, port = land_samples(tmp_path / "lake"), free_port()
+    with waiting_at(lake, "before_gold_table", SERVE_METRICS="true", METRICS_PORT=str(port)):
+        told = samples(get(port, "/metrics")[1])
+    assert told["run_in_progress silver_to_gold"] == 1
+    assert told["stage_duration_seconds bronze_to_silver"] > 0
+    outcomes = [told[name] for name in told if name.startswith("stage_rows ") and name.endswith("bronze_to_silver")]
+    assert told["stage_rows_read bronze_to_silver"] == sum(outcomes) > 0
+    assert [name for name in told if name.startswith(("rows_total", "last_"))] == []  # it is not at its end
+
+
 def test_run_at_work_serves_metrics_to_many_and_stops_with_it(tmp_path: Path) -> None:
     lake, port = land_samples(tmp_path / "lake"), free_port()
     with waiting_at(lake, "after_judging", SERVE_METRICS="true", METRICS_PORT=str(port)) as process:
-        with ThreadPoolExecutor(20) as pool:
+        with ThreadPoolExecutor(100) as pool:
             answers = list(pool.map(lambda _: get(port, "/metrics"), range(100)))
         assert {status for status, _ in answers} == {200}
         assert {samples(text)["run_in_progress bronze_to_silver"] for _, text in answers} == {1}

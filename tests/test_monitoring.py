@@ -60,7 +60,8 @@ def test_alert_says_how_severe_it_is_what_it_is_and_what_to_do(rule: dict[str, A
 def test_alert_on_an_age_has_one_on_the_absence_of_the_time() -> None:
     expressions = [rule["expr"] for rule in rules("alert")]
     ages = {name for text in expressions if "time()" in text for name in metrics_in(text)}
-    absent = {name for text in expressions if "absent(" in text for name in metrics_in(text)}
+    answers = 'max_over_time(up{job="returns"}[1h]) == 1 unless on (job, instance) '
+    absent = {name for text in expressions if " ".join(text.split()).startswith(answers) for name in metrics_in(text)}
     assert ages == absent and len(ages) == 3
 
 
@@ -83,6 +84,14 @@ def test_dashboard_shows_every_metric(tmp_path: Path) -> None:
 def test_metrics_page_is_the_catalogue_and_what_exporters_say_of_themselves(tmp_path: Path) -> None:
     page = METRICS_PAGE.read_text(encoding="utf-8").splitlines()
     assert [line for line in page if line.startswith("| `")] == rows_of_the_metrics_page(tmp_path)
+
+
+@pytest.mark.parametrize("panel", [p for p in panels() if p["type"] == "timeseries"], ids=lambda panel: panel["title"])
+def test_trend_shows_runs_of_which_there_is_one_value_a_day(panel: dict[str, Any]) -> None:
+    for target in panel["targets"]:
+        named = metrics_in(target["expr"]) | recorded_in(target["expr"])
+        looked_back = re.findall(r"last_over_time\(([a-z0-9_:]+)\{[^}]*\}\[25h\]\)", target["expr"])
+        assert named == set(looked_back) and named
 
 
 def test_dashboard_is_one_of_provisioning() -> None:

@@ -414,9 +414,10 @@ def test_plan_with_commit_writes_batch_and_record(root: Path, plan_command: Plan
     assert (paths_of(batch), batch.as_of, batch.planned_by) == ([A], AS_OF, RUN_ID)
     [stage] = shown.record["stages"]
     assert {**stage, "duration_sec": 0} == {"name": "plan", "rows": 0, "duration_sec": 0, "files": 1}
-    assert {name: shown.record[name] for name in ("run_id", "status", "batch_id", "as_of", "warnings")} == {
+    assert {name: shown.record[name] for name in ("run_id", "status", "complete", "batch_id", "as_of", "warnings")} == {
         "run_id": RUN_ID,
         "status": "succeeded",
+        "complete": False,
         "batch_id": batch.batch_id,
         "as_of": "2026-03-10",
         "warnings": [f"{B} is skipped"],
@@ -429,6 +430,7 @@ def test_plan_with_commit_of_nothing_new_is_on_record(plan_command: PlanCommand)
     [stage] = shown.record["stages"]
     assert {**stage, "duration_sec": 0} == {"name": "plan", "rows": 0, "duration_sec": 0, "files": 0}
     assert (shown.lines, shown.record["status"], shown.record["batch_id"]) == (["nothing new"], "no_new_data", None)
+    assert shown.record["complete"] is True
     assert str(UUID(shown.record["run_id"])) == shown.record["run_id"]
 
 

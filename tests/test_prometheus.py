@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import yaml
 
 from commands import returns, succeeded
 from kills import FIRST_DAY, SECOND_DAY, land_samples
-from monitoring_files import PROMETHEUS, RULE_TESTS, RULES, parsed
+from monitoring_files import METRICS_PAGE, PROMETHEUS, RULE_TESTS, RULES, panels, parsed
 from prometheus_server import comes_to, prometheus, promtool
 from pyspark_interview_project.metrics.catalogue import PREFIX
 from test_metrics_exporter import exporter, free_port
@@ -42,6 +43,13 @@ def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
 
 def test_promtool_finds_nothing_wrong_with_the_configuration() -> None:
     assert promtool("check", "config", PROMETHEUS).count("SUCCESS") == 2 + len(RULES)  # rules found, configuration
+
+
+def test_promtool_finds_nothing_wrong_with_the_configurations_of_the_metrics_page(tmp_path: Path) -> None:
+    blocks = re.findall(r"^```yaml\n(.*?)^```", METRICS_PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    for number, block in enumerate(blocks):
+        (tmp_path / f"{number}.yml").write_text(block)
+    assert promtool("check", "config", *sorted(tmp_path.glob("*.yml"))).count("SUCCESS") == len(blocks) == 3
 
 
 @pytest.mark.long
@@ -145,3 +153,6 @@ def test_prometheus_answers_from_a_year_of_records(tmp_path: Path) -> None:
         middle = last - 100 * DAY
         assert server.query(f"{PREFIX}table_rows", middle) == {"silver_returns": _DAYS - 1 - 100}
         assert server.query(f"{PREFIX}table_rows", middle + DAY / 2) == {}  # nothing was seen at noon
+        (panel,) = [panel for panel in panels() if panel["title"] == "Rows"]
+        shown = server.query(panel["targets"][0]["expr"], middle + DAY / 2)
+        assert shown == {"silver_returns": _DAYS - 1 - 100}

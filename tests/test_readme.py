@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shlex
 import signal
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -13,12 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from commands import REPOSITORY
+from commands import REPOSITORY, environment, run, succeeded
 from pyspark_interview_project import cli
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.pipeline.rules import REASON_CODES
 
 README = REPOSITORY / "README.md"
+RUNBOOK = REPOSITORY / "docs" / "runbook.md"
 PAGES = (README, *sorted((REPOSITORY / "docs").glob("*.md")))
 
 _CODE_BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,10 +32,25 @@ _PROGRAM = re.compile(r"(?:\.venv/bin/|bin/)?(?=(?:returns|python|make)\b)")
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-def command_lines() -> list[str]:
-    """The command lines in README.md, in its blocks and in its spans, without prompt, environment and comment."""
-    text = README.read_text(encoding="utf-8")
-    blocks = [line for block in _CODE_BLOCK.findall(text) for line in block.replace("\\\n", " ").splitlines()]
+def commands_of(block: str) -> list[str]:
+    """The commands of a block: a line each, but for what is quoted."""
+    commands, begun = [], ""
+    for line in block.replace("\\\n", " ").splitlines():
+        begun += line
+        try:
+            shlex.split(begun, comments=True)
+        except ValueError:  # a quotation is open
+            begun += "\n"
+            continue
+        commands.append(begun)
+        begun = ""
+    return commands
+
+
+def command_lines(page: Path = README) -> list[str]:
+    """The command lines of a page, in its blocks and in its spans, without prompt, environment and comment."""
+    text = page.read_text(encoding="utf-8")
+    blocks = [command for block in _CODE_BLOCK.findall(text) for command in commands_of(block)]
     spans = _CODE_SPAN.findall(_CODE_BLOCK.sub("", text))
     found = []
     for line in [*blocks, *spans]:
@@ -44,9 +62,9 @@ def command_lines() -> list[str]:
     return sorted(set(found))
 
 
-def shown(program: str) -> list[str]:
-    """The shown commands of one program."""
-    return [command for command in command_lines() if command == program or command.startswith(f"{program} ")]
+def shown(program: str, page: Path = README) -> list[str]:
+    """The commands of one program that a page shows."""
+    return [command for command in command_lines(page) if command == program or command.startswith(f"{program} ")]
 
 
 def make_targets() -> set[str]:
@@ -82,15 +100,37 @@ def test_readme_names_only_make_targets_that_exist() -> None:
     assert {"run", "test", "install", "lint"} <= named
 
 
-@pytest.mark.parametrize("command", [c for c in shown("returns") if c != "returns"])
+@pytest.mark.parametrize(
+    "command", sorted({c for page in (README, RUNBOOK) for c in shown("returns", page) if c != "returns"})
+)
 @pytest.mark.usefixtures("as_before")
-def test_readme_shows_returns_commands_with_options_that_exist(
+def test_readme_and_runbook_show_returns_commands_with_options_that_exist(
     command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # --help wins over running; what is no command or no option fails before it
     _, *arguments = command.split()
     cli.main([*arguments, "--help"])
     assert "Usage" in capsys.readouterr().out
+
+
+def python_of_the_runbook() -> list[str]:
+    blocks = _CODE_BLOCK.findall(RUNBOOK.read_text(encoding="utf-8"))
+    return [command for block in blocks for command in commands_of(block) if command.startswith("python ")]
+
+
+@pytest.mark.parametrize("command", python_of_the_runbook(), ids=lambda command: command.splitlines()[1][:40])
+def test_runbook_shows_python_that_says_something_of_a_lake(command: str, second_day: Path) -> None:
+    env = environment(second_day) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    ended = succeeded(run(["bash", "-c", command], env))
+    assert len(ended.lines) >= 2 and ended.stderr == ""
+
+
+def test_runbook_names_only_programs_and_files_that_exist() -> None:
+    assert len(python_of_the_runbook()) == len(shown("python", RUNBOOK)) == 7
+    checked = [command.split()[1:] for command in command_lines(RUNBOOK) if command.startswith("promtool ")]
+    named = re.findall(r"infra/[\w./-]+", RUNBOOK.read_text(encoding="utf-8"))
+    assert named and [path for path in named if not (REPOSITORY / path).exists()] == []
+    assert checked == []
 
 
 @pytest.mark.parametrize("command", shown("python"))

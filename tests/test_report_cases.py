@@ -43,7 +43,7 @@ def test_report_of_one_run(tmp_path: Path) -> None:
     assert page.verdicts == ["read = inserted + updated + superseded + duplicate + quarantined."]
     assert page.table("reasons") == [["qty_missing", "2"], ["sku_missing", "1"]]
     assert page.table("runs") == [
-        [*("2026-11-01 03:01:30", "succeeded", "0", "90.000", "10", "5", "1", "1", "1", "2", "1", "run-0")]
+        [*("2024-11-01 03:01:30", "succeeded", "0", "90.000", "10", "5", "1", "1", "1", "2", "1", "run-0")]
     ]
     assert page.lists["warnings"] == ["odd"]
 
@@ -52,7 +52,7 @@ def test_report_of_a_failed_run_says_why_and_when_it_was_last_well(tmp_path: Pat
     page = page_of(lake_of(tmp_path / "lake", record(0), failed(1, error="gate quarantined_ratio failed", stages=[])))
     assert page.headline == "The last run failed"
     assert page.facts["why it failed"] == "gate quarantined_ratio failed"
-    assert (page.facts["exit code"], page.facts["last good end"]) == ("3", "2026-11-01 03:01:30 UTC")
+    assert (page.facts["exit code"], page.facts["last good end"]) == ("3", "2024-11-01 03:01:30 UTC")
     assert [row[1] for row in page.table("runs")] == ["failed", "succeeded"]
     assert page.table("stages") != []
 
@@ -208,6 +208,36 @@ def test_report_of_a_year_shows_the_last_thirty_runs(tmp_path: Path) -> None:
     page = page_of(lake_of(tmp_path / "lake", *(record(day) for day in range(365))))
     assert [row[-1] for row in page.table("runs")] == [f"run-{day}" for day in range(364, 334, -1)]
     assert "The last 30 of 365 runs on record, the newest first." in page.notes
+
+
+def test_report_of_a_hostile_record_is_small_and_says_what_it_leaves_out(tmp_path: Path) -> None:
+    long = "<&'" * 20_000
+    hostile = record(0, warnings=[f"{number} {long[:200]}" for number in range(40_000)], engine=long, error=long)
+    hostile["stages"][0]["quarantined_by_reason"] = {f"r{number} {long[:200]}": 1 for number in range(5_000)}
+    hostile["gates"] = [hostile["gates"][0] | {"name": f"{number}{long}"} for number in range(150)]
+    lake = lake_of(tmp_path / "lake", hostile)
+    for number in range(150):
+        (lake / "metrics" / "runs" / f"torn-{number:03}.json").write_text("{")
+    write_gold(lake, GOLD_BY_SKU_REASON, [(f"{number}{long}", long, 1, 1, Decimal("1.00")) for number in range(12)])
+    page = page_of(lake)  # which looks at its size
+    assert (len(page.lists["warnings"]), page.lists["warnings"][-1]) == (101, "and 39,900 more")
+    assert (len(page.lists["problems"]), page.lists["problems"][-1]) == (101, "and 50 more")
+    assert (len(page.table("reasons")), len(page.table("gates"))) == (100, 100)
+    assert {"And 4,900 more rows.", "And 50 more rows."} <= set(page.notes)
+    assert page.facts["engine"] == f"{long[:500]}… and 59,500 more characters"
+    assert page.table("top_by_count")[0][0].endswith("more characters")
+
+
+def test_report_of_a_run_that_is_not_at_its_end_is_on_the_last_one_that_was_and_says_so(tmp_path: Path) -> None:
+    begun = record(2, complete=False, stages=record(2)["stages"][:1])
+    page = page_of(lake_of(tmp_path / "lake", record(0), failed(1), begun))
+    assert (page.headline, page.facts["run"]) == ("The last run failed", "run-1")
+    assert page.lists["problems"] == [
+        "run run-2 is at work, or was stopped between its stages: it has bronze_to_silver of 2024-11-03 03:01:30 UTC"
+    ]
+    assert [row[-1] for row in page.table("runs")] == ["run-1", "run-0"]
+    later = page_of(lake_of(tmp_path / "other", begun, record(3)))
+    assert "problems" not in later.lists
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta
+import os
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from pyspark_interview_project.metrics.ingest_pipeline_metrics import write_open
 from pyspark_interview_project.metrics.recorded_runs import MalformedRecord, RecordedRuns, in_order, read_run
 from pyspark_interview_project.metrics.run_history import RunHistory
 
-BEGAN = datetime.fromisoformat("2026-11-01T03:00:00Z")
+BEGAN = datetime.fromisoformat("2024-11-01T03:00:00Z")
 
 
 def record(day: int = 0, **changes: Any) -> dict[str, Any]:
@@ -42,6 +43,12 @@ def record(day: int = 0, **changes: Any) -> dict[str, Any]:
 
 def failed(day: int, **changes: Any) -> dict[str, Any]:
     return record(day, status="failed", exit_code=3, **changes)
+
+
+def ended(day: int, status: str, exit_code: int = 0, **stages: Any) -> dict[str, Any]:
+    """How a run of one of many days ended, as one of its attempts."""
+    finished = (BEGAN + timedelta(days=day, seconds=90)).isoformat()
+    return {"status": status, "exit_code": exit_code, "error": None, "finished_at": finished, **stages}
 
 
 def write(directory: Path, *records: dict[str, Any]) -> Path:
@@ -152,15 +159,15 @@ def test_families_reason_that_is_gone_is_zero_in_the_last_run_and_stays_in_the_t
 
 
 def test_families_backup_that_failed_keeps_the_time_of_the_last_good_one(tmp_path: Path) -> None:
-    good = {"nightly": {"status": "succeeded", "finished_at": "2026-11-01T04:00:00Z"}}
-    bad = {"nightly": {"status": "failed", "finished_at": "2026-11-02T04:00:00Z"}}
+    good = {"nightly": {"status": "succeeded", "finished_at": "2024-11-01T04:00:00Z"}}
+    bad = {"nightly": {"status": "failed", "finished_at": "2024-11-02T04:00:00Z"}}
     after = values(write(tmp_path / "runs", record(0, dr=good), record(1, dr=bad)))
     assert after["backup_last_success_timestamp_seconds nightly"] == BEGAN.timestamp() + 3600
     assert after["backup_failed nightly"] == 1
 
 
 def test_families_drill_is_no_run_and_its_figures_are_there(tmp_path: Path) -> None:
-    told = {"status": "failed", "finished_at": "2026-11-02T04:00:00Z", "rpo_seconds": 3.5, "rto_seconds": 70.0}
+    told = {"status": "failed", "finished_at": "2024-11-02T04:00:00Z", "rpo_seconds": 3.5, "rto_seconds": 70.0}
     drill = record(1, kind="drill", status="failed", stages=[], tables={}, dr={"nightly": told})
     runs = write(tmp_path / "runs", record(0))
     before = values(runs)
@@ -189,7 +196,59 @@ def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp
     assert year["runs_total succeeded"] + year["runs_total failed"] == 365
 
 
-@pytest.mark.parametrize("name", ["x\n", "a" * 65, "Ünïcode", "a b", "1a", "", 'a"b', "2026-11-01"])
+STAGES = record()["stages"]
+FAILURES = [ended(2, "failed", 3), ended(4, "failed", 5)]
+ENDS = [*FAILURES, ended(5, "succeeded", stages=STAGES)]
+# One run, whose stages run apart and are tried again: its record after each of them, a day apart.
+STEPS: list[dict[str, Any]] = [
+    {"complete": False, "stages": []},  # planned
+    {"status": "failed", "exit_code": 3, "stages": STAGES[:1]},  # a gate stopped silver
+    {"complete": False, "stages": STAGES[:1], "attempts": FAILURES[:1]},  # silver tried again
+    {"status": "failed", "exit_code": 5, "attempts": FAILURES[:1]},  # gold failed
+    {"attempts": FAILURES},  # gold tried again
+    {"complete": False, "stages": [], "attempts": ENDS},  # all of it started again
+    {"status": "no_new_data", "stages": [], "attempts": ENDS},  # and there was nothing new
+]
+
+
+def test_families_of_a_run_in_stages_count_each_end_once_and_only_a_good_one_moves_the_success(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0))
+    before, seen = values(runs), []
+    for day, changes in enumerate(STEPS, start=1):
+        now = values(write(runs, record(day, run_id="apart", **changes)))
+        assert {name for name in before if "_total" in name and now[name] < before[name]} == set()
+        success = (now["last_success_timestamp_seconds"] - FINISHED) / DAY
+        completion = (now["last_completion_timestamp_seconds"] - FINISHED) / DAY
+        counted = [now[f"runs_total {status}"] for status in ("succeeded", "failed", "no_new_data")]
+        seen.append((counted, now["rows_total bronze_to_silver inserted"], success, completion))
+        before = now
+    assert seen == [
+        ([1, 0, 0], 5, 0, 0),
+        ([1, 1, 0], 5, 0, 2),
+        ([1, 1, 0], 5, 0, 2),
+        ([1, 2, 0], 5, 0, 4),
+        ([2, 2, 0], 10, 5, 5),
+        ([2, 2, 0], 10, 5, 5),
+        ([2, 2, 1], 10, 7, 7),
+    ]
+
+
+def test_families_of_a_run_that_ended_between_two_attempts_of_another_are_in_the_order_of_ends(tmp_path: Path) -> None:
+    apart = record(3, run_id="apart", complete=False, attempts=[ended(1, "failed", 3)])
+    after = values(write(tmp_path / "runs", apart, record(2)))
+    assert (after["last_run_status succeeded"], after["last_run_exit_code"]) == (1, 0)
+    assert after["last_completion_timestamp_seconds"] == FINISHED + 2 * DAY
+
+
+def test_families_keep_when_a_run_found_itself_wrong_whatever_ended_since(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0), failed(1) | {"exit_code": 7}, failed(2))
+    assert values(runs)["last_verification_failure_timestamp_seconds"] == FINISHED + DAY
+    after = values(write(runs, record(3)))
+    assert after["last_verification_failure_timestamp_seconds"] == FINISHED + DAY
+    assert after["last_success_timestamp_seconds"] == FINISHED + 3 * DAY
+
+
+@pytest.mark.parametrize("name", ["x\n", "a" * 65, "Ünïcode", "a b", "1a", "", 'a"b', "2024-11-01"])
 def test_families_hostile_name_becomes_other(tmp_path: Path, name: str) -> None:
     hostile = record()
     hostile["stages"][0]["quarantined_by_reason"] = {name: 3}
@@ -224,13 +283,20 @@ def test_read_run_of_the_bare_form_ended_when_it_was_written(tmp_path: Path) -> 
         ('{"stages": 1}', "stages: "),
         (json.dumps(record(status="great")), "status: "),
         (json.dumps(record(finished_at="soon")), "finished_at: "),
-        (json.dumps(record(finished_at="2026-11-01T03:00:00")), "finished_at: "),
+        (json.dumps(record(finished_at="2024-11-01T03:00:00")), "finished_at: "),
         (json.dumps(record(run_id="../../etc/passwd")), "run_id: "),
         (json.dumps(record(stages=[{"name": "x", "rows": -1, "duration_sec": 1}])), "stages.0.rows: "),
         (
             json.dumps(record(stages=[{"name": "x", "rows": 1, "duration_sec": float("nan")}])),
             "stages.0.duration_sec: ",
         ),
+        (json.dumps(record(exit_code=256)), "exit_code: "),
+        (json.dumps(record(exit_code=-1)), "exit_code: "),
+        (json.dumps(record(exit_code=10**400)), "exit_code: "),
+        (json.dumps(record(finished_at="9999-12-31T23:59:59-14:00")), "finished_at: "),
+        (json.dumps(record(started_at="0001-01-01T00:00:00+14:00")), "started_at: "),
+        (json.dumps(record(finished_at="1969-12-31T23:59:59Z")), "finished_at: "),
+        (json.dumps(record(attempts=[ended(0, "succeeded") | {"exit_code": 10**9}])), "attempts.0.exit_code: "),
     ],
 )
 def test_read_run_of_what_is_no_record_says_why(tmp_path: Path, text: str, problem: str) -> None:
@@ -250,6 +316,40 @@ def test_look_passes_broken_files_over_and_names_them(tmp_path: Path) -> None:
     assert malformed == {"broken.json": "is no JSON"}
 
 
+def test_look_of_what_is_no_file_or_cannot_be_read_costs_no_other_record(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0))
+    (runs / "loop.json").symlink_to("loop.json")
+    (runs / "nowhere.json").symlink_to("gone.json")
+    (runs / "directory.json").mkdir()
+    os.mkfifo(runs / "pipe.json")
+    found, malformed = RecordedRuns(runs).look()
+    assert [run.run_id for run in found] == ["run-0"]
+    assert malformed == {"loop.json": "cannot be read: Too many levels of symbolic links"}
+
+
+def in_hours(hours: float) -> str:
+    return (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"finished_at": in_hours(25)},
+        {"dr": {"nightly": {"status": "succeeded", "finished_at": in_hours(25)}}},
+        {"dr": {"nightly": {"status": "failed", "finished_at": in_hours(0), "protected_until": in_hours(25)}}},
+        {"attempts": [ended(0, "succeeded") | {"finished_at": in_hours(25)}]},
+    ],
+    ids=["end", "backup", "protection", "attempt"],
+)
+def test_look_of_a_record_with_a_time_that_is_yet_to_come_takes_it_for_none(
+    tmp_path: Path, changes: dict[str, Any]
+) -> None:
+    runs = write(tmp_path / "runs", record(0), record(1, **changes), record(2, finished_at=in_hours(23)))
+    found, malformed = RecordedRuns(runs).look()
+    assert [run.run_id for run in found] == ["run-0", "run-2"]
+    assert malformed == {"run-1.json": "has a time that is yet to come"}
+
+
 def test_look_again_sees_what_changed(tmp_path: Path) -> None:
     runs = write(tmp_path / "runs", record(0))
     recorded = RecordedRuns(runs)
@@ -262,7 +362,7 @@ def test_look_again_sees_what_changed(tmp_path: Path) -> None:
 
 def test_in_order_of_records_of_the_same_run_the_last_to_end_counts(tmp_path: Path) -> None:
     directory = write(tmp_path / "runs", record(0))
-    (directory / "copy.json").write_text(json.dumps(record(0, finished_at="2026-11-01T05:00:00Z", exit_code=1)))
+    (directory / "copy.json").write_text(json.dumps(record(0, finished_at="2024-11-01T05:00:00Z", exit_code=1)))
     runs, _ = RecordedRuns(directory).look()
     assert [run.exit_code for run in in_order(runs)] == [1]
 
@@ -281,6 +381,7 @@ def test_openmetrics_has_every_value_of_every_run_at_the_time_at_which_it_ended(
     families_read = text_string_to_metric_families((tmp_path / "out.om").read_text())
     samples = [sample for family in families_read for sample in family.samples]
     times = [FINISHED, FINISHED + DAY, FINISHED + 2 * DAY]
+    assert {(sample.labels["job"], sample.labels["instance"]) for sample in samples} == {("returns", "exporter:8000")}
     inserted = [
         (float(sample.timestamp), sample.value)
         for sample in samples

@@ -48,6 +48,7 @@ def test_run_record_json_has_every_documented_key() -> None:
         "kind": "run",
         "batch_id": None,
         "status": "failed",
+        "complete": True,
         "started_at": "2026-03-10T12:00:00.000Z",
         "finished_at": None,
         "version": __version__,
@@ -61,6 +62,7 @@ def test_run_record_json_has_every_documented_key() -> None:
         "dr": {},
         "stages": [],
         "tables": {},
+        "attempts": [],
     }
 
 

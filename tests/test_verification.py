@@ -23,8 +23,9 @@ from pyspark_interview_project.lake.delta_tables import DeltaTables
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Written
 from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
 from pyspark_interview_project.pipeline.execution import Execution
+from pyspark_interview_project.pipeline.gold_coverage import is_current
 from pyspark_interview_project.pipeline.silver_parts import plan_silver_write, write_part
-from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
+from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.verification import check_commit
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER, TableContract

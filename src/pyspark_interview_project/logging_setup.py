@@ -94,6 +94,7 @@ def configure_logging(level: str, for_a_person: bool) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)  # what libraries say below that is about themselves
     logging.getLogger(__package__).setLevel(level)
+    logging.captureWarnings(True)  # of Python, which would be lines without the run
 
 
 def set_run_id(run_id: str) -> None:

@@ -18,6 +18,11 @@ def printable(text: str) -> str:
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning and how much is left out where it is longer than `most`."""
+    return text if len(text) <= most else f"{text[:most]}… and {len(text) - most:,} more characters"
+
+
 def without_secrets(text: str) -> str:
     """The text with *** for what lets somebody in: in an address the user with the password, and each parameter."""
     return _ADDRESS.sub(lambda found: _CREDENTIALS.sub(r"\1***@", _PARAMETER.sub(r"\1***", found[0])), text)

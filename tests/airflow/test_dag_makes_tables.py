@@ -100,7 +100,10 @@ def test_tasks_of_a_run_write_one_record(embedded: Lakes) -> None:
     assert [[stage["name"] for stage in record["stages"]] for record in in_order] == [
         ["plan", "bronze_to_silver", "silver_to_gold"]
     ] * len(in_order)
-    assert {(record["status"], record["exit_code"], record["error"]) for record in in_order} == {("succeeded", 0, None)}
+    assert {(record["complete"], record["exit_code"], record["error"]) for record in in_order} == {(True, 0, None)}
+    first, second, again, undated = run_ids(embedded.runs)  # of a day that is run again the id is the same
+    ended = dict.fromkeys((first, second, undated), "succeeded") | {again: "no_new_data"}
+    assert {record["run_id"]: record["status"] for record in in_order} == ended
 
 
 def test_day_of_a_run_is_that_of_its_interval_and_without_one_that_of_its_asking(embedded: Lakes) -> None:

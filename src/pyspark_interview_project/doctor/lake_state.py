@@ -162,4 +162,5 @@ def _history(settings: Settings) -> RunHistory:
 
 def _runs(settings: Settings) -> Sequence[RunFigures]:
     records = Path(settings.paths.place(paths.RUN_RECORDS))
-    return RecordedRuns(records).look()[0] if records.is_dir() else ()
+    # Whatever their times are: it may be this clock that is wrong.
+    return RecordedRuns(records, most_ahead=None).look()[0] if records.is_dir() else ()

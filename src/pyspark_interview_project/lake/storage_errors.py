@@ -28,9 +28,7 @@ def storage_error(place: str, error: BaseException) -> StorageError | None:
     """The error naming `place` for what a library says of its storage; None where it is about something else."""
     problem = storage_problem(error)
     return (
-        StorageError(place, f"{problem}; what was committed stays, run again when that is mended")
-        if problem
-        else None
+        StorageError(place, f"{problem}; what was committed stays, run again when that is mended") if problem else None
     )
 
 

@@ -7,18 +7,19 @@ gauge; only what adds up over runs is a counter. Times are exported, never ages.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures
+from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures, ends_in_order
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import FAILED
 
 PREFIX = "returns_pipeline_"
+JOB = "returns"  # of the scrape configuration
 
 Samples = Mapping[tuple[str, ...], float]
 
@@ -36,10 +37,10 @@ class CatalogueEntry:
     def kind(self) -> Literal["counter", "gauge"]:
         return "counter" if self.name.endswith("_total") else "gauge"
 
-    def family(self) -> CounterMetricFamily | GaugeMetricFamily:
-        """An empty family of this metric, to which samples are added."""
+    def family(self, of_the_target: Sequence[str] = ()) -> CounterMetricFamily | GaugeMetricFamily:
+        """An empty family of this metric, to which samples are added; their labels begin with those of the target."""
         family = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
-        return family(PREFIX + self.name, self.help, labels=self.labels)
+        return family(PREFIX + self.name, self.help, labels=(*of_the_target, *self.labels))
 
 
 def _one(value: float | None) -> Samples:
@@ -85,6 +86,12 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "When the last run ended that succeeded or found nothing new.",
         (),
         lambda h: _one(h.last_success),
+    ),
+    CatalogueEntry(
+        "last_verification_failure_timestamp_seconds",
+        "When the last run ended that found its own figures or tables wrong (exit code 7).",
+        (),
+        lambda h: _one(h.last_verification_failure),
     ),
     CatalogueEntry(
         "last_completion_timestamp_seconds",
@@ -235,21 +242,22 @@ def build_info() -> Metric:
     return family
 
 
-def history_families(runs: Iterable[RunFigures]) -> Iterator[Metric]:
-    """Every metric of the catalogue with the values that it had when each of the runs ended, and those times.
+def history_families(runs: Iterable[RunFigures], instance: str) -> Iterator[Metric]:
+    """Every metric of the catalogue with the values that it had when each of the runs ended, and those times; with the
+    labels that Prometheus gives to what it scrapes, by which rules and panels go.
 
-    `runs` are in the order in which they ended. Of one time there is one value: that of the last run to end then.
+    Of one time there is one value: that of the last run to end then.
     """
     seen: dict[str, dict[tuple[str, ...], dict[float, float]]] = {entry.name: {} for entry in CATALOGUE}
     history = RunHistory()
-    for run in runs:
+    for run in ends_in_order(runs):
         history.add(run)
         for entry in CATALOGUE:
             for labels, value in entry.read(history).items():
                 seen[entry.name].setdefault(labels, {})[run.finished] = value
     for entry in CATALOGUE:
-        family = entry.family()
+        family = entry.family(of_the_target=("job", "instance"))
         for labels, values in seen[entry.name].items():
             for time, value in values.items():
-                family.add_metric(labels, value, timestamp=time)
+                family.add_metric((JOB, instance, *labels), value, timestamp=time)
         yield family

@@ -24,9 +24,18 @@ from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import history_families
-from pyspark_interview_project.metrics.recorded_runs import MalformedRecord, RecordedRuns, RunFigures, read_run
+from pyspark_interview_project.metrics.recorded_runs import (
+    MalformedRecord,
+    RecordedRuns,
+    RunFigures,
+    check_times,
+    read_run,
+    record_files,
+)
 
 logger = logging.getLogger(__name__)
+
+SHIPPED_TARGET = "exporter:8000"  # of infra/prometheus/prometheus.yml
 
 
 @dataclass
@@ -49,9 +58,11 @@ def ingest(source: Path, records: Path) -> Ingested:
     """
     known = {run.run_id for run in RecordedRuns(records).look()[0]} if records.is_dir() else set()
     ingested = Ingested()
-    for path in sorted(source.glob("*.json")) if source.is_dir() else [source]:
+    for path in record_files(source) if source.is_dir() else [source]:
         try:
             run = read_run(path)
+            check_times(run)
+            text = _completed(run, path)
         except MalformedRecord as error:
             ingested.malformed[path.name] = str(error)
             logger.warning("%s is no run record: %s", path.name, error)
@@ -62,27 +73,38 @@ def ingest(source: Path, records: Path) -> Ingested:
         known.add(run.run_id)
         ingested.new.append(run.run_id)
         began = run.started_at.strftime("%Y%m%dT%H%M%S")
-        # What the metrics do not know of stays; a bare record gets what makes it one of a run.
-        completed = run.model_dump(mode="json", exclude_defaults=True) | json.loads(path.read_text(encoding="utf-8"))
-        write_atomically(records / f"{began}-{run.run_id}.json", json.dumps(completed, indent=1) + "\n")
+        write_atomically(records / f"{began}-{run.run_id}.json", text)
     return ingested
 
 
+def _completed(run: RunFigures, path: Path) -> str:
+    """The record of a run as the history has it. What the metrics do not know of stays; a bare record gets what makes
+    it one of a run. Raises MalformedRecord."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        return json.dumps(run.model_dump(mode="json", exclude_defaults=True) | content, indent=1) + "\n"
+    except (ValueError, RecursionError) as error:
+        raise MalformedRecord("is nested too deeply") from error
+
+
 class _History(Collector):
-    def __init__(self, runs: Sequence[RunFigures]) -> None:
-        self._runs = runs
+    def __init__(self, runs: Sequence[RunFigures], instance: str) -> None:
+        self._runs, self._instance = runs, instance
 
     def collect(self) -> Iterator[Metric]:
-        return history_families(self._runs)
+        return history_families(self._runs, self._instance)
 
 
-def write_openmetrics(records: Path, target: Path) -> int:
+def write_openmetrics(records: Path, target: Path, instance: str = SHIPPED_TARGET) -> int:
     """Write the metrics of every run with the time at which it ended, as `promtool tsdb create-blocks-from openmetrics`
     takes them. Returns how many runs there are. Raises OSError.
+
+    `instance` is the label of that name which Prometheus gives to what it scrapes, so that past and present are the
+    same series.
     """
     runs, _ = RecordedRuns(records).look() if records.is_dir() else ([], {})
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_History(runs))
+    registry.register(_History(runs, instance))
     text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
     write_atomically(target, text.decode())
     return len(runs)
@@ -102,18 +124,24 @@ def ingest_metrics(
         Path | None,
         typer.Option("--openmetrics", metavar="OUT", help="Write the history with its times, for promtool."),
     ] = None,
+    instance: Annotated[
+        str,
+        typer.Option("--instance", metavar="HOST:PORT", help="The exporter as Prometheus has it, for --openmetrics."),
+    ] = SHIPPED_TARGET,
 ) -> None:
     """Take run records into the history, each run once; with --openmetrics, write that history out."""
     settings = load_settings({})
     configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     records = Path(settings.paths.place(paths.RUN_RECORDS))
+    has_history = records.is_dir() and bool(record_files(records))
+    only_writes = source is None and openmetrics is not None and has_history and not latest_record(settings).exists()
     source = source or latest_record(settings)
-    if not source.exists():
+    if not only_writes and not source.exists():
         raise ConfigurationError(str(source), "there is no such file or directory")
-    ingested = ingest(source, records)
+    ingested = Ingested() if only_writes else ingest(source, records)
     print(ingested)
     if openmetrics is not None:
-        print(f"{write_openmetrics(records, openmetrics)} runs written to {openmetrics}")
+        print(f"{write_openmetrics(records, openmetrics, instance)} runs written to {openmetrics}")
     if ingested.malformed:
         name, problem = next(iter(ingested.malformed.items()))
         others = f" (and {len(ingested.malformed) - 1} more files)" if len(ingested.malformed) > 1 else ""

@@ -8,13 +8,17 @@ value, and a run that was shorter than the time between two scrapes is seen all 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import typer
@@ -25,10 +29,10 @@ from prometheus_client.registry import Collector
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import load_settings
-from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.errors import ConfigurationError, StorageError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
-from pyspark_interview_project.metrics.catalogue import PREFIX, build_info, families
-from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
+from pyspark_interview_project.metrics.catalogue import JOB, PREFIX, build_info, families
+from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures, StageFigures
 from pyspark_interview_project.metrics.run_history import RunHistory
 
 logger = logging.getLogger(__name__)
@@ -36,15 +40,31 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED = 10
 _PUSH_TIMEOUT_SECONDS = 5.0
-_PUSH_JOB = "returns_pipeline"
+# At the end of a run its server is told to end, and looks as often as this whether it was.
+_POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True)
+class RunAtWork:
+    """What a run says of itself before its record is written: the stage that it is at, and those that it is through
+    with, as they are going to be on record."""
+
+    stage: Callable[[], str | None]
+    finished_stages: Callable[[], Sequence[StageFigures]] = tuple
+
+
+def is_lake_of(records: Path) -> bool:
+    """Whether there is a lake around the place of its run records, which comes to be with the first of them."""
+    root = Path(str(records).removesuffix(paths.RUN_RECORDS))
+    return records.parent.is_dir() or (root / paths.LANDED).parent.is_dir()
 
 
 class RunRecordCollector(Collector):
     """Collects the catalogue from a directory of run records, and says how that went."""
 
-    def __init__(self, records: Path, at_work: Callable[[], str | None] | None = None) -> None:
-        """`at_work` tells the stage that a run in this process is at; None outside of one."""
-        self._records, self._at_work = RecordedRuns(records), at_work
+    def __init__(self, records: Path, run: RunAtWork | None = None) -> None:
+        """`run` is the one that is at work in this process, if there is one."""
+        self._directory, self._records, self._run = records, RecordedRuns(records), run
         self._errors = 0
         self._told: set[str] = set()
         self._one_at_a_time = threading.Lock()
@@ -57,10 +77,10 @@ class RunRecordCollector(Collector):
         with self._one_at_a_time:
             started = time.monotonic()
             found = self._look()
-            yield from families(found[0]) if found else ()
+            yield from found[0] if found else ()
             yield build_info()
-            if self._at_work is not None:
-                yield self._in_progress(self._at_work())
+            if self._run is not None:
+                yield self._in_progress(self._run.stage())
             yield self._gauge("exporter_broken_records", "Files among the records that are none.", found and found[1])
             errors = CounterMetricFamily(
                 PREFIX + "exporter_collect_errors_total", "How often this process could not read the records."
@@ -75,19 +95,34 @@ class RunRecordCollector(Collector):
         with self._one_at_a_time:
             return self._look() is not None
 
-    def _look(self) -> tuple[RunHistory, int] | None:
+    def _look(self) -> tuple[list[Metric], int] | None:
+        """The catalogue's metrics, and how many files are no records; None where that cannot be known."""
         try:
-            runs, malformed = self._records.look()
-        except FileNotFoundError:
-            return RunHistory(), 0  # no run yet
+            runs, malformed = self._recorded()
+            history = RunHistory(runs)
+            if self._run is not None:
+                history.add_stages_at_work(self._run.finished_stages())
+            found = list(families(history))
         except OSError as error:
             self._errors += 1
             logger.warning("the run records cannot be read: %s", error.strerror)
             return None
+        except Exception:  # whatever it is: who scrapes must hear that something is wrong, which a 500 does not say
+            self._errors += 1
+            logger.exception("the metrics of the run records cannot be told")
+            return None
         for name in malformed.keys() - self._told:
             logger.warning("%s is no run record: %s", name, malformed[name])
         self._told = set(malformed)
-        return RunHistory(runs), len(malformed)
+        return found, len(malformed)
+
+    def _recorded(self) -> tuple[list[RunFigures], Mapping[str, str]]:
+        try:
+            return self._records.look()
+        except FileNotFoundError:
+            if not is_lake_of(self._directory):  # not mounted, moved away, or another DATA_ROOT
+                raise
+            return [], {}  # no run yet
 
     @staticmethod
     def _gauge(name: str, documentation: str, value: float | None) -> Metric:
@@ -141,7 +176,7 @@ def _server(collector: RunRecordCollector, host: str, port: int) -> WSGIServer:
 
 
 @contextmanager
-def metrics_served(records: Path, host: str, port: int, at_work: Callable[[], str | None]) -> Iterator[int | None]:
+def metrics_served(records: Path, host: str, port: int, run: RunAtWork) -> Iterator[int | None]:
     """Serve /metrics and /healthz while the body runs, on `port` or the next free one of ten; gives the port.
 
     A run does not depend on it: where none is free, that is a warning, and None.
@@ -149,7 +184,7 @@ def metrics_served(records: Path, host: str, port: int, at_work: Callable[[], st
     server = None
     for candidate in range(port, port + PORTS_TRIED):
         try:
-            server = _server(RunRecordCollector(records, at_work), host, candidate)
+            server = _server(RunRecordCollector(records, run), host, candidate)
             break
         except (OSError, OverflowError):
             continue
@@ -157,7 +192,7 @@ def metrics_served(records: Path, host: str, port: int, at_work: Callable[[], st
         logger.warning("metrics are not served: no port from %d to %d is free", port, port + PORTS_TRIED - 1)
         yield None
         return
-    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True)
     thread.start()
     logger.info("metrics are served at http://%s:%d/metrics", host, server.server_port)
     try:
@@ -186,24 +221,46 @@ def serve(records: Path, host: str, port: int) -> None:
 
 
 def write_textfile(records: Path, target: Path) -> None:
-    """Write the metrics for the textfile collector of a node exporter, whole or not at all. Raises OSError."""
+    """Write the metrics for the textfile collector of a node exporter, whole or not at all.
+
+    Raises OSError, and StorageError where the records cannot be read: what was written before stays.
+    """
     write_to_textfile(str(target), _registry(records))
 
 
 def push(records: Path, gateway: str) -> bool:
-    """Hand the metrics to a Pushgateway. Whether it took them: one that is dead is a warning, nothing more."""
+    """Hand the metrics to a Pushgateway. Whether it took them: one that is dead is a warning, nothing more.
+
+    Raises StorageError where the records cannot be read: what was pushed before stays.
+    """
+    registry = _registry(records)
     try:
-        pushadd_to_gateway(gateway, job=_PUSH_JOB, registry=_registry(records), timeout=_PUSH_TIMEOUT_SECONDS)
-    except (OSError, ValueError) as error:
+        pushadd_to_gateway(gateway, job=JOB, registry=registry, timeout=_PUSH_TIMEOUT_SECONDS)
+    except (OSError, HTTPException) as error:
         logger.warning("the Pushgateway took no metrics: %s", type(error).__name__)
         return False
     return True
 
 
 def _registry(records: Path) -> CollectorRegistry:
+    collector = RunRecordCollector(records)
+    if not collector.is_readable():
+        raise StorageError(str(records), "the run records cannot be read; nothing was handed over")
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(RunRecordCollector(records))
+    registry.register(collector)
     return registry
+
+
+def checked_gateway(url: str) -> str:
+    """The address of a Pushgateway. Raises ConfigurationError where it is none."""
+    try:
+        address = urlsplit(url if "://" in url else f"http://{url}")
+        _ = address.port  # raises ValueError where it is none
+    except ValueError as error:
+        raise ConfigurationError("--pushgateway", f"{url} is no address: {error}") from error
+    if address.scheme not in ("http", "https") or not address.hostname or re.search(r"[\x00-\x20\x7f]", url):
+        raise ConfigurationError("--pushgateway", f"{url} is no address such as http://host:9091")
+    return url
 
 
 def exporter(
@@ -226,7 +283,7 @@ def exporter(
             raise ConfigurationError("--textfile", f"{textfile} does not end in .prom, so that no collector reads it")
         write_textfile(records, textfile)
     if pushgateway is not None:
-        push(records, pushgateway)
+        push(records, checked_gateway(pushgateway))
     if textfile is None and pushgateway is None:
         serve(records, settings.metrics_host, settings.metrics_port)
 

@@ -6,13 +6,14 @@ A record is this pipeline's, or has the bare form of other tools: `{"stages": [{
 from __future__ import annotations
 
 import json
+import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from uuid import NAMESPACE_OID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from pyspark_interview_project.metrics.law import OUTCOMES
 from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
@@ -23,9 +24,24 @@ _Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
+_ExitCode = Annotated[int, Field(ge=0, le=255)]
+
+# Clocks of machines differ, but not by more than this.
+_MOST_AHEAD = timedelta(days=1)
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+
+
+def _in_any_time_zone(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("is no time of a run")
+    return moment
+
+
+_Moment = Annotated[AwareDatetime, AfterValidator(_in_any_time_zone)]
 _Amount = Annotated[str, Field(pattern=r"\A-?[0-9]{1,60}(\.[0-9]{1,9})?\z")]
 # Only to be shown: what is no text is left out, and nothing else of the record with it.
 _Words = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
+_Warning = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "(no text)")]
 
 
 class MalformedRecord(ValueError):
@@ -80,21 +96,32 @@ class BackupFigures(_Figures):
     `protected_until` is when its newest verified backup was pinned: nothing later is in it."""
 
     status: Literal["succeeded", "failed"]
-    finished_at: AwareDatetime
-    protected_until: AwareDatetime | None = None
+    finished_at: _Moment
+    protected_until: _Moment | None = None
     rpo_seconds: _Seconds | None = None
     rto_seconds: _Seconds | None = None
 
 
+class AttemptFigures(_Figures):
+    """How a run ended before it was tried again under its id."""
+
+    status: Literal["succeeded", "failed", "no_new_data"]
+    finished_at: _Moment
+    exit_code: _ExitCode = 0
+    error: _Words = None
+    stages: list[StageFigures] = []
+
+
 class RunFigures(_Figures):
-    """A run."""
+    """A run. One that is not complete has stages to come, each in a process of its own."""
 
     run_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,128}\z")]  # becomes the name of a file
     status: Literal["succeeded", "failed", "no_new_data"]
     kind: str = "run"
-    started_at: AwareDatetime
-    finished_at: AwareDatetime
-    exit_code: int = 0
+    complete: bool = True
+    started_at: _Moment
+    finished_at: _Moment
+    exit_code: _ExitCode = 0
     error: _Words = None
     as_of: _Words = None
     batch_id: _Words = None
@@ -103,9 +130,10 @@ class RunFigures(_Figures):
     version: _Words = None
     stages: list[StageFigures]
     gates: list[GateFigures] = []
-    warnings: list[Any] = []
+    warnings: list[_Warning] = []
     tables: dict[str, TableFigures] = {}
     dr: dict[str, BackupFigures] = {}
+    attempts: list[AttemptFigures] = []
 
     @property
     def seconds(self) -> float:
@@ -116,6 +144,26 @@ class RunFigures(_Figures):
     def finished(self) -> float:
         """When it ended, in seconds since 1970."""
         return self.finished_at.timestamp()
+
+    @property
+    def latest_time(self) -> datetime:
+        """The latest of all times in it."""
+        of_backups = [(backup.finished_at, backup.protected_until or _EARLIEST) for backup in self.dr.values()]
+        of_attempts = [attempt.finished_at for attempt in self.attempts]
+        return max(self.started_at, self.finished_at, *of_attempts, *(time for two in of_backups for time in two))
+
+    @property
+    def ends(self) -> list[RunFigures]:
+        """Each time that it ended, as a run of its own; the last one has what is on record but once. Of a run that is
+        not complete the last one is no end."""
+        earlier = [
+            self.model_copy(
+                update={name: getattr(attempt, name) for name in type(attempt).model_fields}
+                | {"complete": True, "gates": [], "warnings": [], "tables": {}, "dr": {}, "attempts": []}
+            )
+            for attempt in self.attempts
+        ]
+        return [*earlier, self.model_copy(update={"attempts": []})] if earlier else [self]
 
 
 def read_run(path: Path) -> RunFigures:
@@ -158,12 +206,37 @@ class BareRecord(_Figures):
     stages: list[StageFigures]
 
 
+_Stamp = tuple[int, int]
+
+
+def record_files(directory: Path) -> dict[Path, _Stamp]:
+    """The files of a directory that may be run records, in the order of their names, each with what changes when it
+    does. Nothing that is no regular file, such as a pipe, which would never end.
+
+    Raises OSError where the directory cannot be read.
+    """
+    stamps = {path: _stamp(path) for path in sorted(directory.iterdir()) if path.suffix == ".json"}
+    return {path: stamp for path, stamp in stamps.items() if stamp is not None}
+
+
+def _stamp(path: Path) -> _Stamp | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None  # removed meanwhile
+    except OSError:
+        path.lstat()  # where this fails too, it is the directory that cannot be read
+        return 0, 0  # reading the file says what is wrong with it
+    return (status.st_mtime_ns, status.st_size) if stat.S_ISREG(status.st_mode) else None
+
+
 class RecordedRuns:
     """The runs that a directory records. Each look reads what changed since the last one."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._seen: dict[Path, tuple[tuple[int, int], RunFigures | MalformedRecord]] = {}
+    def __init__(self, directory: Path, most_ahead: timedelta | None = _MOST_AHEAD) -> None:
+        """A record with a time that is more than `most_ahead` of now is taken for malformed; None: no record is."""
+        self._directory, self._most_ahead = directory, most_ahead
+        self._seen: dict[Path, tuple[_Stamp, RunFigures | MalformedRecord]] = {}
 
     def look(self) -> tuple[list[RunFigures], Mapping[str, str]]:
         """The runs, the earliest to end first, each once; and what is wrong with files that record none, by name.
@@ -171,24 +244,43 @@ class RecordedRuns:
         Raises OSError where the directory cannot be read.
         """
         found = {}
-        for path in sorted(path for path in self._directory.iterdir() if path.suffix == ".json"):
-            try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue  # removed meanwhile
-            stamp = (status.st_mtime_ns, status.st_size)
+        for path, stamp in record_files(self._directory).items():
             known = self._seen.get(path)
             found[path] = known if known and known[0] == stamp else (stamp, _outcome(path))
         self._seen = found
-        outcomes = {path.name: outcome for path, (_, outcome) in found.items()}
+        outcomes = {path.name: self._judged(outcome) for path, (_, outcome) in found.items()}
         malformed = {name: str(outcome) for name, outcome in outcomes.items() if isinstance(outcome, MalformedRecord)}
         return in_order(outcome for outcome in outcomes.values() if isinstance(outcome, RunFigures)), malformed
+
+    def _judged(self, outcome: RunFigures | MalformedRecord) -> RunFigures | MalformedRecord:
+        """What holds of it now: a time that is ahead is not so for ever."""
+        try:
+            if isinstance(outcome, RunFigures) and self._most_ahead is not None:
+                check_times(outcome, self._most_ahead)
+        except MalformedRecord as error:
+            return error
+        return outcome
+
+
+def check_times(run: RunFigures, most_ahead: timedelta = _MOST_AHEAD) -> None:
+    """Raise MalformedRecord where a time of the run is ahead of now: it would look fresh for as long as that."""
+    if run.latest_time - datetime.now(UTC) > most_ahead:
+        raise MalformedRecord("has a time that is yet to come")
 
 
 def in_order(runs: Iterable[RunFigures]) -> list[RunFigures]:
     """The runs, the earliest to end first; of records of the same run the last to end."""
-    by_end = sorted(runs, key=lambda run: (run.finished_at, run.run_id))
-    return sorted({run.run_id: run for run in by_end}.values(), key=lambda run: (run.finished_at, run.run_id))
+    by_end = sorted(runs, key=_by_end)
+    return sorted({run.run_id: run for run in by_end}.values(), key=_by_end)
+
+
+def ends_in_order(runs: Iterable[RunFigures]) -> list[RunFigures]:
+    """Each end of each run as a run of its own, the earliest first."""
+    return sorted((end for run in runs for end in run.ends), key=_by_end)
+
+
+def _by_end(run: RunFigures) -> tuple[datetime, str]:
+    return run.finished_at, run.run_id
 
 
 def _outcome(path: Path) -> RunFigures | MalformedRecord:

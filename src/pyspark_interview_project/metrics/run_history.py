@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.metrics.recorded_runs import (
     STATUSES,
     BackupFigures,
@@ -13,6 +14,7 @@ from pyspark_interview_project.metrics.recorded_runs import (
     RunFigures,
     StageFigures,
     TableFigures,
+    ends_in_order,
 )
 from pyspark_interview_project.metrics.run_record import DRILL, FAILED, RECOVERY_KINDS, SUCCEEDED
 
@@ -36,11 +38,12 @@ class _Labels:
 
 
 class RunHistory:
-    """The runs added so far, in the order in which they ended."""
+    """What the runs added so far come to."""
 
     def __init__(self, runs: Iterable[RunFigures] = ()) -> None:
         self.last: RunFigures | None = None
         self.last_success: float | None = None
+        self.last_verification_failure: float | None = None
         self.runs: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
         self.stages: dict[str, StageFigures] = {}
         self.rows: Counter[tuple[str, str]] = Counter()
@@ -55,15 +58,18 @@ class RunHistory:
         self.drills: dict[str, BackupFigures] = {}
         self._stage_labels, self._reason_labels, self._gate_labels = _Labels(), _Labels(), _Labels()
         self._table_labels, self._backup_labels = _Labels(), _Labels()
-        for run in runs:
-            self.add(run)
+        for end in ends_in_order(runs):
+            self.add(end)
 
     def add(self, run: RunFigures) -> None:
-        """Add the next run. Of what is no run of the pipeline, only what it says of recovery counts."""
+        """Add the next end of a run, in the order of `ends_in_order`. Of what is no run of the pipeline, or not at its
+        end, only what it says of recovery counts."""
         self._add_recovery(run)
-        if run.kind in RECOVERY_KINDS:
+        if run.kind in RECOVERY_KINDS or not run.complete:
             return
         self.last = run
+        if run.exit_code == VerificationError.exit_code:
+            self.last_verification_failure = run.finished
         self.runs[run.status] += 1
         if run.status != FAILED:
             self.last_success = run.finished
@@ -87,6 +93,11 @@ class RunHistory:
             self.failed_backups[strategy] = backup.status == FAILED
             if backup.status == SUCCEEDED:
                 self.backups[strategy] = backup.finished_at.timestamp()
+
+    def add_stages_at_work(self, stages: Iterable[StageFigures]) -> None:
+        """Add stages of a run that is still at work: no total has them before it has ended well."""
+        for stage in stages:
+            self._add_stage(stage, counts=False)
 
     def _add_stage(self, stage: StageFigures, counts: bool) -> None:
         """`counts`: its rows are added to the totals; those of a failed run come again with the next one."""

@@ -17,6 +17,7 @@ SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
 # Kinds of records that are of no run of the pipeline: what is left of them is their part `dr`.
 BACKUP, REPLICATION, DRILL = "backup", "replication", "drill"
 RECOVERY_KINDS = (BACKUP, REPLICATION, DRILL)
+_OF_AN_ATTEMPT = ("status", "exit_code", "error", "finished_at", "stages")
 
 
 def utc_now() -> str:
@@ -25,7 +26,11 @@ def utc_now() -> str:
 
 @dataclass
 class RunRecord:
-    """What one run did, in the order of the JSON. `stages` are dictionaries with name, rows, duration_sec and more."""
+    """What one run did, in the order of the JSON. `stages` are dictionaries with name, rows, duration_sec and more.
+
+    `complete` says that the run is at its end, well or not; until then stages of it are to come, each in a process of
+    its own. `attempts` are how the run ended earlier, if it was tried again under its id.
+    """
 
     run_id: str
     app_env: str
@@ -33,6 +38,7 @@ class RunRecord:
     kind: str = "run"
     batch_id: str | None = None
     status: str = FAILED
+    complete: bool = True
     started_at: str = field(default_factory=utc_now)
     finished_at: str | None = None
     version: str = __version__
@@ -46,6 +52,25 @@ class RunRecord:
     dr: dict[str, Any] = field(default_factory=dict)
     stages: list[dict[str, Any]] = field(default_factory=list)
     tables: dict[str, dict[str, int]] = field(default_factory=dict)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+
+    def begin_again(self) -> None:
+        """Extend the record. If the run was at its end, that stays among its attempts, so that nothing that was counted
+        of it is taken back; stages of a good end are not counted twice."""
+        if self.complete:
+            self.attempts.append({name: getattr(self, name) for name in _OF_AN_ATTEMPT})
+        if self.complete and self.status == SUCCEEDED:
+            self.stages = []
+
+    def go_on(self) -> None:
+        """A stage has succeeded, and the run is not at its end: others follow, each in its own process."""
+        self.status, self.complete = SUCCEEDED, False
+
+    def end(self, status: str) -> None:
+        """The run is at its end."""
+        if status == NO_NEW_DATA and self.attempts and self.attempts[-1]["status"] == NO_NEW_DATA:
+            self.attempts.pop()  # each stage of a run finds out by itself that there is nothing new
+        self.status, self.complete = status, True
 
     def add_stage(self, name: str, rows: int, duration_sec: float, more: Mapping[str, Any] | None = None) -> None:
         """Add a stage, in the place of an earlier attempt at it."""

@@ -24,7 +24,6 @@ from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import LandedFile, changed_files
 from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
-from pyspark_interview_project.metrics.run_record import SUCCEEDED
 from pyspark_interview_project.pipeline.execution import LANDED_FILES, Execution, execution, stage
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
@@ -33,7 +32,7 @@ from pyspark_interview_project.pipeline.options import (
     RunIdOption,
     SkipFileOption,
 )
-from pyspark_interview_project.pipeline.plan import Draft, abandon, parts_in, planned_batch
+from pyspark_interview_project.pipeline.plan import Draft, abandon, go_on_or_end, parts_in, planned_batch
 from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.pipeline.verification import (
@@ -73,18 +72,19 @@ class Classified:
         return versions.winners(versions.accepted(self.judged), self.contested_ids, self.settled)
 
 
-def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
+def bronze_to_silver(run: Execution, draft: Draft | None = None) -> bool:
     """Process every batch there is: the one that was not finished first, then one of all files not yet processed.
+    Whether there was any.
 
     `draft` is what was seen of these just before, if it was.
     """
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
         check_silver_is_the_same(run.lake, run.batches)
-        terms = LawTerms.none()
+        terms, has_work = LawTerms.none(), False
         reasons: Counter[str] = Counter()
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
         while batch := planned_batch(run, draft):
-            draft = None
+            draft, has_work = None, True
             run.record.batch_id = batch.batch_id
             counted = _process(run, batch, figures)
             terms += LawTerms.from_record(counted.figures)
@@ -93,6 +93,7 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> None:
             figures.update(
                 terms.as_record(), quarantined_by_reason=reasons, rows=terms.rows["inserted"] + terms.rows["updated"]
             )
+    return has_work
 
 
 def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_version: int | None) -> Classified:
@@ -277,8 +278,7 @@ def run_alone(
 ) -> None:
     """Judge the landed returns and bring them into quarantine and silver."""
     with execution({"engine": engine, "skip_files": skip_file}, as_of, run_id, accept_quarantined) as run:
-        bronze_to_silver(run)
-        run.record.status = SUCCEEDED
+        go_on_or_end(run, bronze_to_silver(run))
     print_summary(run.record, run.paths, [])
 
 

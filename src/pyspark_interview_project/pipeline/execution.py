@@ -29,7 +29,8 @@ from pyspark_interview_project.lake.opening import open_lake
 from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
-from pyspark_interview_project.metrics.metrics_exporter import metrics_served
+from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
+from pyspark_interview_project.metrics.recorded_runs import StageFigures
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
@@ -124,7 +125,11 @@ def execution(
     if not landed.is_dir():  # before the lock: nothing is to be made in a place that is no lake
         raise ConfigurationError(str(landed), "there is no such directory; land files there or set DATA_ROOT")
     records = run_records(settings)
-    record = records.find(identity) or RunRecord(identity, settings.app_env, engine.chosen_engine())
+    record = records.find(identity)
+    if record is None:
+        record = RunRecord(identity, settings.app_env, engine.chosen_engine())
+    else:
+        record.begin_again()
     day = planning_day(settings, as_of)
     record.as_of = day.isoformat()
     if accept_quarantined is not None:
@@ -136,7 +141,7 @@ def execution(
             writing(settings.paths, identity, settings.lease_terms) as lease,
             open_lake(settings) as lake,
             steps(is_for_a_person(settings.app_env)) as shown_steps,
-            _metrics_served(settings, shown_steps),
+            _metrics_served(settings, shown_steps, record),
         ):
             parts = (settings, identity, day, record, records, lake, shown_steps, lease)
             run = Execution(*parts, accept_quarantined, os.environ)
@@ -146,8 +151,10 @@ def execution(
                     record.tables[table.name] = vars(lake.facts(table))
         record.exit_code, record.error = 0, None
     except BaseException as error:
-        record.status, record.exit_code = FAILED, exit_code_of(error)
-        record.error = recordable(error)
+        record.end(FAILED)
+        record.exit_code, record.error = exit_code_of(error), recordable(error)
+        if not is_for_a_person(settings.app_env):  # who is told by the one line behind all
+            logger.error("%s", record.error, extra={"exit_code": record.exit_code})
         raise
     finally:
         record.finished_at = utc_now()
@@ -156,11 +163,12 @@ def execution(
         faults.reached("after_record")
 
 
-def _metrics_served(settings: Settings, shown_steps: Steps) -> AbstractContextManager[int | None]:
+def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:
     if not settings.serve_metrics:
         return nullcontext()
     records = Path(settings.paths.place(places.RUN_RECORDS))
-    return metrics_served(records, settings.metrics_host, settings.metrics_port, lambda: shown_steps.at)
+    at_work = RunAtWork(lambda: shown_steps.at, lambda: list(map(StageFigures.model_validate, record.stages)))
+    return metrics_served(records, settings.metrics_host, settings.metrics_port, at_work)
 
 
 def run_records(settings: Settings) -> RunRecords:

@@ -92,6 +92,10 @@ def finalize(
     if with_dr:
         if record.status == FAILED:
             raise ConfigurationError("--with-dr", f"run {identity} failed; strategies run behind a good run")
+        if not record.complete:
+            raise ConfigurationError(
+                "--with-dr", f"run {identity} is not at its end; returns silver-to-gold is to come"
+            )
         protect_run(settings, record, simulate)
     if ingest_metrics_json:
         ingest_latest(settings)

@@ -18,7 +18,7 @@ from pyspark_interview_project.lake.batches import Batch, Batches
 from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
 from pyspark_interview_project.lake.layouts import check_layouts
-from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA
 from pyspark_interview_project.pipeline.execution import (
     LANDED_FILES,
     Execution,
@@ -27,6 +27,7 @@ from pyspark_interview_project.pipeline.execution import (
     planning_day,
     stage,
 )
+from pyspark_interview_project.pipeline.gold_coverage import is_current
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.shown_text import printable
@@ -77,6 +78,14 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
         return {}
     notes = ((commit.version, commit.note) for commit in lake.commits(table))
     return {int(note.get("part", 1)): version for version, note in notes if note.get("batch_id") == batch_id}
+
+
+def go_on_or_end(run: Execution, has_work: bool) -> None:
+    """Say in the record of a stage that ran apart whether there is anything for the next ones."""
+    if has_work or not is_current(run.lake):
+        run.record.go_on()
+    else:
+        run.record.end(NO_NEW_DATA)
 
 
 def pending_batch(run: Execution) -> Batch | None:
@@ -157,7 +166,7 @@ def plan(
         return
     with execution(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
         batch = pending_batch(run) or planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
-        run.record.status = SUCCEEDED if batch else NO_NEW_DATA
+        go_on_or_end(run, batch is not None)
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0
         print_files(batch, True, [])

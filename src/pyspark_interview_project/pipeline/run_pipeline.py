@@ -15,6 +15,7 @@ from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
 from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
 from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
+from pyspark_interview_project.pipeline.gold_coverage import is_current
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -27,7 +28,7 @@ from pyspark_interview_project.pipeline.options import (
     WithDrOption,
 )
 from pyspark_interview_project.pipeline.plan import draft_batch, print_files
-from pyspark_interview_project.pipeline.silver_to_gold import is_current, silver_to_gold
+from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.pipeline.verification import check_silver_is_the_same
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
@@ -76,12 +77,12 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
         check_silver_is_the_same(this_run.lake, this_run.batches)
         if draft.batch is None and is_current(this_run.lake):
             this_run.warn(*draft.remarks)
-            record.status = NO_NEW_DATA
+            record.end(NO_NEW_DATA)
             logger.info("nothing new to process")
             return []
     bronze_to_silver(this_run, draft)
     silver_to_gold(this_run)
-    record.status = SUCCEEDED
+    record.end(SUCCEEDED)
     if this_run.lake.version(GOLD_BY_SKU_REASON) is None:
         return []
     return this_run.lake.collect(largest_groups(this_run.lake.read(GOLD_BY_SKU_REASON), _MOST_RETURNED))

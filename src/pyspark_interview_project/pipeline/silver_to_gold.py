@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pyspark_interview_project import faults
@@ -17,8 +16,9 @@ from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
-from pyspark_interview_project.metrics.run_record import SUCCEEDED
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
+from pyspark_interview_project.pipeline.gold_coverage import Covered, covered, is_brought_up, is_current
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.pipeline.verification import check_commit, check_silver_is_the_same
@@ -28,27 +28,15 @@ from pyspark_interview_project.transforms.aggregate import aggregate, changed_gr
 logger = logging.getLogger(__name__)
 
 STAGE = "silver_to_gold"
-_COVERED, _COVERED_ID = "silver_version", "silver_id"
 
 
-@dataclass(frozen=True)
-class Covered:
-    """A version of silver; `table_id` is None in notes that were written before they had one."""
-
-    version: int
-    table_id: str | None
-
-    def is_of(self, table_id: str) -> bool:
-        return self.table_id in (None, table_id)
-
-
-def silver_to_gold(run: Execution) -> None:
-    """Bring both gold tables up to the newest version of silver."""
+def silver_to_gold(run: Execution) -> bool:
+    """Bring both gold tables up to the newest version of silver. Whether there was anything to bring."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
         check_silver_is_the_same(run.lake, run.batches)
         if is_current(run.lake):
-            return
+            return False
         run.lake.ensure_tables()
         silver_version = run.lake.version(SILVER)
         assert silver_version is not None
@@ -63,29 +51,7 @@ def silver_to_gold(run: Execution) -> None:
         figures["rows_by_table"] = changed
         check_totals(run.lake)
         faults.reached("after_gold")
-
-
-def is_current(lake: Lake) -> bool:
-    """Whether silver has nothing that gold does not cover."""
-    silver_version = lake.version(SILVER)
-    if (
-        silver_version is None
-        or lake.facts(SILVER).rows == 0
-        and all(lake.version(table) is None for table in GOLD_TABLES)
-    ):
-        return True
-    return all(_is_brought_up(lake, table, silver_version) for table in GOLD_TABLES)
-
-
-def _is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool:
-    since = covered(lake, table) if lake.version(table) is not None else None
-    return since is not None and since.version == silver_version and since.is_of(lake.table_id(SILVER))
-
-
-def covered(lake: Lake, table: TableContract) -> Covered | None:
-    """What of silver a gold table covers; None where no commit says so."""
-    notes = (commit.note for commit in lake.commits(table) if commit.note.get(_COVERED) is not None)
-    return next((Covered(int(note[_COVERED]), note.get(_COVERED_ID)) for note in notes), None)
+    return True
 
 
 def check_totals(lake: Lake) -> None:
@@ -100,7 +66,7 @@ def check_totals(lake: Lake) -> None:
 
 def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Written:
     lake, by, silver_id = run.lake, (table.names[0], "reason"), run.lake.table_id(SILVER)
-    if _is_brought_up(lake, table, silver_version):
+    if is_brought_up(lake, table, silver_version):
         return Written(None)
     since = covered(lake, table)
     changes, how = None, "built anew"
@@ -111,8 +77,7 @@ def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Writ
     else:
         groups = lake.stage(changed_groups(changes, lake.read(table), by))
         how = f"brought from version {since.version}"
-    covers: dict[str, int | str] = {_COVERED: silver_version, _COVERED_ID: silver_id}
-    note = run.note(STAGE, run.record.batch_id, **covers)
+    note = run.note(STAGE, run.record.batch_id, **Covered(silver_version, silver_id).as_note())
     written = _write(lake, table, groups, note, is_whole=changes is None)
     logger.info("%s %s", table.name, how, extra=_counts(written))
     return written
@@ -147,8 +112,9 @@ def run_alone(
 ) -> None:
     """Bring gold up to silver."""
     with execution({"engine": engine}, as_of, run_id) as run:
-        silver_to_gold(run)
-        run.record.status = SUCCEEDED
+        found_nothing_new = run.record.status == NO_NEW_DATA  # so the stages before this one
+        has_changed_gold = silver_to_gold(run)
+        run.record.end(NO_NEW_DATA if found_nothing_new and not has_changed_gold else SUCCEEDED)
     print_summary(run.record, run.paths, [])
 
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import vl_convert
 
-from pyspark_interview_project.report.sections import Bars
-from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.report.sections import Bars, shown
 
 # Of a page 1200 wide, so that letters have their size; few bars are not to become walls.
 _WIDTH, _WHOLE_WIDTH, _HEIGHT, _LYING_WIDTH, _BAR_STEP, _LEAST_SLOTS = 480, 1070, 190, 280, 24, 6
@@ -32,7 +31,7 @@ def as_svg(bars: Bars) -> str:
 
 def _spec(bars: Bars, **more: Any) -> dict[str, Any]:
     # By position: several labels may be equal, and none may be read as an expression.
-    labels = {"name": "labels", "value": [printable(label) for label in bars.labels]}
+    labels = {"name": "labels", "value": [shown(label) for label in bars.labels]}
     return {"background": None, "config": _CONFIG, "params": [labels], **more}
 
 

@@ -16,7 +16,6 @@ from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
-from pyspark_interview_project.metrics.run_record import RECOVERY_KINDS
 from pyspark_interview_project.report.contents import Report, report_of
 from pyspark_interview_project.report.gold import PLACES, read_gold
 from pyspark_interview_project.report.terminal import print_report
@@ -35,7 +34,6 @@ def make_report(settings: Settings) -> Report:
         raise ConfigurationError("data_root", f"there is no directory {settings.paths.root}")
     records = Path(settings.paths.place(paths.RUN_RECORDS))
     runs, malformed = RecordedRuns(records).look() if records.exists() else ([], {})
-    runs = [run for run in runs if run.kind not in RECOVERY_KINDS]  # backups and drills are no runs of the pipeline
     return report_of(settings.paths, runs, malformed, read_gold(settings.paths), datetime.now(UTC))
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.metrics.recorded_runs import RunFigures
-from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
+from pyspark_interview_project.metrics.recorded_runs import RunFigures, ends_in_order
+from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, RECOVERY_KINDS, SUCCEEDED
 from pyspark_interview_project.report.gold import Gold
 from pyspark_interview_project.report.gold_sections import gold_sections
 from pyspark_interview_project.report.run_sections import moment, run_sections
-from pyspark_interview_project.report.sections import Section
+from pyspark_interview_project.report.sections import Section, first_lines
 
 _HEADLINES = {
     SUCCEEDED: "The last run succeeded",
@@ -36,21 +36,34 @@ class Report:
 
 
 def report_of(
-    lake: LakePaths, runs: Sequence[RunFigures], malformed: Mapping[str, str], gold: Gold, now: datetime
+    lake: LakePaths, recorded: Sequence[RunFigures], malformed: Mapping[str, str], gold: Gold, now: datetime
 ) -> Report:
-    """The report on a lake: `runs` in the order in which they ended, `malformed` files of records by name."""
+    """The report on a lake: the runs that are `recorded` for it, `malformed` files of records by name."""
+    ends = [
+        run for run in ends_in_order(recorded) if run.kind not in RECOVERY_KINDS
+    ]  # which are no runs of the pipeline
+    runs = [run for run in ends if run.complete]
     last = runs[-1] if runs else None
-    problems = [f"{name} is no run record and is left out: {problem}" for name, problem in malformed.items()]
+    unfinished = [run for run in ends if not run.complete and (last is None or run.finished_at > last.finished_at)]
+    problems = [_unfinished(run) for run in unfinished]
+    problems += [f"{name} is no run record and is left out: {problem}" for name, problem in malformed.items()]
     problems += [*gold.problems, *_strange_versions(runs, gold)]
     return Report(
         state=last.status if last else "",
         headline=_HEADLINES[last.status] if last else "There are no runs on record",
         facts=_facts(last, runs) if last else {},
-        problems=problems,
-        warnings=[str(warning) for warning in last.warnings] if last else [],
-        sections=[*run_sections(runs), *gold_sections(gold)],
+        problems=first_lines(problems),
+        warnings=first_lines(last.warnings) if last else [],
+        sections=[section.limited for section in (*run_sections(runs), *gold_sections(gold))],
         root=lake.root,
         made=moment(now),
+    )
+
+
+def _unfinished(run: RunFigures) -> str:
+    stages = ", ".join(stage.name for stage in run.stages)
+    return (
+        f"run {run.run_id} is at work, or was stopped between its stages: it has {stages} of {moment(run.finished_at)}"
     )
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from pyspark_interview_project.report.charts import as_svg
 from pyspark_interview_project.report.contents import Report
-from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.report.sections import shown
 
 
 def as_page(report: Report) -> str:
@@ -28,4 +28,4 @@ def as_page(report: Report) -> str:
 
 
 def _shown(value: Any) -> Any:
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    return shown(value) if isinstance(value, str) and not isinstance(value, Markup) else value

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from pyspark_interview_project.shown_text import printable, shortened
+
+# More than people read, and little enough that no record makes the page large.
+MOST_LINES, _LONGEST_TEXT = 100, 500
 
 
 @dataclass(frozen=True)
@@ -51,3 +56,22 @@ class Section:
     verdict: str = ""
     holds: bool = True
     is_wide: bool = False
+
+    @property
+    def limited(self) -> Section:
+        """The section with as many rows as people read, and a note on the others."""
+        rest = len(self.rows) - MOST_LINES
+        if rest <= 0:
+            return self
+        return replace(self, rows=self.rows[:MOST_LINES], notes=(*self.notes, f"And {rest:,} more rows."))
+
+
+def first_lines(lines: Sequence[str]) -> list[str]:
+    """As many lines as people read, and one on the others."""
+    rest = len(lines) - MOST_LINES
+    return [*lines[:MOST_LINES], f"and {rest:,} more"] if rest > 0 else list(lines)
+
+
+def shown(text: str) -> str:
+    """Text of records and of gold as a report shows it, whatever stands in it and however long it is."""
+    return printable(shortened(text, _LONGEST_TEXT))

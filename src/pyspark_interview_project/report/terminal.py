@@ -7,8 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pyspark_interview_project.report.contents import Report
-from pyspark_interview_project.report.sections import Section
-from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.report.sections import Section, shown
 
 _ROWS_SHOWN = 12
 _FILE_WIDTH = 220
@@ -21,11 +20,11 @@ def print_report(report: Report) -> None:
         console.width = _FILE_WIDTH
     console.print(report.headline, style="bold")
     for name, value in report.facts.items():
-        console.print(f"{name}: {printable(value)}", soft_wrap=True)
+        console.print(f"{name}: {shown(value)}", soft_wrap=True)
     for problem in report.problems:
-        console.print(f"problem: {printable(problem)}", soft_wrap=True)
+        console.print(f"problem: {shown(problem)}", soft_wrap=True)
     for warning in report.warnings:
-        console.print(f"warning: {printable(warning)}", soft_wrap=True)
+        console.print(f"warning: {shown(warning)}", soft_wrap=True)
     for section in report.sections:
         _print_section(console, section)
 
@@ -38,16 +37,16 @@ def _print_section(console: Console, section: Section) -> None:
             is_number = column.kind == "number"
             # Text may be cut where a terminal is narrow, a number never is.
             table.add_column(
-                Text(printable(column.heading)),
+                Text(shown(column.heading)),
                 justify="right" if is_number else "left",
                 no_wrap=True,
                 overflow="fold" if is_number else "ellipsis",
             )
         for row in section.rows[:_ROWS_SHOWN]:
-            table.add_row(*(Text(printable(value)) for value in row))
+            table.add_row(*(Text(shown(value)) for value in row))
         console.print(table)
     if len(section.rows) > _ROWS_SHOWN:
         console.print(f"and {len(section.rows) - _ROWS_SHOWN:,} more rows, on the page")
     for line in (section.verdict, *section.notes):
         if line:
-            console.print(printable(line), soft_wrap=True)
+            console.print(shown(line), soft_wrap=True)

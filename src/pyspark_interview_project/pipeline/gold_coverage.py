@@ -1,0 +1,49 @@
+"""What of silver gold covers: each commit to gold says in its note which version of which silver it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyspark_interview_project.lake.interface import Lake
+from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
+
+_VERSION, _TABLE_ID = "silver_version", "silver_id"
+
+
+@dataclass(frozen=True)
+class Covered:
+    """A version of silver; `table_id` is None in notes that were written before they had one."""
+
+    version: int
+    table_id: str | None
+
+    def is_of(self, table_id: str) -> bool:
+        return self.table_id in (None, table_id)
+
+    def as_note(self) -> dict[str, int | str]:
+        """What a commit that covers it says of it."""
+        return {_VERSION: self.version} | ({_TABLE_ID: self.table_id} if self.table_id else {})
+
+
+def covered(lake: Lake, table: TableContract) -> Covered | None:
+    """What of silver a gold table covers; None where no commit says so."""
+    notes = (commit.note for commit in lake.commits(table) if commit.note.get(_VERSION) is not None)
+    return next((Covered(int(note[_VERSION]), note.get(_TABLE_ID)) for note in notes), None)
+
+
+def is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool:
+    """Whether a gold table covers this version of silver."""
+    since = covered(lake, table) if lake.version(table) is not None else None
+    return since is not None and since.version == silver_version and since.is_of(lake.table_id(SILVER))
+
+
+def is_current(lake: Lake) -> bool:
+    """Whether silver has nothing that gold does not cover."""
+    silver_version = lake.version(SILVER)
+    if (
+        silver_version is None
+        or lake.facts(SILVER).rows == 0
+        and all(lake.version(table) is None for table in GOLD_TABLES)
+    ):
+        return True
+    return all(is_brought_up(lake, table, silver_version) for table in GOLD_TABLES)
