@@ -14,6 +14,7 @@ import pytest
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.lake.batches import ABANDONED, COMMITTED, PLANNED, Batch, Batches, Counted
 from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.transforms.parts import CountedPart, Part
 
 AS_OF = date(2026, 3, 10)
 FILE = LandedFile("bronze/returns_raw/a.csv", 4, 1_700_000_000_123_456_789, "ab" * 32)
@@ -92,6 +93,41 @@ def test_pending_keeps_what_was_counted(batches: Batches) -> None:
     counted = batches.count(plan(batches, FILE), COUNTED)
     assert counted.counted == COUNTED
     assert batches.pending() == counted
+
+
+def test_pending_keeps_the_parts_the_silver_and_the_zone(batches: Batches) -> None:
+    parts = (
+        CountedPart(Part(1, date(2026, 1, 5), date(2026, 1, 6)), inserted=3, updated=0),
+        CountedPart(Part(2, date(2026, 1, 7), date(2026, 1, 7), "03", "7f"), inserted=0, updated=2),
+    )
+    batch = batches.draft((FILE,), AS_OF, "run-1", "Europe/Berlin")
+    batches.plan(batch)
+    counted = batches.count(batch, replace(COUNTED, silver_id="5d0c", parts=parts))
+    assert batches.pending() == counted
+    assert counted.counted and (counted.counted.parts, counted.spark_tz) == (parts, "Europe/Berlin")
+
+
+def test_pending_of_no_parts_is_not_one_that_kept_none(batches: Batches) -> None:
+    counted = batches.count(plan(batches, FILE), Counted(3, 0, {}, "5d0c", parts=()))
+    assert batches.pending() == counted
+
+
+def test_pending_that_was_planned_before_zones_were_kept_has_none(batches: Batches, tmp_path: Path) -> None:
+    file = tmp_path / "ops" / "batches" / plan(batches, FILE).batch_id / "plan.json"
+    record = json.loads(file.read_text())
+    del record["spark_tz"]
+    file.write_text(json.dumps(record))
+    pending = batches.pending()
+    assert pending is not None and pending.spark_tz is None
+
+
+def test_last_in_silver_is_the_newest_committed_batch_with_rows_there(batches: Batches) -> None:
+    assert batches.last_in_silver() is None
+    first = batches.commit(batches.count(plan(batches, FILE), COUNTED), "run-1")
+    batches.commit(batches.count(plan(batches, OTHER_FILE), replace(COUNTED, commits=0)), "run-1")
+    batches.abandon(batches.count(plan(batches, FILE), COUNTED), "run-1", "gone")
+    batches.count(plan(batches, FILE), COUNTED)
+    assert batches.last_in_silver() == first
 
 
 def test_commit_batch_is_done_and_its_files_are_known(batches: Batches) -> None:
