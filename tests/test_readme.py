@@ -125,12 +125,10 @@ def test_runbook_shows_python_that_says_something_of_a_lake(command: str, second
     assert len(ended.lines) >= 2 and ended.stderr == ""
 
 
-def test_runbook_names_only_programs_and_files_that_exist() -> None:
-    assert len(python_of_the_runbook()) == len(shown("python", RUNBOOK)) == 7
-    checked = [command.split()[1:] for command in command_lines(RUNBOOK) if command.startswith("promtool ")]
-    named = re.findall(r"infra/[\w./-]+", RUNBOOK.read_text(encoding="utf-8"))
+def test_runbook_names_only_files_that_exist_and_all_its_python_is_run() -> None:
+    assert len(python_of_the_runbook()) == len(shown("python", RUNBOOK)) > 0
+    named = re.findall(r"infra/[\w./-]+\w", RUNBOOK.read_text(encoding="utf-8"))
     assert named and [path for path in named if not (REPOSITORY / path).exists()] == []
-    assert checked == []
 
 
 @pytest.mark.parametrize("command", shown("python"))

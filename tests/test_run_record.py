@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -149,4 +150,11 @@ def test_last_volumes_pass_over_runs_that_say_nothing_of_what_is_usual(
 def test_last_volumes_pass_over_broken_records(records: RunRecords, tmp_path: Path, text: str) -> None:
     write_run(records, 1, 10)
     (tmp_path / "runs" / "20260310T130000.000Z-broken.json").write_text(text)
+    assert records.last_volumes(20) == [10]
+
+
+def test_last_volumes_pass_over_what_is_no_file(records: RunRecords, tmp_path: Path) -> None:
+    write_run(records, 1, 10)
+    os.mkfifo(tmp_path / "runs" / "20260310T130000.000Z-pipe.json")
+    (tmp_path / "runs" / "20260310T130000.000Z-directory.json").mkdir()
     assert records.last_volumes(20) == [10]

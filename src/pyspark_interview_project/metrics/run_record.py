@@ -117,6 +117,8 @@ class RunRecords:
         for path in sorted(self._directory.glob("*.json"), reverse=True):
             if len(volumes) == runs:
                 break
+            if not path.is_file():  # a pipe would never end
+                continue
             try:
                 record = json.loads(path.read_text(encoding="utf-8"))
                 if record["status"] == SUCCEEDED and record["kind"] == "run":
