@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ from deltalake import (
     WriterProperties,
     write_deltalake,
 )
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
 from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import delta_schema_json
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 
@@ -95,31 +97,37 @@ class DeltaTables:
 
     def rows_written(self, table: TableContract) -> int:
         """How many rows the newest commit says that it wrote."""
-        metrics = self.open(table).history(1)[0]["operationMetrics"]
+        with _errors(table):
+            metrics = self.open(table).history(1)[0]["operationMetrics"]
         return int(metrics.get("numOutputRows", 0))
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
         return DeltaTable(self._uri(table), version=version)
 
     def version(self, table: TableContract) -> int | None:
-        try:
-            return self.open(table).version()
-        except TableNotFoundError:
-            return None
+        with _errors(table):
+            try:
+                return self.open(table).version()
+            except TableNotFoundError:
+                return None
 
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
-        delta = self.open(table, version)
-        files = pa.table(delta.get_add_actions(flatten=True))
+        with _errors(table):
+            delta = self.open(table, version)
+            files = pa.table(delta.get_add_actions(flatten=True))
         rows, sizes = files.column("num_records").to_pylist(), files.column("size_bytes").to_pylist()
         return TableFacts(delta.version(), sum(rows), sum(sizes))
 
     def files(self, table: TableContract, version: int | None = None) -> list[str]:
         """The absolute paths of the data files of one version."""
-        added = pa.table(self.open(table, version).get_add_actions(flatten=True))
+        with _errors(table):
+            added = pa.table(self.open(table, version).get_add_actions(flatten=True))
         return [f"{self.place(table)}/{unquote(path)}" for path in added.column("path").to_pylist()]
 
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
-        for entry in self.open(table).history():
+        with _errors(table):
+            history = self.open(table).history()
+        for entry in history:
             yield TableCommit(entry["version"], _note_of(entry))
 
     def changes(self, table: TableContract, since: int, until: int) -> Any:
@@ -194,6 +202,11 @@ class DeltaTables:
         except CommitFailedError as error:
             raise ConflictError(table.place, str(error)) from error
         return self.open(table).version()
+
+
+def _errors(table: TableContract) -> AbstractContextManager[None]:
+    """What delta-rs says of a table that is looked at as an error of ours."""
+    return engine_errors("delta-rs", table.place, (DeltaError,))
 
 
 def _properties(note: CommitNote) -> CommitProperties:
