@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -52,7 +52,9 @@ class Batch:
 class Batches:
     """The batches of one lake. Reading needs no lock; everything else does."""
 
-    def __init__(self, lake: LakePaths) -> None:
+    def __init__(self, lake: LakePaths, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called before each write, and raises where the lake is not ours any more."""
+        self._check = check
         self._directory = Path(lake.place(paths.BATCHES))
 
     def all(self) -> Iterator[Batch]:
@@ -105,6 +107,7 @@ class Batches:
         return replace(batch, state=ABANDONED)
 
     def _write(self, batch: Batch, name: str, content: Mapping[str, Any]) -> None:
+        self._check()
         write_atomically(self._directory / batch.batch_id / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
     def _read(self, directory: Path) -> Batch:

@@ -67,12 +67,18 @@ class Execution:
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.paths)
+        return Batches(self.paths, self.check_lease)
+
+    def check_lease(self) -> None:
+        """Raise ConflictError where another run may have the lake by now. Called before each write of a table or of a
+        batch's state, and behind the last one, so that no write behind which the lease was lost counts."""
+        if self.lease is not None:
+            self.lease.check()
 
     def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitNote:
         """What a commit says of itself. Asked for just before it is made: with a lease, the lease is checked first."""
+        self.check_lease()
         if self.lease is not None:
-            self.lease.check()
             facts["lease"] = self.lease.number
         return CommitNote(self.run_id, stage, batch_id, facts)
 
