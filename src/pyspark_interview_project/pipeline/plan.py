@@ -79,12 +79,20 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
     return {int(note.get("part", 1)): version for version, note in notes if note.get("batch_id") == batch_id}
 
 
+def check_batches(lake: Lake, batches: Batches) -> None:
+    """Raise DamageError where the state of batches was lost that silver or quarantine has: they would be taken again."""
+    tables = [table for table in (SILVER, QUARANTINE) if lake.version(table) is not None]
+    taken = {commit.note.get("batch_id"): None for table in tables for commit in lake.commits(table)}
+    batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
+
+
 def pending_batch(run: Execution) -> Batch | None:
     """The batch that was planned and is to be finished, with the same files, before any other.
 
     One whose files are not what they were is abandoned, on record, if silver has nothing of it, and needs none of them
     if silver has all of it. Raises UnreadableInputError, naming a file, if silver has a part of it.
     """
+    check_batches(run.lake, run.batches)
     batch = run.batches.pending()
     if batch is None:
         return None
@@ -150,8 +158,10 @@ def plan(
     """Show the files that the next batch takes; with --commit, plan it."""
     options = {"engine": engine, "skip_files": skip_file}
     if not commit:
-        with looking(options) as (settings, _):
-            pending = Batches(settings.paths).pending()
+        with looking(options) as (settings, lake):
+            batches = Batches(settings.paths)
+            check_batches(lake, batches)
+            pending = batches.pending()
             draft = _readable_draft(settings, planning_day(settings, as_of), "shown")
             print_files(pending or draft.batch, pending is not None, draft.remarks)
         return
