@@ -92,7 +92,6 @@ def pending_batch(run: Execution) -> Batch | None:
     One whose files are not what they were is abandoned, on record, if silver has nothing of it, and needs none of them
     if silver has all of it. Raises UnreadableInputError, naming a file, if silver has a part of it.
     """
-    check_batches(run.lake, run.batches)
     batch = run.batches.pending()
     if batch is None:
         return None
@@ -125,6 +124,7 @@ def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:
     """
     if pending := pending_batch(run):
         return pending
+    check_batches(run.lake, run.batches)
     draft = draft or draft_batch(run.settings, run.as_of, run.run_id)
     run.warn(*draft.remarks)
     if draft.batch is not None:
