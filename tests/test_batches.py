@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.lake.batches import ABANDONED, COMMITTED, PLANNED, Batch, Batches, Counted
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.transforms.parts import CountedPart, Part
@@ -184,3 +185,30 @@ def test_all_batches_leave_out_a_directory_whose_plan_was_not_finished(batches: 
 def test_plan_of_one_lake_is_not_seen_in_another(batches: Batches, tmp_path: Path) -> None:
     plan(batches, FILE)
     assert [*Batches(LakePaths(str(tmp_path / "other"))).all()] == []
+
+
+@pytest.mark.parametrize("name", ["plan.json", "counted.json"])
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 1}', "\udce9"])
+def test_batch_whose_state_was_damaged_is_named(batches: Batches, tmp_path: Path, name: str, text: str) -> None:
+    batch = batches.count(plan(batches, FILE), COUNTED)
+    file = tmp_path / "ops" / "batches" / batch.batch_id / name
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(DamageError) as raised:
+        batches.pending()
+    assert (raised.value.place, raised.value.exit_code) == (str(file), 7)
+    assert "from a backup" in str(raised.value)
+
+
+def test_check_complete_batches_that_are_there_in_any_state_are_well(batches: Batches) -> None:
+    first = batches.commit(plan(batches, OTHER_FILE), "run-1")
+    second = batches.abandon(plan(batches, FILE), "run-2", "gone")
+    third = plan(batches, FILE)
+    batches.check_complete([first.batch_id, second.batch_id, third.batch_id])
+
+
+def test_check_complete_batch_that_was_lost_is_named(batches: Batches, tmp_path: Path) -> None:
+    there = plan(batches, FILE)
+    with pytest.raises(DamageError) as raised:
+        batches.check_complete([there.batch_id, "000007-abc", "000008-abc"])
+    assert (raised.value.place, len(raised.value.findings)) == (str(tmp_path / "ops" / "batches"), 2)
+    assert "batch 000007-abc is not there" in str(raised.value)

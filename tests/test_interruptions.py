@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
 from kills import FIRST_DAY, LANDED, SETTINGS, at_point, land_samples, run_killed, run_whole, waiting_at
+from landing import Row, land, row_of
 
 # Where a run waits until it is stopped.
 WAITING = ("after_judging", "after_silver_part", "after_gold_table")
@@ -35,6 +38,73 @@ def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
 
     run_whole(lake, FIRST_DAY)
     assert lake_reading.comparable(lake) == lake_reading.comparable(first_day)
+
+
+def many_rows(first: int, count: int) -> list[Row]:
+    """Returns of a month with ids from `first` on; of every twentieth the quantity is wrong."""
+    return [
+        row_of(
+            f"R-{number}",
+            "O-1",
+            None,
+            f"SKU-{number % 50}",
+            "damaged",
+            str(number % 20),
+            "9.50",
+            f"2026-10-{number % 28 + 1:02d}",
+            None,
+        )
+        for number in range(first, first + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
+)
+def test_run_that_is_stopped_again_and_again_while_the_engine_is_at_work_ends_in_the_same_tables(
+    tmp_path: Path, number: int, exit_code: int
+) -> None:
+    """At moments that have nothing to do with what it is at: the later the further it has come."""
+    lake, undisturbed = tmp_path / "lake", tmp_path / "undisturbed"
+    settings = {**SETTINGS, "MERGE_ROWS_PER_COMMIT": "4000"}
+    land(lake / LANDED / "first.csv", many_rows(0, 8000))
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **settings))
+    land(lake / LANDED / "second.jsonl", [{**row, "ingest_ts": "2026-11-01"} for row in many_rows(4000, 12000)])
+    shutil.copytree(lake, undisturbed)
+
+    codes = [stopped_after(lake, tenths / 10, number, settings) for tenths in range(0, 24, 6)]
+    stopped = [record for record in lake_reading.run_records(lake) if record["exit_code"] != 0]
+    assert {*codes} <= {0, exit_code} and codes[0] == exit_code
+    # A signal that comes when the record is written ends the command, but the run was done.
+    assert len(stopped) <= codes.count(exit_code) <= len(stopped) + 1
+    said = {130: "interrupted", 143: "stopped by SIGTERM"}[exit_code]
+    assert {(r["status"], r["exit_code"], r["error"]) for r in stopped} == {("failed", exit_code, said)}
+    assert not (lake / "ops" / "lock_holder.json").exists()
+    assert not list((lake / "ops" / "scratch").glob("*"))
+
+    for each in (lake, undisturbed):
+        succeeded(returns(each, "run", "--as-of", FIRST_DAY, **settings))
+    assert lake_reading.comparable(lake) == lake_reading.comparable(undisturbed)
+
+
+def stopped_after(lake: Path, seconds: float, number: int, settings: dict[str, str]) -> int:
+    """Send a run a signal so long after it began with the batch; the exit code. It says one line about it, or none."""
+    with subprocess.Popen(
+        [str(RETURNS), "run", "--as-of", FIRST_DAY],
+        env=environment(lake, **settings),
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        if any("judging batch" in line for line in process.stderr):
+            time.sleep(seconds)
+            process.send_signal(number)
+        exit_code = process.wait(timeout=30)
+        complaints = [line for line in process.stderr if not line.startswith("{")]
+        assert len(complaints) == int(exit_code != 0), complaints
+        return exit_code
 
 
 @pytest.mark.on_spark

@@ -16,6 +16,7 @@ from pyspark_interview_project.lake.landed import (
     LandedFile,
     Landing,
     changed_files,
+    file_named,
     find_landed,
     format_of,
     new_files,
@@ -225,3 +226,25 @@ def test_changed_files_with_other_content_are_named(lake: LakePaths, text: str) 
     land(lake, "a.csv", text)
     set_time(lake, file, file.modified_ns + 10**9)
     assert changed_files(lake, [file, planned(lake, "b.csv")]) == {file.path: "it was planned and has changed since"}
+
+
+KNOWN = tuple(
+    f"bronze/returns_raw/{name}" for name in ("a.csv", "a.csv.gz", "ä b%41.jsonl", "rows", "dt=2026-11-20/a.csv")
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "named"),
+    [
+        ("cannot read file:///lake/bronze/returns_raw/a.csv.", KNOWN[0]),
+        ("cannot read file:/lake/bronze/returns_raw/a.csv.gz: it ends early", KNOWN[1]),
+        ("cannot read file:///lake/bronze/returns_raw/%C3%A4%20b%2541.jsonl", KNOWN[2]),
+        ("cannot read /lake/bronze/returns_raw/ä b%41.jsonl", KNOWN[2]),
+        ("cannot read /lake/bronze/returns_raw/dt=2026-11-20/a.csv", KNOWN[4]),
+        ("no space left: /lake/ops/scratch/a.csv", None),
+        ("300 rows were written to file:///lake/silver/returns/part-0.parquet", None),
+        ("", None),
+    ],
+)
+def test_file_named_is_the_one_whose_path_is_in_the_message(message: str, named: str | None) -> None:
+    assert file_named(message, KNOWN) == named

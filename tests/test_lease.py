@@ -24,9 +24,15 @@ from kills import FIRST_DAY, land_samples, waiting_at
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
 from pyspark_interview_project.lake import lease
+from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.lake.lease import Lease, leased
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
 from pyspark_interview_project.pipeline.execution import execution
+from pyspark_interview_project.pipeline.plan import planned_batch
+from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
+from pyspark_interview_project.schemas.tables import TableContract
+
+GOLD = "gold/returns_by_date_reason"  # the last one that is written
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +235,63 @@ def test_run_whose_lock_was_taken_over_changes_no_table(
         monkeypatch.setenv(name, value)
     with pytest.raises(ConflictError), execution({"engine": engine_name}, None, None) as run:
         assert isinstance(run.lease, Lease)
+        planned_batch(run)
         put(terms, 2, expires_in=60)
         bronze_to_silver(run)
     assert [lake_reading.rows(lake, place) for place in lake_reading.TABLES] == [[], [], [], []]
+
+
+@pytest.fixture
+def test_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, LeaseTerms]:
+    """The samples, and settings by which a run of this process takes a lease."""
+    lake = land_samples(tmp_path / "lake")
+    terms = LeaseTerms((tmp_path / "leases").as_uri(), 60)
+    more = {"APP_ENV": "test", "DATA_ROOT": str(lake), "LOCK_URL": terms.url, "MAX_QUARANTINED_RATIO": "1"}
+    for name, value in more.items():
+        monkeypatch.setenv(name, value)
+    return lake, terms
+
+
+def test_run_whose_lock_was_taken_over_leaves_no_plan(test_lake: tuple[Path, LeaseTerms], engine_name: str) -> None:
+    lake, terms = test_lake
+    with pytest.raises(ConflictError), execution({"engine": engine_name}, None, None) as run:
+        put(terms, 2, expires_in=60)
+        planned_batch(run)
+    assert lake_reading.batch_states(lake) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "state"), [(lake_reading.QUARANTINE, "planned"), (lake_reading.SILVER, "planned"), (GOLD, "committed")]
+)
+def test_run_whose_lock_is_taken_over_in_a_write_does_not_count_it(
+    test_lake: tuple[Path, LeaseTerms], engine_name: str, place: str, state: str
+) -> None:
+    """As where a write lasts longer than the lease, and the store cannot be reached to renew it."""
+    lake, terms = test_lake
+    with pytest.raises(ConflictError), execution({"engine": engine_name}, None, None) as run:
+        run.lake = TakenOverIn(run.lake, place, terms)
+        bronze_to_silver(run)
+        silver_to_gold(run)
+    assert [found for _, found in lake_reading.batch_states(lake)] == [state]
+    counted = list((lake / "ops" / "batches").glob("*/counted.json"))
+    assert len(counted) == int(place != lake_reading.QUARANTINE)
+    assert lake_reading.latest_run_record(lake)["exit_code"] == 6
+
+
+class TakenOverIn:
+    """A lake of which another run takes the lease over while one of its tables is written."""
+
+    def __init__(self, lake: Lake, place: str, terms: LeaseTerms) -> None:
+        self._lake, self._place, self._terms = lake, place, terms
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._lake, name)
+        if name not in ("append", "merge", "overwrite", "replace_slice"):
+            return method
+
+        def write(table: TableContract, *arguments: Any) -> Any:
+            if table.place == self._place:
+                put(self._terms, 2, expires_in=60)
+            return method(table, *arguments)
+
+        return write

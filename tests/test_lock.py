@@ -15,7 +15,7 @@ import pytest
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import LockedError
 from pyspark_interview_project.lake import lock
-from pyspark_interview_project.lake.lock import writing
+from pyspark_interview_project.lake.lock import who_holds, writing
 
 
 @pytest.fixture(autouse=True)
@@ -86,6 +86,28 @@ with writing(LakePaths(sys.argv[1]), "run-1"):
     assert died.returncode == 9 and json.loads(holder(lake).read_text())["run_id"] == "run-1"
     with writing(lake, "run-2"):
         assert json.loads(holder(lake).read_text())["run_id"] == "run-2"
+
+
+def test_writing_beside_the_jvm_of_a_holder_that_died_names_the_jvm(lake: LakePaths) -> None:
+    """A process stands for the JVM: it has the lock as its stdout, as it inherits it."""
+    jvm_lock = Path(lake.place("ops/lock_of_jvm"))
+    jvm_lock.parent.mkdir(parents=True)
+    holder(lake).write_text('{"host": "here", "pid": 1, "since": "2026-11-20T00:00:00+00:00"}')
+    script = "import fcntl, sys; fcntl.flock(1, fcntl.LOCK_EX); print('held', file=sys.stderr, flush=True); input()"
+    with (
+        jvm_lock.open("w") as stdout,
+        subprocess.Popen(
+            [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, text=True
+        ) as jvm,
+    ):
+        assert jvm.stdin and jvm.stderr and jvm.stderr.readline() == "held\n"
+        with pytest.raises(LockedError) as raised, writing(lake, "run-2"):
+            pass
+        seen = who_holds(lake)
+        jvm.stdin.write("\n")
+    assert (raised.value.host, raised.value.pid) == (socket.gethostname(), jvm.pid)
+    assert raised.value.since == datetime(2026, 11, 20, tzinfo=UTC)
+    assert seen is not None and str(seen) == str(raised.value)
 
 
 def test_writing_two_lakes_at_once_is_free(tmp_path: Path) -> None:

@@ -63,12 +63,22 @@ def test_check_places_one_in_another_is_refused(lake: Path, place: str, target: 
         check_places(settings_of(lake))
 
 
-@pytest.mark.parametrize("name", ["pipeline_metrics_json", "scratch_dir"])
+@pytest.mark.parametrize("name", ["pipeline_metrics_json", "scratch_dir", "dr_root"])
 @pytest.mark.parametrize("place", ["bronze/returns_raw", "silver/returns", "gold/returns_by_sku_reason"])
 def test_check_places_setting_that_writes_into_a_table_is_refused(lake: Path, name: str, place: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         check_places(settings_of(lake, **{name: str(lake / place / "x")}))
     assert raised.value.subject == name
+
+
+@pytest.mark.parametrize("name", ["lock_url", "dr_root"])
+def test_check_places_uri_of_a_place_in_a_table_is_refused_and_one_beside_it_taken(lake: Path, name: str) -> None:
+    for place in ("bronze/returns_raw", "silver/returns/leases", "ops/batches"):
+        with pytest.raises(ConfigurationError) as raised:
+            check_places(settings_of(lake, **{name: (lake / place).as_uri()}))
+        assert (raised.value.subject, raised.value.exit_code) == (name, 2)
+    for uri in ((lake / "ops" / "leases").as_uri(), "s3://bucket/bronze/returns_raw"):
+        check_places(settings_of(lake, **{name: uri}))
 
 
 @pytest.mark.parametrize(

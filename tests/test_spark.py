@@ -417,7 +417,7 @@ def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: P
         os.kill(jvm, signal.SIGKILL)
     assert ended.exit_code == 6
     (complaint,) = ended.complaints
-    assert f":{process.pid} since 20" in complaint
+    assert f":{jvm} since 20" in complaint
 
     succeeded(run([RETURNS, "run", "--as-of", "2026-11-20"], environment(landed, ENGINE="embedded")))
     assert lake_reading.facts(landed, lake_reading.SILVER)["rows"] == 1

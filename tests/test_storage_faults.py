@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 import lake_reading
 from commands import RETURNS, environment, returns, run
-from kills import SECOND_DAY, SETTINGS, run_elsewhere, run_whole
+from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_elsewhere, run_whole
 from pyspark_interview_project.faults import POINTS
 
 # Where files get their names in the course of a run, and the place that the message must name.
@@ -67,18 +68,22 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
         pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.on_spark),
         pytest.param("create", "EACCES", "quarantine/returns", marks=pytest.mark.on_spark),
         ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
+        ("open", "EACCES", "ops/scratch/staged-*/rows_"),
+        ("open", "EACCES", "silver/returns/_delta_log"),
+        ("open", "EACCES", "silver/returns/return_date="),
     ],
 )
-def test_run_into_a_directory_that_takes_no_file_exits_5_and_the_next_run_heals(
+def test_run_on_a_directory_that_takes_or_gives_no_file_exits_5_and_the_next_run_heals(
     tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, when: str, what: str, place: str
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(first_day, lake)
-    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"{when}:{what}:1:{lake}/{place}/*"}
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"{when}:{what}:1:{lake}/{place}*"}
     ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
     assert ended.exit_code == 5, ended.stderr
     (complaint,) = ended.complaints
-    assert place.removesuffix("/_delta_log") in complaint and SAYS[what] in complaint.lower()
+    named = re.split("/_delta_log|/return_date=|/staged-", place)[0]
+    assert named in complaint and SAYS[what] in complaint.lower()
     for table in lake_reading.TABLES:
         assert lake_reading.rows(lake, table) != []
     run_elsewhere(lake, SECOND_DAY)
@@ -102,6 +107,47 @@ def test_run_whose_commits_land_and_are_reported_as_failed_settles_them_by_the_l
     assert lake_reading.versions(lake) == lake_reading.versions(second_day)
 
 
+@pytest.mark.parametrize("landed_only", [False, True])
+def test_run_on_a_root_that_takes_nothing_exits_5_and_changes_nothing(
+    tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, landed_only: bool
+) -> None:
+    lake = tmp_path / "lake"
+    if landed_only:
+        land_samples(lake)
+    else:
+        shutil.copytree(first_day, lake)
+    before = all_files(lake)
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"create:EROFS:1:{lake}/*"}
+    ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **SETTINGS, **fault))
+    assert ended.exit_code == 5, ended.stderr
+    (complaint,) = ended.complaints
+    assert str(lake / "ops") in complaint and SAYS["EROFS"] in complaint.lower()
+    assert all_files(lake) == before
+    for day in (FIRST_DAY, SECOND_DAY) if landed_only else (SECOND_DAY,):
+        run_elsewhere(lake, day)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+
+
+def all_files(lake: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in lake.rglob("*")}
+
+
+@pytest.mark.embedded_only
+def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
+    tmp_path: Path, first_day: Path, publishing_faults: Path
+) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first_day, lake)
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": "before:ENOSPC:1:*/metrics/runs/*.json"}
+    gate = {"MAX_QUARANTINED_RATIO": "0", "QUARANTINE_GATE_MIN_ROWS": "1"}
+    ended = run([RETURNS, "run", "--as-of", SECOND_DAY], environment(lake, **{**SETTINGS, **gate, **fault}))
+    assert ended.exit_code == 3, ended.stderr
+    (complaint,) = ended.complaints
+    assert "gate quarantined_ratio failed" in complaint
+    (error,) = [line["message"] for line in ended.logs if line["level"] == "ERROR"]
+    assert error.startswith("the run record could not be written: ") and "No space left" in error
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
@@ -115,3 +161,36 @@ def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     assert "No space left" in complaint
     run_whole(lake, SECOND_DAY)
     assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+
+
+@pytest.mark.parametrize("lost", ["", "000001-*/plan.json", "000001-*"])
+def test_run_on_a_lake_whose_batches_were_lost_exits_7_and_takes_no_file_again(
+    tmp_path: Path, first_day: Path, second_day: Path, lost: str
+) -> None:
+    lake, kept = tmp_path / "lake", tmp_path / "kept"
+    shutil.copytree(first_day, lake)
+    batches = lake / "ops" / "batches"
+    for place in batches.glob(lost) if lost else [batches]:
+        place.rename(kept)
+        moved_from = place
+    for command in (["run"], ["run", "--dry-run"], ["plan"], ["plan", "--commit"], ["bronze-to-silver"]):
+        ended = returns(lake, *command, "--as-of", SECOND_DAY, **SETTINGS)
+        assert ended.exit_code == 7, ended.stderr
+        (complaint,) = ended.complaints
+        assert f"{batches}: batch 000001-" in complaint and "from a backup" in complaint
+    assert lake_reading.comparable(lake) == lake_reading.comparable(first_day)
+    assert batches.exists() == bool(lost)
+
+    kept.rename(moved_from)
+    run_elsewhere(lake, SECOND_DAY)
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+
+
+def test_run_on_a_lake_with_a_damaged_plan_exits_7_and_names_it(tmp_path: Path, first_day: Path) -> None:
+    lake = tmp_path / "lake"
+    shutil.copytree(first_day, lake)
+    (plan,) = (lake / "ops" / "batches").glob("*/plan.json")
+    plan.write_text("{", encoding="utf-8")
+    ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS)
+    assert (ended.exit_code, len(ended.complaints)) == (7, 1), ended.stderr
+    assert f"{plan}: is not what a run writes" in ended.complaints[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from pyspark_interview_project import stop_signals
 from pyspark_interview_project.shown_text import without_secrets, without_values
 
 
@@ -22,7 +23,10 @@ class PipelineError(Exception):
 
 def recordable(error: BaseException) -> str:
     """What may be kept of an error: the message of ours and of the operating system; of others only their name, because
-    nobody knows what they quote."""
+    nobody knows what they quote. Behind a signal that asked for a stop it is the stop, whatever an engine made of it.
+    """
+    if stopped := stop_signals.description():
+        return stopped
     return str(error) if isinstance(error, (PipelineError, OSError)) else type(error).__name__
 
 

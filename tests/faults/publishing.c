@@ -1,9 +1,9 @@
-/* Loaded before libc (LD_PRELOAD), so that a process meets a fault when it creates a file, writes to it, or gives it its
- * final name.
+/* Loaded before libc (LD_PRELOAD), so that a process meets a fault when it creates a file or directory, opens a file that
+ * is there, writes to one, or gives it its final name.
  *
  * The last is how a commit of a Delta table comes to be: the data files are there, and then the log entry is linked or
  * renamed into place. FAULT_AT says when, what, at the how manyeth time, and at which files, by a pattern of fnmatch:
- * "before:kill:2:*_delta_log*.json". When: before or after a file gets its name, at "create" or at "write". What: kill
+ * "before:kill:2:*_delta_log*.json". When: before or after a file gets its name, at "create", "open" or "write". What: kill
  * (the whole process group); and, from that time on, ENOSPC, EACCES, EROFS or EIO, with which the call then fails. After
  * the file has its name that is an answer which got lost: done, and reported as a failure.
  */
@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -97,8 +98,16 @@ WITH_FULL_DISK(pwrite64, (int file, const void *bytes, size_t size, off64_t at),
         va_end(more);                                                               \
         if (!original)                                                              \
             original = (int (*)(const char *, int, ...))dlsym(RTLD_NEXT, #function); \
-        return (flags & O_CREAT) && fails("create", name) ? -1 : original(name, flags, mode); \
+        return fails(flags & O_CREAT ? "create" : "open", name) ? -1 : original(name, flags, mode); \
     }
 
 WITH_DENIAL(open)
 WITH_DENIAL(open64)
+
+int mkdir(const char *name, mode_t mode)
+{
+    static int (*original)(const char *, mode_t);
+    if (!original)
+        original = (int (*)(const char *, mode_t))dlsym(RTLD_NEXT, "mkdir");
+    return fails("create", name) ? -1 : original(name, mode);
+}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -18,9 +18,11 @@ from typing import Any
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.transforms.parts import CountedPart, Part
 
+_PUT_BACK = "put it back as it was, from a backup (returns dr restore), before the next run"
 PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
 
 
@@ -60,13 +62,23 @@ class Batch:
 class Batches:
     """The batches of one lake. Reading needs no lock; everything else does."""
 
-    def __init__(self, lake: LakePaths) -> None:
+    def __init__(self, lake: LakePaths, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called before each write, and raises where the lake is not ours any more."""
+        self._check = check
         self._directory = Path(lake.place(paths.BATCHES))
 
     def all(self) -> Iterator[Batch]:
         """Every batch, the oldest first."""
         for directory in sorted(self._directory.glob("*/plan.json")):
             yield self._read(directory.parent)
+
+    def check_complete(self, taken: Iterable[str]) -> None:
+        """Raise DamageError where one of the batches that tables have taken, by their logs, is not written down here:
+        its files would be taken for new."""
+        there = {directory.parent.name for directory in self._directory.glob("*/plan.json")}
+        if lost := [batch_id for batch_id in taken if batch_id not in there]:
+            said = f"batch {lost[0]} is not there, but rows of it are in the tables; {_PUT_BACK}"
+            raise DamageError(str(self._directory), [said, *lost[1:]])
 
     def pending(self) -> Batch | None:
         """The batch that was planned and neither committed nor abandoned. There is at most one."""
@@ -122,22 +134,28 @@ class Batches:
         return replace(batch, state=ABANDONED)
 
     def _write(self, batch: Batch, name: str, content: Mapping[str, Any]) -> None:
+        self._check()
         write_atomically(self._directory / batch.batch_id / f"{name}.json", json.dumps(content, indent=1) + "\n")
 
     def _read(self, directory: Path) -> Batch:
-        plan = json.loads((directory / "plan.json").read_text(encoding="utf-8"))
-        counted_file = directory / "counted.json"
-        states = [state for state in (COMMITTED, ABANDONED) if (directory / f"{state}.json").exists()]
-        return Batch(
-            batch_id=plan["batch_id"],
-            as_of=date.fromisoformat(plan["as_of"]),
-            planned_by=plan["planned_by"],
-            planned_at=plan["planned_at"],
-            files=tuple(LandedFile(**file) for file in plan["files"]),
-            state=states[0] if states else PLANNED,
-            counted=_counted(json.loads(counted_file.read_text(encoding="utf-8"))) if counted_file.exists() else None,
-            spark_tz=plan.get("spark_tz"),
-        )
+        file = directory / "plan.json"
+        try:
+            plan = json.loads(file.read_text(encoding="utf-8"))
+            batch = Batch(
+                batch_id=plan["batch_id"],
+                as_of=date.fromisoformat(plan["as_of"]),
+                planned_by=plan["planned_by"],
+                planned_at=plan["planned_at"],
+                files=tuple(LandedFile(**file) for file in plan["files"]),
+                state=next((s for s in (COMMITTED, ABANDONED) if (directory / f"{s}.json").exists()), PLANNED),
+                spark_tz=plan.get("spark_tz"),
+            )
+            file = directory / "counted.json"
+            if file.exists():
+                batch = replace(batch, counted=_counted(json.loads(file.read_text(encoding="utf-8"))))
+            return batch
+        except (ValueError, TypeError, KeyError) as error:
+            raise DamageError(str(file), [f"is not what a run writes; {_PUT_BACK}"]) from error
 
 
 def _record_of(counted: Counted) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
 from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import delta_schema_json
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 
@@ -143,24 +145,29 @@ class DeltaTables:
         return str(self.open(table).metadata().id)
 
     def version(self, table: TableContract) -> int | None:
-        try:
-            return self.open(table).version()
-        except TableNotFoundError:
-            return None
+        with _errors(table):
+            try:
+                return self.open(table).version()
+            except TableNotFoundError:
+                return None
 
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
-        delta = self.open(table, version)
-        files = pa.table(delta.get_add_actions(flatten=True))
+        with _errors(table):
+            delta = self.open(table, version)
+            files = pa.table(delta.get_add_actions(flatten=True))
         rows, sizes = files.column("num_records").to_pylist(), files.column("size_bytes").to_pylist()
         return TableFacts(delta.version(), sum(rows), sum(sizes))
 
     def files(self, table: TableContract, version: int | None = None) -> list[str]:
         """The absolute paths of the data files of one version."""
-        added = pa.table(self.open(table, version).get_add_actions(flatten=True))
+        with _errors(table):
+            added = pa.table(self.open(table, version).get_add_actions(flatten=True))
         return [f"{self.place(table)}/{unquote(path)}" for path in added.column("path").to_pylist()]
 
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
-        for entry in self.open(table).history():
+        with _errors(table):
+            history = self.open(table).history()
+        for entry in history:
             yield TableCommit(entry["version"], _note_of(entry))
 
     def changes(self, table: TableContract, since: int, until: int) -> Any:
@@ -235,6 +242,11 @@ def transaction_of(note: CommitNote) -> tuple[str, int] | None:
     one conflicts with the other. None where the note names no part."""
     part = note.facts.get("part")
     return (note.batch_id, int(part)) if note.batch_id and part is not None else None
+
+
+def _errors(table: TableContract) -> AbstractContextManager[None]:
+    """What delta-rs says of a table that is looked at as an error of ours."""
+    return engine_errors("delta-rs", table.place, (DeltaError,))
 
 
 def _properties(note: CommitNote, transaction: tuple[str, int] | None = None) -> CommitProperties:

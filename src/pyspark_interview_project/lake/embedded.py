@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
+from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.errors import ConfigurationError, EngineError, UnreadableInputError
@@ -34,7 +35,7 @@ from pyspark_interview_project.lake.interface import (
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.native_noise import native_noise_aside
-from pyspark_interview_project.lake.storage_errors import storage_error, storage_errors
+from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
@@ -79,13 +80,14 @@ class EmbeddedLake:
         self._reader = TextReader(self._layouts)
         self._names = 0
         self._staging: tempfile.TemporaryDirectory[str] | None = None
+        self._opened = ExitStack()
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
         # Opened when the first frame is: a run that finds nothing new needs none.
         self._scratch.mkdir(parents=True, exist_ok=True)
         self._staging = tempfile.TemporaryDirectory(dir=self._scratch, prefix="staged-", ignore_cleanup_errors=True)
-        return duckdb.connect(
+        connection = duckdb.connect(
             ":memory:",
             config={
                 "memory_limit": self._memory_limit,
@@ -95,6 +97,9 @@ class EmbeddedLake:
                 "autoinstall_known_extensions": False,  # nothing is fetched at run time
             },
         )
+        # Waiting for rows that are read as Arrow, DuckDB heeds no signal.
+        self._opened.enter_context(stop_signals.interrupting(connection.interrupt))
+        return connection
 
     @cached_property
     def _session(self) -> Any:
@@ -111,12 +116,13 @@ class EmbeddedLake:
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         formats = by_format(files)
         texts = []
-        if formats["json"]:
-            texts.append(self._view_of(self._reader.json_records(formats["json"])))
-        for header, group in self._layouts.csv(formats["csv"]).items():
-            texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
-        typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
-        return [*([Delivery(self._view(_union_all(texts)), ALL_TEXT)] if texts else []), *typed]
+        with self._reading_landed():
+            if formats["json"]:
+                texts.append(self._view_of(self._reader.json_records(formats["json"])))
+            for header, group in self._layouts.csv(formats["csv"]).items():
+                texts.append(records_from_lines(self._view_of(self._reader.csv_lines(group)), header))
+            typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
+            return [*([Delivery(self._view(_union_all(texts)), ALL_TEXT)] if texts else []), *typed]
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         columns = [f'{_in_sparks_types(name, kinds.get(name))} as "{name}"' for name in RAW_NAMES]
@@ -153,13 +159,22 @@ class EmbeddedLake:
         connection = self._connection
         assert self._staging is not None
         place = _literal(f"{self._staging.name}/{self._fresh_name()}.parquet")
-        try:
+        with self._reading_landed():
             connection.execute(f"copy ({_union_all(frames)}) to {place} (format parquet, compression snappy)")
-        except duckdb.Error as error:
-            # A landed file first: its name may have the words by which a fault of the storage is known.
-            unreadable = self._reader.failure or self._unreadable_parquet()
-            raise unreadable or storage_error(self._staging.name, error) or _engine_error(str(error)) from error
-        return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
+            return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
+
+    @contextmanager
+    def _reading_landed(self) -> Iterator[None]:
+        """What goes wrong inside as an error of ours, the landed file first that cannot be read: its name may have the
+        words by which a fault of the storage is known."""
+        with _duckdb_errors(self._scratch):
+            try:
+                yield
+            except duckdb.Error as error:
+                stop_signals.check()
+                if unreadable := self._reader.failure or self._unreadable_parquet():
+                    raise unreadable from error
+                raise
 
     def _unreadable_parquet(self) -> UnreadableInputError | None:
         """Which landed Parquet file cannot be read to its end: DuckDB's own message need not name it."""
@@ -168,15 +183,14 @@ class EmbeddedLake:
             try:
                 self._connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
             except duckdb.Error as reason:
+                stop_signals.check()
                 return UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
         return None
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
-        try:
+        with _duckdb_errors(self._scratch):
             rows: list[dict[str, Any]] = self._connection.sql(_sql(frame)).to_arrow_table().to_pylist()
-        except duckdb.Error as error:
-            raise _engine_error(str(error)) from error
-        return rows
+            return rows
 
     # Tables
 
@@ -201,10 +215,11 @@ class EmbeddedLake:
         if not files:
             nothing = ", ".join(f'cast(null as {_duckdb_type(column)}) as "{column.name}"' for column in table.columns)
             return self._view(f"select {nothing} where false")
-        unzoned = self._files_with_int96(files)
-        zoned = [file for file in files if file not in unzoned]
-        groups = [_rows_of(table, group, group is zoned) for group in (zoned, sorted(unzoned)) if group]
-        return self._view(" union all ".join(groups))
+        with _duckdb_errors(table.place):
+            unzoned = self._files_with_int96(files)
+            zoned = [file for file in files if file not in unzoned]
+            groups = [_rows_of(table, group, group is zoned) for group in (zoned, sorted(unzoned)) if group]
+            return self._view(" union all ".join(groups))
 
     def _files_with_int96(self, files: Sequence[str]) -> set[str]:
         """The files whose instants DuckDB reads as timestamps without a zone. In UTC that makes no difference."""
@@ -257,6 +272,7 @@ class EmbeddedLake:
 
     def close(self) -> None:
         if self._staging is not None:
+            self._opened.close()
             self._session.stop()
             self._connection.close()  # DuckDB complains at length of a connection that is open when Python ends
             self._staging.cleanup()
@@ -281,8 +297,9 @@ class EmbeddedLake:
 
     def _stream(self, table: TableContract, frame: DataFrame) -> _RowStream:
         schema = pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in table.columns])
-        reader = self._connection.sql(_sql(frame.select(*table.names))).to_arrow_reader(_ROWS_PER_ARROW_BATCH)
-        return _RowStream(reader, schema)
+        with _duckdb_errors(self._scratch):
+            reader = self._connection.sql(_sql(frame.select(*table.names))).to_arrow_reader(_ROWS_PER_ARROW_BATCH)
+            return _RowStream(reader, schema)
 
 
 class _RowStream:
@@ -300,23 +317,22 @@ class _RowStream:
 
 
 @contextmanager
+def _duckdb_errors(place: Path | str) -> Iterator[None]:
+    """What DuckDB says inside, or Arrow of its rows, as an error of ours that names `place`."""
+    with engine_errors("embedded engine", str(place), (duckdb.Error, pa.ArrowException)):
+        yield
+
+
+@contextmanager
 def _writing(place: str) -> Iterator[None]:
-    """Raise StorageError naming `place` for a storage that fails inside; delta-rs panics too then, at great length."""
+    """What delta-rs says inside as an error of ours that names `place`; it panics too then, at great length."""
     quietly = nullcontext() if sys.stderr.isatty() else native_noise_aside()  # a person may be watching the progress
-    try:
-        with storage_errors(place), quietly:
-            try:
-                yield
-            except (DeltaError, OSError):
-                time.sleep(_SECONDS_TO_PANIC)
-                raise
-    except DeltaError as error:
-        raise _engine_error(f"{place}: {error}") from error
-
-
-def _engine_error(said: str) -> EngineError:
-    """What a library says, but for the rows that it shows: delta-rs prints those that break a constraint."""
-    return EngineError("embedded engine", said)
+    with engine_errors("embedded engine", place, (DeltaError, duckdb.Error, pa.ArrowException)), quietly:
+        try:
+            yield
+        except (DeltaError, OSError):
+            time.sleep(_SECONDS_TO_PANIC)
+            raise
 
 
 def _sql(frame: DataFrame) -> str:

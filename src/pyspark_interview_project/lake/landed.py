@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from urllib.parse import unquote
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
@@ -150,6 +151,16 @@ def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str
         if not same_time and (status.st_size != file.size or _sha256(lake, file.path) != file.sha256):
             changed[file.path] = "it was planned and has changed since"
     return changed
+
+
+def file_named(message: str, known: Iterable[str]) -> str | None:
+    """Which of the known files, by their paths relative to the root, a message of an engine names; None: none of them.
+
+    Its name alone is not enough: a file of ours may have it too, or a column, or a word of the message.
+    """
+    plain = unquote(message)  # as a URI the path is written in another way
+    longest_first = sorted(known, key=len, reverse=True)  # a.csv stands in a.csv.gz
+    return next((path for path in longest_first if path in message or path in plain), None)
 
 
 def _sha256(lake: LakePaths, path: str) -> str:

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,8 +32,8 @@ def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> It
     """
     place, holder_file = Path(lake.place(paths.LOCK)), _holder_file(lake)
     place.parent.mkdir(parents=True, exist_ok=True)
-    with _acquired(place, lake, holder_file):
-        with _acquired(Path(lake.place(paths.JVM_LOCK)), lake, holder_file):
+    with _acquired(place, lake):
+        with _acquired(Path(lake.place(paths.JVM_LOCK)), lake):
             pass  # no JVM of a run that died is left
         holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
         write_atomically(holder_file, json.dumps(holder | {"run_id": run_id}) + "\n")
@@ -57,7 +57,7 @@ def who_holds(lake: LakePaths) -> LockedError | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            return _locked_by(lake, _holder_file(lake))
+            return _locked_by(lake, Path(lake.place(name)))
         finally:
             os.close(lock)
     return None
@@ -68,21 +68,33 @@ def _holder_file(lake: LakePaths) -> Path:
 
 
 @contextmanager
-def _acquired(place: Path, lake: LakePaths, holder_file: Path) -> Iterator[None]:
+def _acquired(place: Path, lake: LakePaths) -> Iterator[None]:
     lock = FileLock(place)
     try:
         lock.acquire(timeout=_PATIENCE_SECONDS)
     except Timeout as error:
-        raise _locked_by(lake, holder_file) from error
+        raise _locked_by(lake, place) from error
     try:
         yield
     finally:
         lock.release()
 
 
-def _locked_by(lake: LakePaths, holder_file: Path) -> LockedError:
+def _locked_by(lake: LakePaths, place: Path) -> LockedError:
     try:
-        holder = json.loads(holder_file.read_text(encoding="utf-8"))
-        return LockedError(lake.root, holder["host"], holder["pid"], datetime.fromisoformat(holder["since"]))
+        holder = json.loads(_holder_file(lake).read_text(encoding="utf-8"))
+        host, pid, since = holder["host"], holder["pid"], datetime.fromisoformat(holder["since"])
     except (OSError, ValueError, KeyError):  # the holder is just writing it
-        return LockedError(lake.root, "another process", None, None)
+        host, pid, since = "another process", None, None
+    if place == Path(lake.place(paths.JVM_LOCK)) and (jvm := _process_that_writes_to(place)):
+        host, pid = socket.gethostname(), jvm  # the holder is dead, and what it started is what one has to look at
+    return LockedError(lake.root, host, pid, since)
+
+
+def _process_that_writes_to(file: Path) -> int | None:
+    """The process of this machine whose stdout the file is, where the operating system tells (Linux)."""
+    for stdout in Path("/proc").glob("[0-9]*/fd/1"):
+        with suppress(OSError):  # it has just ended, or is another user's
+            if stdout.samefile(file):
+                return int(stdout.parts[2])
+    return None

@@ -7,6 +7,7 @@ from itertools import permutations
 from pathlib import Path
 
 from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.schemas.tables import TABLES
@@ -37,8 +38,16 @@ def _check_settings(settings: Settings, real: Mapping[str, Path]) -> None:
         "pipeline_metrics_json": settings.pipeline_metrics_json,
         "scratch_dir": settings.scratch_dir,
         "lineage_url": settings.lineage_file,
+        "lock_url": _local(settings.lock_url),
+        "dr_root": _local(settings.dr_root),
     }
     for name, value in given.items():
         for place, path in real.items():
             if value is not None and Path(value).resolve().is_relative_to(path):
                 raise ConfigurationError(name, f"{value} is in {place}")
+
+
+def _local(place: str | None) -> str | None:
+    """A place that is given as a path or a URI as a path, if it is one of this machine."""
+    paths_of = LakePaths.at(place) if place else None
+    return paths_of.root if paths_of and paths_of.is_local else None

@@ -11,10 +11,11 @@ from functools import cached_property, reduce
 from pathlib import Path
 from typing import Any
 
-from py4j.protocol import Py4JJavaError
+from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
@@ -35,7 +36,7 @@ from pyspark_interview_project.lake.interface import (
     Upsert,
     Written,
 )
-from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.lake.landed import LandedFile, file_named
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
@@ -87,12 +88,16 @@ class SparkLake:
         self._spark.conf.set("spark.sql.session.timeZone", name)
 
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
+        self._rows.update(dict.fromkeys((file.path for file in files), 0))
+        with self._spark_errors(str(self._scratch)):
+            return self._read_landed(files)
+
+    def _read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         formats = by_format(files)
         reader = SparkReader(self._spark, self._paths, self._layouts)
         texts = [reader.json_records(formats["json"])] if formats["json"] else []
         texts += [reader.csv_records(group, header) for header, group in self._layouts.csv(formats["csv"]).items()]
         typed = [reader.parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
-        self._rows.update(dict.fromkeys((file.path for file in files), 0))
         deliveries = []
         if texts:
             # Staged before it is judged, so that what was delivered is counted apart from what became of it.
@@ -191,11 +196,18 @@ class SparkLake:
             written = self._write(table, rows, note, "overwrite", replace_where=slice_of_batch)
             if written.version is not None:
                 return written
-        if self.read(table).filter(slice_of_batch).isEmpty():
-            return Written(None)
+        with self._spark_errors(table.place):
+            if self.read(table).filter(slice_of_batch).isEmpty():
+                return Written(None)
         return self._run(table, note, f"delete from {self._name(table)} where {slice_of_batch}")
 
     def merge(
+        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+    ) -> Written:
+        with self._spark_errors(table.place):
+            return self._merge(table, rows, note, upsert, within)
+
+    def _merge(
         self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
     ) -> Written:
         source = rows.select(*table.names)
@@ -235,9 +247,10 @@ class SparkLake:
         replace_where: str | None = None,
         may_be_empty: bool = False,
     ) -> Written:
-        columns = rows.select(*table.names)
-        if not may_be_empty and columns.isEmpty():
-            return Written(None)
+        with self._spark_errors(table.place):
+            columns = rows.select(*table.names)
+            if not may_be_empty and columns.isEmpty():
+                return Written(None)
         if table.partition_by:
             columns = columns.repartition(*table.partition_by)  # else every task writes a file into every partition
         writer = columns.write.format("delta").mode(mode).option("userMetadata", json.dumps(note.as_metadata()))
@@ -285,17 +298,17 @@ class SparkLake:
         """Spark's own errors as ours: the landed file that it could not read, or the place that it was at."""
         try:
             yield
-        except (PySparkException, Py4JJavaError) as error:
-            text = str(error)
-            for path in self._rows:
-                if Path(path).name in text:
-                    said = without_values(cause_of(error))
-                    raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
-            if "DELTA_CONCURRENT" in text:
-                raise ConflictError(place, without_values(cause_of(error))) from error
+        except (PySparkException, Py4JError, ConnectionError) as error:
+            stop_signals.check()
+            said = without_values(cause_of(error))
+            if path := file_named(str(error), self._rows):
+                raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
+            if "DELTA_CONCURRENT" in str(error):
+                raise ConflictError(place, said) from error
             if problem := storage_problem(error):
-                raise StorageError(place, f"{problem}: {without_values(cause_of(error))}") from error
+                raise StorageError(place, f"{problem}: {said}") from error
             raise EngineError("spark", cause_of(error)) from error
+        stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback
 
 
 def _literal(text: str) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
+from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.errors import ConfigurationError
@@ -86,10 +87,12 @@ def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
         os.environ["LC_ALL"] = "C.UTF-8"
     builder = builder.remote(settings.spark_remote) if settings.spark_remote else builder.master(settings.spark_master)
     # A JVM greets at length, and keeps what it was started with. Its errors reach Python as exceptions all the same.
-    with native_noise_aside() as noise, _held_by_jvm(jvm_lock) as lock:
+    # And PySpark takes Ctrl-C for itself.
+    with native_noise_aside() as noise, stop_signals.handlers_kept(), _held_by_jvm(jvm_lock) as lock:
         try:
             spark = builder.getOrCreate()
         except Exception as error:
+            stop_signals.check()
             said = [
                 line for line in noise.read_text(errors="replace").splitlines() if "rror" in line or "xception" in line
             ]

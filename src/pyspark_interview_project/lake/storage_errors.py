@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark_interview_project.errors import StorageError
+from pyspark_interview_project import stop_signals
+from pyspark_interview_project.errors import EngineError, PipelineError, StorageError
 
 # What a person is told, by what an engine or the operating system says somewhere in its message.
 _SIGNS = {
@@ -33,11 +34,21 @@ def storage_error(place: str, error: BaseException) -> StorageError | None:
 
 
 @contextmanager
-def storage_errors(place: str) -> Iterator[None]:
-    """Raise StorageError naming `place` for what a library says of its storage; other errors stay as they are."""
+def engine_errors(engine: str, place: str, own: tuple[type[Exception], ...]) -> Iterator[None]:
+    """Raise what goes wrong in a call of an engine as an error of ours: the stop that was asked for meanwhile, else a
+    StorageError naming `place`, else an EngineError for the engine's `own` errors; others stay as they are.
+
+    What an engine says is told but for the values that it quotes: delta-rs prints the rows that break a constraint.
+    """
     try:
         yield
-    except StorageError:
+    except PipelineError:
         raise
     except Exception as error:
-        raise storage_error(place, error) or error from error
+        stop_signals.check()
+        if problem := storage_error(place, error):
+            raise problem from error
+        if isinstance(error, own):
+            raise EngineError(engine, f"{place}: {error}") from error
+        raise
+    stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback

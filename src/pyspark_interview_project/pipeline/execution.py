@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from pyspark_interview_project import engine, faults
+from pyspark_interview_project import engine, faults, stop_signals
 from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
@@ -68,12 +68,18 @@ class Execution:
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.paths)
+        return Batches(self.paths, self.check_lease)
+
+    def check_lease(self) -> None:
+        """Raise ConflictError where another run may have the lake by now. Called before each write of a table or of a
+        batch's state, and behind the last one, so that no write behind which the lease was lost counts."""
+        if self.lease is not None:
+            self.lease.check()
 
     def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitNote:
         """What a commit says of itself. Asked for just before it is made: with a lease, the lease is checked first."""
+        self.check_lease()
         if self.lease is not None:
-            self.lease.check()
             facts["lease"] = self.lease.number
         return CommitNote(self.run_id, stage, batch_id, facts)
 
@@ -136,31 +142,49 @@ def execution(
         record.overrides["accept_quarantined"] = accept_quarantined
     if settings.skip_files:
         record.overrides["skip_files"] = settings.skip_files
-    try:
-        with (
-            writing(settings.paths, identity, settings.lease_terms) as lease,
-            open_lake(settings) as lake,
-            steps(is_for_a_person(settings.app_env)) as shown_steps,
-            _metrics_served(settings, shown_steps, record),
-        ):
-            parts = (settings, identity, day, record, records, lake, shown_steps, lease)
-            run = Execution(*parts, accept_quarantined, os.environ)
-            yield run
-            for table in TABLES:
-                if lake.version(table) is not None:
-                    record.tables[table.name] = vars(lake.facts(table))
+    with ExitStack() as ending:
+        ending.enter_context(stop_signals.last_words(lambda: _put_on_record(records, record, SystemExit())))
+        try:
+            with (
+                writing(settings.paths, identity, settings.lease_terms) as lease,
+                open_lake(settings) as lake,
+                steps(is_for_a_person(settings.app_env)) as shown_steps,
+                _metrics_served(settings, shown_steps, record),
+                ExitStack() as body,
+            ):
+                # From the end of the body to the record: a signal must not stop what puts the lake in order.
+                body.callback(ending.enter_context, stop_signals.undisturbed())
+                parts = (settings, identity, day, record, records, lake, shown_steps, lease)
+                run = Execution(*parts, accept_quarantined, os.environ)
+                yield run
+                for table in TABLES:
+                    if lake.version(table) is not None:
+                        record.tables[table.name] = vars(lake.facts(table))
+            stop_signals.check()
+        except BaseException as error:
+            _put_on_record(records, record, error)
+            if not is_for_a_person(settings.app_env):  # who is told by the one line behind all
+                logger.error("%s", record.error, extra={"exit_code": record.exit_code})
+            raise
         record.exit_code, record.error = 0, None
-    except BaseException as error:
-        record.end(FAILED)
-        record.exit_code, record.error = exit_code_of(error), recordable(error)
-        if not is_for_a_person(settings.app_env):  # who is told by the one line behind all
-            logger.error("%s", record.error, extra={"exit_code": record.exit_code})
-        raise
-    finally:
-        record.finished_at = utc_now()
-        faults.reached("before_record")
-        records.write(record)
-        faults.reached("after_record")
+        _write(records, record)
+
+
+def _put_on_record(records: RunRecords, record: RunRecord, error: BaseException) -> None:
+    """Write the record of a run that failed. Where that fails too it is logged: the first error ends the run."""
+    record.end(FAILED)
+    record.exit_code, record.error = exit_code_of(error), recordable(error)
+    try:
+        _write(records, record)
+    except (OSError, faults.InjectedFault) as failed:
+        logger.error("the run record could not be written: %s", failed)
+
+
+def _write(records: RunRecords, record: RunRecord) -> None:
+    record.finished_at = utc_now()
+    faults.reached("before_record")
+    records.write(record)
+    faults.reached("after_record")
 
 
 def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:

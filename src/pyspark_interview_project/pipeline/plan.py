@@ -88,6 +88,13 @@ def go_on_or_end(run: Execution, has_work: bool) -> None:
         run.record.end(NO_NEW_DATA)
 
 
+def check_batches(lake: Lake, batches: Batches) -> None:
+    """Raise DamageError where the state of batches that silver or quarantine has was lost: they would come again."""
+    tables = [table for table in (SILVER, QUARANTINE) if lake.version(table) is not None]
+    taken = {commit.note.get("batch_id"): None for table in tables for commit in lake.commits(table)}
+    batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
+
+
 def pending_batch(run: Execution) -> Batch | None:
     """The batch that was planned and is to be finished, with the same files, before any other.
 
@@ -126,6 +133,7 @@ def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:
     """
     if pending := pending_batch(run):
         return pending
+    check_batches(run.lake, run.batches)
     draft = draft or draft_batch(run.settings, run.as_of, run.run_id)
     run.warn(*draft.remarks)
     if draft.batch is not None:
@@ -159,8 +167,10 @@ def plan(
     """Show the files that the next batch takes; with --commit, plan it."""
     options = {"engine": engine, "skip_files": skip_file}
     if not commit:
-        with looking(options) as (settings, _):
-            pending = Batches(settings.paths).pending()
+        with looking(options) as (settings, lake):
+            batches = Batches(settings.paths)
+            check_batches(lake, batches)
+            pending = batches.pending()
             draft = _readable_draft(settings, planning_day(settings, as_of), "shown")
             print_files(pending or draft.batch, pending is not None, draft.remarks)
         return

@@ -27,7 +27,7 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
     WithDrOption,
 )
-from pyspark_interview_project.pipeline.plan import draft_batch, print_files
+from pyspark_interview_project.pipeline.plan import check_batches, draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.pipeline.verification import check_silver_is_the_same
@@ -90,7 +90,9 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
 
 def _show(options: dict[str, Any], as_of: datetime | None) -> None:
     with looking(options) as (settings, lake):
-        pending = Batches(settings.paths).pending()
+        batches = Batches(settings.paths)
+        check_batches(lake, batches)
+        pending = batches.pending()
         draft = draft_batch(settings, planning_day(settings, as_of), "dry run")
         batch = pending or draft.batch
         print_files(batch, pending is not None, draft.remarks)

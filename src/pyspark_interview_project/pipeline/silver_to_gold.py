@@ -46,6 +46,7 @@ def silver_to_gold(run: Execution) -> bool:
             faults.reached("before_gold_table")
             written = _bring_up(run, table, silver_version)
             faults.reached("after_gold_table")
+            run.check_lease()
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
         figures["rows_by_table"] = changed
