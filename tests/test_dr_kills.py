@@ -106,6 +106,25 @@ def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tm
     assert not (target / "RESTORE_INCOMPLETE.json").exists() and not (target / ".restoring").exists()
 
 
+@pytest.mark.parametrize("point", ["restore_marked", pytest.param("restore_in_logs", marks=pytest.mark.long)])
+def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_same_command(
+    first: Path, tmp_path: Path, first_day: Path, point: str
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup_id = back_up(first, store, landed_files=True).manifest.id
+    shutil.rmtree(first)  # the lake is gone, and is to come back where it was, DATA_ROOT
+    arguments = ("restore", "--from", str(store.root), "--to", str(first))
+    killed(first, point, *arguments)
+    for command in ("backup", "replicate", "drill", "prune"):
+        assert dr(first, command).exit_code == 8
+    assert backup_id in dr(first, "list", "--from", str(store.root)).stdout
+    assert dr(first, "verify", "--from", str(store.root)).exit_code == 0
+    ended = dr(first, *arguments)
+    assert (ended.exit_code, ended.complaints) == (0, [])
+    assert lake_reading.everything(first) == lake_reading.everything(first_day)
+    assert dr(first, *arguments).exit_code == 8  # a whole lake is never restored over
+
+
 @pytest.mark.long
 def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")

@@ -181,6 +181,6 @@ def test_restore_on_a_full_disk_exits_5_cannot_be_used_and_the_next_one_finishes
     fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:ENOSPC:7:{target}/*/*"}
     ended = run(command, environment(lake, **fault))
     assert ended.exit_code == 5 and str(target) in ended.complaints[0]
-    assert dr(target, "status").exit_code == 8
+    assert dr(target, "backup").exit_code == 8
     assert run(command, environment(lake)).exit_code == 0
     assert lake_reading.everything(target) == lake_reading.everything(lake)

@@ -50,6 +50,7 @@ def backup(
 ) -> None:
     """Back the lake up as it is now, also while it is written; prints the backup's id."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     if to is not None and strategy is not None:
         raise ConfigurationError("--to", "and --strategy exclude each other: a strategy has its place")
     if to is None and landed_files is not None:
@@ -142,6 +143,7 @@ def replicate(
 ) -> None:
     """Bring second stores up to the newest verified backup. Deletions never travel."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     from pyspark_interview_project.dr import protection
     from pyspark_interview_project.dr.strategies import REPLICATIONS, Strategies
 
@@ -167,6 +169,7 @@ def drill(
 ) -> None:
     """Prove that the lake comes back: backup, restore elsewhere, compare, run a batch there; timed."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     from pyspark_interview_project.dr import protection
     from pyspark_interview_project.dr.drill import drill
     from pyspark_interview_project.dr.strategies import Strategies
@@ -239,6 +242,7 @@ def prune(
 ) -> None:
     """Remove backups that the strategy need not keep, and what only they named; never the last verified one."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     from pyspark_interview_project.dr.backups import contents
     from pyspark_interview_project.dr.prune import plan_prune, prune
     from pyspark_interview_project.dr.strategies import Strategies

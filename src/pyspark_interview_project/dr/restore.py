@@ -109,20 +109,20 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
 
 def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target: Path, table: str | None) -> bool:
     """Whether the target has a restore of the same that was interrupted. Raises RestoreRefusedError."""
+    marker, tables = target / paths.RESTORE_MARKER, [table] if table else list(manifest.tables)
+    resumes = marker.is_file() and marker.read_text(encoding="utf-8") == _marker_text(manifest, tables)
+    in_use = [lake.resolve() for lake in lakes if lake.is_absolute() and _is_in_use(lake)]
     kept = {"the store": store.root} if isinstance(store, DirectoryStore) else {}
-    kept |= {f"the lake {lake}": lake.resolve() for lake in lakes if lake.is_absolute() and _is_in_use(lake)}
+    # A lake that is being restored in its own place is no lake yet: the marker says whose it is.
+    kept |= {f"the lake {lake}": lake for lake in in_use if not (resumes and lake == target)}
     for name, place in kept.items():
         if target == place or target.is_relative_to(place) or place.is_relative_to(target):
             raise RestoreRefusedError(
                 str(target), f"is, is in, or has in it {name} ({place}); name an empty place elsewhere"
             )
-    if not _is_in_use(target):
-        return False
-    marker = target / paths.RESTORE_MARKER
-    tables = [table] if table else list(manifest.tables)
-    if marker.is_file() and marker.read_text(encoding="utf-8") == _marker_text(manifest, tables):
-        return True
-    raise RestoreRefusedError(str(target), "is not empty; name an empty place, which the restore may also create")
+    if _is_in_use(target) and not resumes:
+        raise RestoreRefusedError(str(target), "is not empty; name an empty place, which the restore may also create")
+    return resumes
 
 
 def _is_in_use(place: Path) -> bool:

@@ -90,7 +90,6 @@ class Strategies:
             raise ConfigurationError("dr_config_dir", f"there is no directory {self._directory}")
         if not settings.paths.is_local:
             raise ConfigurationError("data_root", f"{settings.paths.root} is no local path; backups are made of one")
-        settings.paths.refuse_half_restored()
         self.lake = Path(settings.paths.root).resolve()
         self._default = settings.dr_root or f"{self.lake}_backups"
         self.backups = self._read(BACKUPS, BackupStrategy)
