@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
 from pyspark_interview_project.dr.backups import contents
 from pyspark_interview_project.dr.manifest import FileEntry
+from pyspark_interview_project.dr.prune import plan_prune
+from pyspark_interview_project.dr.replicate import newest_verified
 from pyspark_interview_project.dr.store import DirectoryStore, object_name
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from recovery import back_up, dr, files_under, restored, verify
@@ -169,6 +173,54 @@ def test_damage_that_a_verification_found_is_mended_by_the_next_backup(kept: Kep
     mended = back_up(lake, kept.store, landed_files=True)
     assert mended.sent.files == 2
     assert verify(kept.store, mended).all == verify(kept.store, kept.backup).all == []
+
+
+@pytest.mark.parametrize("damage", [flip, delete, truncate], ids=lambda damage: damage.__name__)
+def test_damage_that_another_backups_verification_found_ends_what_it_shares(
+    lake: Path, tmp_path: Path, damage: Callable[[Path, Path], None]
+) -> None:
+    """Three backups; two share a file that the first does not have, and it is damaged after one of them was verified."""
+    changing, store = Path(shutil.copytree(lake, tmp_path / "lake")), DirectoryStore(tmp_path / "store")
+    first = back_up(changing, store)
+    assert verify(store, first).all == []
+    (changing / paths.RUN_RECORDS / "20261124T000000Z-mine.json").write_text('{"batch_id": null}')
+    second = back_up(changing, store)
+    assert verify(store, second).all == []
+    third = back_up(changing, store)
+    (shared,) = {f.sha256 for f in second.manifest.files} - {f.sha256 for f in first.manifest.files}
+    damage(store.root / object_name(shared), store.root)
+    assert verify(store, third).damaged == {shared}
+
+    found = contents(store)
+    ids = [backup.manifest.id for backup in (first, second, third)]
+    assert list(found.backups) == ids
+    assert [found.is_verified(backup_id) for backup_id in ids] == [True, False, False]
+    assert found.newest_verified == first.manifest
+    arguments = ("--from", str(store.root))
+    assert f"last verified before: {ids[0]}" in dr(lake, "verify", *arguments).stdout
+    second_line = dr(lake, "list", *arguments).lines[2]
+    assert second_line.startswith(ids[1]) and second_line.endswith("damaged or incomplete since")
+    assert newest_verified(store) == first.manifest  # what is replicated
+    plan = plan_prune(found, days=0, last=1, now=datetime.now(UTC) + timedelta(days=2))
+    assert [manifest.id for manifest in plan.backups] == [ids[1]]
+
+    # Sent again by the next backup, it is what the second has been verified with.
+    back_up(changing, store)
+    assert contents(store).is_verified(ids[1])
+
+
+def test_good_verification_behind_one_that_found_damage_counts(lake: Path, tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    first, second = back_up(lake, store), back_up(lake, store)
+    shared = store.root / object_name(first.manifest.files[0].sha256)
+    content = shared.read_bytes()
+    flip(shared, shared)
+    assert verify(store, first).backup != []
+    shared.write_bytes(content)
+    os.utime(shared, (0, 0))  # not sent again: a disk that misread once
+    assert verify(store, second).all == []
+    found = contents(store)
+    assert (found.is_verified(first.manifest.id), found.is_verified(second.manifest.id)) == (False, True)
 
 
 def test_backup_of_a_damaged_lake_exits_7_and_leaves_none(lake: Path, tmp_path: Path) -> None:

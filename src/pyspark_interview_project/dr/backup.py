@@ -132,7 +132,7 @@ class _Source:
 
     def __init__(self, cut: Cut, store: Store, found: Contents, sent: Sent) -> None:
         self._cut, self._store, self._sent = cut, store, sent
-        self._present = present(found)
+        self._present = found.present
         self._known = known_files(found)
         self._log_sizes = {
             f"{table}/{file.path}": file.size
@@ -178,14 +178,9 @@ class _Source:
         self._sent.bytes += size
 
 
-def present(found: Contents) -> dict[str, int]:
-    """The content that a store has and that nobody found damaged: bytes by hash."""
-    return {sha256: size for sha256, size in found.objects.items() if sha256 not in found.damaged}
-
-
 def known_files(found: Contents) -> dict[_Identity, FileEntry]:
     """The files whose content a store has, by what they are known again by without being read."""
-    there = present(found)
+    there = found.present
     return {
         (file.path, file.bytes, file.modified_ns if file.kind == "landed" else 0): file
         for backup in found.backups.values()

@@ -52,21 +52,62 @@ class Contents:
 
     @property
     def newest_verified(self) -> Manifest | None:
-        """The newest backup whose last verification found nothing."""
+        """The newest backup that is verified and whole as far as anybody knows."""
         return next((backup for backup in reversed(self.backups.values()) if self.is_verified(backup.id)), None)
 
     def is_verified(self, backup_id: str) -> bool:
-        return backup_id in self.verified and self.verified[backup_id].is_good
+        """Whether its last verification found nothing, and nothing that it names is gone or was found damaged since,
+        be it by the verification of another backup that shares it."""
+        verification = self.verified.get(backup_id)
+        if verification is None or not verification.is_good or backup_id not in self.backups:
+            return False
+        return self._is_as_read(self.backups[backup_id], verification.at)
+
+    def state_of(self, backup_id: str) -> str:
+        """When a backup was verified and what came of it, for a person."""
+        verification = self.verified.get(backup_id)
+        if verification is None:
+            return "never"
+        at = verification.at.isoformat(timespec="seconds")
+        if not verification.is_good:
+            return f"{at}: {verification.findings} findings"
+        return at if self.is_verified(backup_id) else f"{at}: damaged or incomplete since"
+
+    def is_bad(self, backup_id: str) -> bool:
+        """Whether it is known that it cannot be restored as a whole. Of one that was never verified nothing is known
+        but what is gone or shared."""
+        if backup_id in self.verified and self.verified[backup_id].is_good:
+            return not self.is_verified(backup_id)
+        return not self._is_as_read(self.backups[backup_id], None)
+
+    def _is_as_read(self, backup: Manifest, at: datetime | None) -> bool:
+        found = self._found_damaged
+        return all(
+            self.objects.get(file.sha256) == file.bytes
+            and not (file.sha256 in found and (at is None or found[file.sha256] > at))
+            for file in backup.files
+        )
 
     @property
     def damaged(self) -> set[str]:
         """The hashes of objects that a verification found damaged and nobody has sent again since."""
-        return {
-            sha256
-            for verification in self.verified.values()
-            for sha256 in verification.damaged
-            if sha256 in self.objects and self.modified[sha256] <= verification.at
-        }
+        return set(self._found_damaged)
+
+    @property
+    def present(self) -> dict[str, int]:
+        """The content that is there and that nobody found damaged: bytes by hash."""
+        damaged = self.damaged
+        return {sha256: size for sha256, size in self.objects.items() if sha256 not in damaged}
+
+    @property
+    def _found_damaged(self) -> dict[str, datetime]:
+        """When each of these was last found damaged."""
+        last: dict[str, datetime] = {}
+        for verification in sorted(self.verified.values(), key=lambda verification: verification.at):
+            for sha256 in verification.damaged:
+                if sha256 in self.objects and self.modified[sha256] <= verification.at:
+                    last[sha256] = verification.at
+        return last
 
     @property
     def missing(self) -> list[str]:

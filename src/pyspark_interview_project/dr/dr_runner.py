@@ -197,12 +197,7 @@ def list_backups(from_: FromOption = None, strategy: StrategyOption = None) -> N
     found = contents(store)
     print(f"{'backup':<28}  {'age':>8}  {'files':>7}  {'bytes':>15}  verified")
     for manifest in found.backups.values():
-        checked = found.verified.get(manifest.id)
-        state = "never"
-        if checked is not None:
-            state = checked.at.isoformat(timespec="seconds") + (
-                "" if checked.is_good else f": {checked.findings} findings"
-            )
+        state = found.state_of(manifest.id)
         age = _age(manifest.age_seconds(datetime.now(UTC)))
         print(f"{manifest.id:<28}  {age:>8}  {len(manifest.files):>7}  {manifest.bytes:>15,}  {state}")
     for backup_id, problem in found.broken.items():

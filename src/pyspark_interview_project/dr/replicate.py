@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backup import present
 from pyspark_interview_project.dr.backups import contents, write_manifest
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
 from pyspark_interview_project.dr.store import MissingObject, Store, object_name
@@ -44,7 +43,7 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
     with secondary.locked("replicate"):
         steps.step(f"looking at {secondary.url}")
         found = contents(secondary)
-        there = present(found)
+        there = found.present
         wanted = {entry.sha256: entry for entry in manifest.files}
         missing = [entry for sha256, entry in wanted.items() if there.get(sha256) != entry.bytes]
         steps.step(f"sending {len(missing)} of {len(wanted)} files of backup {manifest.id}")

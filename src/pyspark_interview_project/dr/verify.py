@@ -76,7 +76,13 @@ def findings_beside(store: Store, found: Contents) -> Iterator[str]:
 def still_restorable(found: Contents, manifest: Manifest, findings: Findings) -> str:
     """What a person who needs the lake back can do now."""
     whole = [table for table in manifest.tables if table not in findings.tables]
-    others = [backup for backup in found.backups if backup != manifest.id and found.is_verified(backup)]
+    others = [
+        other.id
+        for other in found.backups.values()
+        if other.id != manifest.id
+        and found.is_verified(other.id)
+        and findings.damaged.isdisjoint(file.sha256 for file in other.files)
+    ]
     if not findings.backup:
         return f"backup {manifest.id} itself is whole and can be restored"
     parts = [f"of backup {manifest.id} restorable: {', '.join(whole) or 'no table'} (restore --table)"]
