@@ -179,7 +179,7 @@ def test_damage_that_a_verification_found_is_mended_by_the_next_backup(kept: Kep
 def test_damage_that_another_backups_verification_found_ends_what_it_shares(
     lake: Path, tmp_path: Path, damage: Callable[[Path, Path], None]
 ) -> None:
-    """Three backups; two share a file that the first does not have, and it is damaged after one of them was verified."""
+    """Two of three backups share a file that the first does not have; it is damaged after one was verified."""
     changing, store = Path(shutil.copytree(lake, tmp_path / "lake")), DirectoryStore(tmp_path / "store")
     first = back_up(changing, store)
     assert verify(store, first).all == []

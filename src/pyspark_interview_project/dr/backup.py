@@ -19,7 +19,7 @@ from pyspark_interview_project.dr.at_once import at_once
 from pyspark_interview_project.dr.backups import Contents, contents, new_id, write_manifest
 from pyspark_interview_project.dr.cut import Cut, checked_file, pin
 from pyspark_interview_project.dr.manifest import FileEntry, Kind, Manifest
-from pyspark_interview_project.dr.store import Store, file_chunks
+from pyspark_interview_project.dr.store import Check, Store, file_chunks
 from pyspark_interview_project.dr.table_facts import FileFacts, Unopenable, file_facts, table_entry
 from pyspark_interview_project.errors import DamageError, StorageError
 from pyspark_interview_project.progress import Steps
@@ -54,10 +54,11 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
 
     The lake may be written meanwhile: a file that vanishes means a new pin, three in all. Raises StorageError where a
     file vanishes from each of them or the store cannot be written, DamageError where a table is broken, LockedError
-    where another backup or prune is at work there, ConfigurationError where the lake has no tables.
+    where another backup or prune is at work there, ConflictError where one was let in while this one stood still,
+    ConfigurationError where the lake has no tables.
     """
     root = root.resolve()
-    with store.locked("backup"):
+    with store.locked("backup") as check:
         found = contents(store)
         sent = Sent()
         for attempt in range(1, _PINS + 1):
@@ -65,7 +66,7 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
             try:
                 cut = pin(root, has_landed_files)
                 faults.reached("backup_pinned")
-                return _copied(cut, store, found, strategy, has_landed_files, sent, steps)
+                return _copied(cut, store, found, strategy, has_landed_files, sent, steps, check)
             except FileNotFoundError as error:
                 vanished = error.filename or str(error)
                 logger.warning("%s vanished while it was backed up, pin %d of %d", vanished, attempt, _PINS)
@@ -86,7 +87,14 @@ def planned(root: Path, store: Store, has_landed_files: bool) -> tuple[Cut, int,
 
 
 def _copied(
-    cut: Cut, store: Store, found: Contents, strategy: str | None, has_landed_files: bool, sent: Sent, steps: Steps
+    cut: Cut,
+    store: Store,
+    found: Contents,
+    strategy: str | None,
+    has_landed_files: bool,
+    sent: Sent,
+    steps: Steps,
+    check: Check,
 ) -> Backup:
     source = _Source(cut, store, found, sent)
     copied: list[FileEntry] = []
@@ -122,7 +130,7 @@ def _copied(
         files=copied,
     )
     faults.reached("backup_before_manifest")
-    write_manifest(store, manifest)
+    write_manifest(store, manifest, check)
     faults.reached("backup_after_manifest")
     return Backup(manifest, sent)
 

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from pyspark_interview_project.dr.manifest import BrokenManifest, Manifest, NewerFormat, from_bytes, to_bytes
-from pyspark_interview_project.dr.store import MissingObject, Store, read_object
-from pyspark_interview_project.errors import ConfigurationError, DamageError, RestoreRefusedError
+from pyspark_interview_project.dr.store import Check, MissingObject, Store, object_name, read_object
+from pyspark_interview_project.errors import ConfigurationError, DamageError, RestoreRefusedError, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -188,18 +188,40 @@ def verification_name(backup_id: str) -> str:
     return f"verified/{backup_id}.json"
 
 
-def write_manifest(store: Store, manifest: Manifest) -> None:
-    """Make a backup valid: everything that it names is kept before its manifest is there."""
+def write_manifest(store: Store, manifest: Manifest, check: Check) -> None:
+    """Make a backup valid: everything that it names is there and kept before its manifest is.
+
+    `check` is that of the store's lock: whoever was let in meanwhile may have removed what no manifest names yet.
+    Raises ConflictError where somebody was, StorageError where something is gone.
+    """
     store.settle()
+    check()
+    sizes = {entry.name: entry.size for entry in store.list("objects/")}
+    gone = [file.path for file in manifest.files if sizes.get(object_name(file.sha256)) != file.bytes]
+    if gone:
+        raise StorageError(store.url, f"has no more what was sent to it: {gone[0]} is one of {len(gone)} files; run it again")
+    check()
     store.write(manifest_name(manifest.id), to_bytes(manifest))
 
 
-def write_verification(store: Store, backup_id: str, findings: Sequence[str], damaged: Iterable[str]) -> Verification:
-    """Put down what a verification found."""
+def write_verification(store: Store, backup_id: str, findings: Sequence[str], damaged: Iterable[str]) -> None:
+    """Put down what a verification found. It takes no lock, for a backup may take hours; so that a prune meanwhile
+    leaves no verification without its backup, each looks behind itself: see `remove_manifests`."""
     verification = Verification(datetime.now(UTC), len(findings), tuple(sorted(damaged)))
     content = {"at": verification.at.isoformat(), "findings": len(findings), "damaged": verification.damaged}
     store.write(verification_name(backup_id), json.dumps(content).encode() + b"\n")
-    return verification
+    if not any(store.list(f"backups/{backup_id}/")):
+        store.delete([verification_name(backup_id)])
+
+
+def remove_manifests(store: Store, backups: Sequence[str]) -> None:
+    """End backups. Their verifications go first, as one without a manifest is taken for a loss, and once more behind:
+    one that was written in between then either is removed here, or finds that there is no backup."""
+    verifications = [verification_name(backup_id) for backup_id in backups]
+    store.delete(verifications)
+    store.delete([manifest_name(backup_id) for backup_id in backups])
+    store.delete(verifications)
+    store.settle()
 
 
 def _read_verification(store: Store, backup_id: str) -> Verification:

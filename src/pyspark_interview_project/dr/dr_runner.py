@@ -16,7 +16,7 @@ import typer
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_app
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import ConfigurationError, DamageError, ObjectiveMissedError
+from pyspark_interview_project.errors import ConfigurationError, DamageError, ObjectiveMissedError, StorageError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.run_record import BACKUP, DRILL, REPLICATION
 from pyspark_interview_project.progress import Steps, steps
@@ -95,13 +95,18 @@ def verify(from_: FromOption = None, strategy: StrategyOption = None, backup: Ba
         raise
     with _stage(settings, "verify") as shown:
         findings = verify_backup(store, found, manifest, shown)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
     for finding in findings.all:
         print(printable(finding))
     if findings.all:
         print(printable(still_restorable(found, manifest, findings)))
+    else:
+        print(f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.bytes:,} bytes")
+    try:
+        write_verification(store, manifest.id, findings.backup, findings.damaged)
+    except (StorageError, OSError) as error:  # with rights to read only it is as good a look
+        logger.warning("the store was not told, so that the backup does not count as verified: %s", error)
+    if findings.all:
         raise DamageError(store.url, findings.all)
-    print(f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.bytes:,} bytes")
 
 
 @app.command()

@@ -18,12 +18,11 @@ from typing import Any
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
-from pyspark_interview_project.dr.backups import contents, write_verification
 from pyspark_interview_project.dr.manifest import Manifest
 from pyspark_interview_project.dr.restore import plan_restore, restore
 from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import BackupStrategy
-from pyspark_interview_project.dr.verify import verify_backup
+from pyspark_interview_project.dr.verify import verify_and_note
 from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.progress import Steps
 
@@ -70,11 +69,7 @@ def _drill(root: Path, store: Store, name: str, strategy: BackupStrategy, lake: 
     clock = _Clock()
     manifest = make_backup(root, store, name, strategy.landed_files, steps).manifest
     clock.lap("backup")
-    found = contents(store)
-    findings = verify_backup(store, found, manifest, steps)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
-    if findings.all:
-        raise DamageError(store.url, findings.all)
+    verify_and_note(store, manifest, steps)
     clock.lap("verify")
     rpo_seconds = manifest.age_seconds(datetime.now(UTC))  # from here on, a loss of the lake costs what is newer
     lost = time.monotonic()

@@ -14,13 +14,11 @@ from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.dr.backup import make_backup, planned
-from pyspark_interview_project.dr.backups import contents, write_verification
-from pyspark_interview_project.dr.manifest import Manifest
+from pyspark_interview_project.dr.backups import contents
 from pyspark_interview_project.dr.replicate import newest_verified, replicate
-from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import Strategies
-from pyspark_interview_project.dr.verify import verify_backup
-from pyspark_interview_project.errors import DamageError, PipelineError, recordable
+from pyspark_interview_project.dr.verify import verify_and_note
+from pyspark_interview_project.errors import PipelineError, recordable
 from pyspark_interview_project.logging_setup import stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps
@@ -40,14 +38,6 @@ def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any
         verify_and_note(store, backup.manifest, steps)
         facts["protected_until"] = backup.manifest.cut_at.isoformat()
     return facts
-
-
-def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
-    """Verify a backup and put down in the store what was found. Raises DamageError with all of it."""
-    findings = verify_backup(store, contents(store), manifest, steps)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
-    if findings.all:
-        raise DamageError(store.url, findings.all)
 
 
 def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
     now: nothing of that becomes part of a backup in the second.
     """
     manifest = newest_verified(primary)
-    with secondary.locked("replicate"):
+    with secondary.locked("replicate") as check:
         steps.step(f"looking at {secondary.url}")
         found = contents(secondary)
         there = found.present
@@ -52,7 +52,7 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
             sent += entry.bytes
             steps.show(f"{sent:,} bytes sent")
         if manifest.id not in found.backups:
-            write_manifest(secondary, manifest)
+            write_manifest(secondary, manifest, check)
     return Replicated(manifest, len(missing), sent)
 
 

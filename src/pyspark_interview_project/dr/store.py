@@ -10,7 +10,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -38,6 +38,7 @@ _RETRIES = {
 _RANGE_BYTES = 8 << 20
 
 OpenChunks = Callable[[], Iterator[bytes]]
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,10 @@ class Store(Protocol):
         """Return when all that was written outlives a crash of the machine."""
         ...
 
-    def locked(self, purpose: str) -> AbstractContextManager[object]:
-        """Keep other backups and prunes out. Raises LockedError."""
+    def locked(self, purpose: str) -> AbstractContextManager[Check]:
+        """Keep other backups and prunes out. Yields what raises ConflictError where another was let in meanwhile, as
+        it is while this process stands still: to be called before what the other would not expect. Raises LockedError.
+        """
         ...
 
 
@@ -155,7 +158,7 @@ class DirectoryStore:
         sync_file_system(self.root)
 
     @contextmanager
-    def locked(self, purpose: str) -> Iterator[None]:
+    def locked(self, purpose: str) -> Iterator[Check]:
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / _LOCK)
         try:
@@ -165,7 +168,7 @@ class DirectoryStore:
         try:
             for left_by_a_dead_process in self.root.glob(_TEMPORARY):
                 left_by_a_dead_process.unlink(missing_ok=True)
-            yield
+            yield _always_ours
         finally:
             lock.release()
 
@@ -255,12 +258,15 @@ class ObjectStore:
     def settle(self) -> None:
         """Nothing: an object that was put is kept."""
 
-    def locked(self, purpose: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def locked(self, purpose: str) -> Iterator[Check]:
         from pyspark_interview_project.lake.lease import leased
 
         if self.url.startswith("memory:"):
-            return nullcontext()
-        return leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS, self._options), self.url, purpose)
+            yield _always_ours
+            return
+        with leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS, self._options), self.url, purpose) as lease:
+            yield lease.check
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
@@ -294,6 +300,10 @@ def _unchanged(chunks: Iterable[bytes], sha256: str, url: str) -> Iterator[bytes
         yield chunk
     if digest.hexdigest() != sha256:
         raise OSError(f"a file changed while it was sent to {url}")
+
+
+def _always_ours() -> None:
+    """The lock of an operating system, or of memory, goes to nobody else while its holder lives."""
 
 
 def _first_line(error: BaseException) -> str:

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import IO, cast
 
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import Contents, manifest_name
+from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, write_verification
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
 from pyspark_interview_project.dr.store import MissingObject, Store, object_name
 from pyspark_interview_project.dr.table_facts import FileFacts, Unopenable, file_facts, findings_of_table
+from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.progress import Steps
 
 _IN_MEMORY_BYTES = 16 << 20
@@ -56,6 +57,16 @@ def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Step
             findings.tables.add(table)
     findings.store += findings_beside(store, found)
     return findings
+
+
+def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
+    """Verify a backup and put down in the store what was found. Raises DamageError with all of it, and StorageError."""
+    findings = verify_backup(store, contents(store), manifest, steps)
+    try:
+        write_verification(store, manifest.id, findings.backup, findings.damaged)
+    finally:  # what was found matters more than where it could not be written
+        if findings.all:
+            raise DamageError(store.url, findings.all)
 
 
 def findings_beside(store: Store, found: Contents) -> Iterator[str]:
