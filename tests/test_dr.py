@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,10 @@ from commands import module, returns, succeeded
 from independent_query import query
 from kills import FIRST_DAY, LANDED, SECOND_DAY, SETTINGS, land_one_more, land_samples, run_whole, waiting_at
 from object_stores import BUCKET, s3_environment
+from pyspark_interview_project.config.settings import load_settings
+from pyspark_interview_project.dr import protection
+from pyspark_interview_project.pipeline.execution import run_records
+from pyspark_interview_project.pipeline.finalize import protect_run
 from recovery import dr, files_under, modified, write_replication, write_strategy
 
 ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")
@@ -196,6 +201,39 @@ def test_run_with_dr_that_fails_there_is_a_good_run_with_a_failed_strategy(tmp_p
     assert (record["status"], record["exit_code"], record["dr"]["nightly"]["status"]) == ("succeeded", 0, "failed")
     assert record["dr"]["nightly"]["exit_code"] == 5
     assert [line["level"] for line in ended.logs if "strategy nightly failed" in line["message"]] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "told"), [(KeyError("value"), 1, "KeyError"), (KeyboardInterrupt(), 130, "KeyboardInterrupt")]
+)
+def test_good_run_stays_on_record_whatever_a_strategy_meets(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, told: str
+) -> None:
+    def meet(*_: object) -> object:
+        raise failure
+
+    monkeypatch.setattr(protection, "run_backup", meet)
+    config = str(write_strategy(tmp_path / "dr"))
+    settings = load_settings({"app_env": "test", "data_root": str(lake), "dr_config_dir": config})
+    record = run_records(settings).find(lake_reading.latest_run_record(lake)["run_id"])
+    assert record is not None and record.dr == {}
+    with suppress(KeyboardInterrupt):
+        protect_run(settings, record, simulate=False)
+    written = lake_reading.latest_run_record(lake)
+    assert (written["status"], written["run_id"]) == ("succeeded", record.run_id)
+    outcome = written["dr"]["nightly"]
+    assert (outcome["status"], outcome["exit_code"], outcome["error"]) == ("failed", code, told)
+
+
+@pytest.mark.long
+def test_simulate_behind_a_good_run_bears_a_store_out_of_reach(lake: Path, tmp_path: Path) -> None:
+    config = write_replication(write_strategy(tmp_path / "dr", to=f"s3://{BUCKET}/gone"), str(tmp_path / "second"))
+    env = {**SETTINGS, "DR_CONFIG_DIR": str(config), **s3_environment("http://127.0.0.1:9")}
+    ended = succeeded(returns(lake, "run", "--as-of", SECOND_DAY, "--with-dr", "--simulate", **env))
+    assert [line.split(":")[0] for line in ended.lines if "would" in line] == [
+        "nightly would fail",
+        "second would do nothing",
+    ]
 
 
 @pytest.mark.long

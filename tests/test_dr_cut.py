@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from deltalake import DeltaTable
@@ -20,10 +23,11 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr import backup as backup_module
 from pyspark_interview_project.dr.cut import log_listing, pin, read_file
 from pyspark_interview_project.dr.delta_log import BrokenLog, LogListing, newest_version, table_version
+from pyspark_interview_project.dr.prune import prune
 from pyspark_interview_project.dr.store import DirectoryStore
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
-from recovery import back_up, restored, verify
+from recovery import back_up, dr, files_under, restored, verify
 
 
 @pytest.fixture
@@ -102,6 +106,50 @@ def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_cut(lake: Path) -
     assert all(not pinned.version.files for pinned in cut.tables.values())
     assert cut.tables[paths.GOLD_BY_SKU_REASON].covers_silver is None
     assert not [path for path in cut.files if path.startswith((paths.BATCHES, paths.RUN_RECORDS))]
+
+
+def unlistable(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """A directory that may be entered and not listed, as for a user without rights; tests may run as root."""
+    for name in ("scandir", "listdir"):
+        original = getattr(os, name)
+
+        def refuse(path: object = ".", original: Any = original) -> object:
+            if isinstance(path, str | os.PathLike) and Path(path).resolve() == directory.resolve():
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path)
+
+        monkeypatch.setattr(os, name, refuse)
+
+
+@pytest.mark.parametrize("place", [paths.BATCHES, f"{paths.BATCHES}/*", paths.RUN_RECORDS, paths.LANDED])
+def test_place_that_may_not_be_listed_is_no_empty_one(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (directory,) = lake.glob(place)
+    unlistable(monkeypatch, directory)
+    ended = dr(lake, "backup", "--to", str(tmp_path / "store"), "--landed-files")
+    assert ended.exit_code == 5
+    (complaint,) = ended.complaints
+    assert complaint.startswith(f"error: {directory}: ")
+    monkeypatch.undo()
+    assert not (tmp_path / "store" / "backups").exists()
+
+
+def test_prune_of_a_store_that_may_not_be_listed_removes_nothing(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    verify(store, backup)
+    for path in (tmp_path / "store" / "objects").rglob("*"):
+        os.utime(path, (0, 0))  # old enough to be removed where no backup names it
+    shutil.rmtree(tmp_path / "store" / "verified")
+    before = files_under(tmp_path / "store")
+    unlistable(monkeypatch, tmp_path / "store" / "backups" / backup.manifest.id)
+    with pytest.raises(StorageError, match="cannot be listed"):
+        prune(store, days=0, last=1)
+    monkeypatch.undo()
+    assert files_under(tmp_path / "store") == before
 
 
 def test_gold_that_is_behind_silver_is_taken_as_it_is_and_caught_up_by_the_next_run(lake: Path, tmp_path: Path) -> None:

@@ -199,7 +199,9 @@ def write_manifest(store: Store, manifest: Manifest, check: Check) -> None:
     sizes = {entry.name: entry.size for entry in store.list("objects/")}
     gone = [file.path for file in manifest.files if sizes.get(object_name(file.sha256)) != file.bytes]
     if gone:
-        raise StorageError(store.url, f"has no more what was sent to it: {gone[0]} is one of {len(gone)} files; run it again")
+        raise StorageError(
+            store.url, f"has no more what was sent to it: {gone[0]} is one of {len(gone)} files; run it again"
+        )
     check()
     store.write(manifest_name(manifest.id), to_bytes(manifest))
 

@@ -108,6 +108,16 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             yield chunk
 
 
+def walked(directory: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, which passes over what it may not list: here this raises StorageError. What is not there is empty."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise StorageError(str(error.filename), f"cannot be listed: {error.strerror}") from error
+
+    return os.walk(directory, onerror=refuse)
+
+
 class DirectoryStore:
     """A store in a local directory. Each file is written under a temporary name."""
 
@@ -138,7 +148,7 @@ class DirectoryStore:
             raise MissingObject(name) from error
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        for directory, _, names in os.walk(self.root / prefix):
+        for directory, _, names in walked(self.root / prefix):
             for name in names:
                 path = Path(directory, name)
                 relative = path.relative_to(self.root).as_posix()
