@@ -17,7 +17,7 @@ from commands import RETURNS, environment, run
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.dr import store as store_module
 from pyspark_interview_project.dr.backups import contents
-from pyspark_interview_project.dr.store import MissingObject, Store, object_name, open_store, read_object
+from pyspark_interview_project.dr.store import MissingObject, ObjectStore, Store, object_name, open_store, read_object
 from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
 from recovery import back_up, dr, restored, verify, write_strategy
@@ -28,7 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "directory":
         return open_store(str(tmp_path / "store"))
     if request.param == "memory":
-        return open_store("memory:///")
+        return ObjectStore("memory:///", {})
     for name, value in s3_environment(request.getfixturevalue("s3")).items():
         monkeypatch.setenv(name, value)
     return open_store(f"s3://{BUCKET}/{tmp_path.name}")

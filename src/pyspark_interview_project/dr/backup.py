@@ -16,7 +16,7 @@ from pathlib import Path
 from pyspark_interview_project import __version__, faults
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import Contents, contents, new_id, write_manifest
+from pyspark_interview_project.dr.backups import Contents, contents, new_id, refuse_another_lake, write_manifest
 from pyspark_interview_project.dr.cut import Cut, checked_file, pin
 from pyspark_interview_project.dr.manifest import FileEntry, Kind, Manifest
 from pyspark_interview_project.dr.store import Check, Store, file_chunks
@@ -55,7 +55,7 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
     The lake may be written meanwhile: a file that vanishes means a new pin, three in all. Raises StorageError where a
     file vanishes from each of them or the store cannot be written, DamageError where a table is broken, LockedError
     where another backup or prune is at work there, ConflictError where one was let in while this one stood still,
-    ConfigurationError where the lake has no tables.
+    ConfigurationError where the lake has no tables or the store is another lake's.
     """
     root = root.resolve()
     with store.locked("backup") as check:
@@ -65,6 +65,7 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
             steps.step("pinning versions that belong together")
             try:
                 cut = pin(root, has_landed_files)
+                refuse_another_lake(store, found, cut.silver_id, str(root))
                 faults.reached("backup_pinned")
                 return _copied(cut, store, found, strategy, has_landed_files, sent, steps, check)
             except FileNotFoundError as error:
@@ -77,8 +78,9 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
 
 def planned(root: Path, store: Store, has_landed_files: bool) -> tuple[Cut, int, int]:
     """The cut that a backup would take now, and the files and bytes that it would send at most. Sends nothing."""
-    cut = pin(root.resolve(), has_landed_files)
-    known = known_files(contents(store))
+    cut, found = pin(root.resolve(), has_landed_files), contents(store)
+    refuse_another_lake(store, found, cut.silver_id, str(cut.root))
+    known = known_files(found)
     statuses = {path: checked_file(cut.root, path).stat() for path in cut.files}
     to_send = [
         status.st_size for path, status in statuses.items() if _identity(path, cut.files[path], status) not in known

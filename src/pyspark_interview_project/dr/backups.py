@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.manifest import BrokenManifest, Manifest, NewerFormat, from_bytes, to_bytes
 from pyspark_interview_project.dr.store import Check, MissingObject, Store, object_name, read_object
 from pyspark_interview_project.errors import ConfigurationError, DamageError, RestoreRefusedError, StorageError
@@ -113,6 +114,19 @@ class Contents:
     def missing(self) -> list[str]:
         """Backups that were verified once and whose manifests are gone."""
         return sorted(self.verified.keys() - self.backups.keys() - self.broken.keys())
+
+
+def refuse_another_lake(store: Store, found: Contents, silver_id: str, lake: str) -> None:
+    """Raise ConfigurationError where a store has backups of another lake: each of the two would be taken for the newest
+    of the other, and be pruned as such. A lake that was restored still is the one that was backed up."""
+    newest = found.newest
+    kept = newest.tables.get(paths.SILVER_RETURNS) if newest else None
+    if newest and kept and kept.table_id != silver_id:
+        raise ConfigurationError(
+            store.url,
+            f"has backups of another lake ({newest.lake}, silver {kept.table_id}; {lake} has {silver_id}); "
+            "a lake needs a store of its own, and so does one whose silver was made anew",
+        )
 
 
 def new_id(now: datetime) -> str:

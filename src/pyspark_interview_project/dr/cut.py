@@ -47,6 +47,11 @@ class Cut:
     files: Mapping[str, Kind]
     latest_run_record: str | None
 
+    @property
+    def silver_id(self) -> str:
+        """The id of the silver table, which is that of the lake: a restored one keeps it."""
+        return self.tables[paths.SILVER_RETURNS].version.table_id
+
 
 def pin(root: Path, has_landed_files: bool) -> Cut:
     """Pin the lake under `root`, which has its links resolved.
@@ -100,6 +105,12 @@ def log_listing(root: Path, table: str) -> LogListing:
     """What the log of a table has. Raises FileNotFoundError where there is no such table."""
     directory = checked_file(root, f"{table}/{LOG}")
     return LogListing.of(os.listdir(directory))
+
+
+def silver_id(root: Path) -> str | None:
+    """The id of the silver table of the lake under `root`, which has its links resolved; None where there is none."""
+    silver = _pinned(root, paths.SILVER_RETURNS, lambda note: False)
+    return silver.version.table_id if silver else None
 
 
 def _batches(root: Path) -> tuple[list[str], list[str]]:

@@ -6,8 +6,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import contents, write_manifest
+from pyspark_interview_project.dr.backups import contents, refuse_another_lake, write_manifest
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
 from pyspark_interview_project.dr.store import MissingObject, Store, object_name
 from pyspark_interview_project.errors import ConfigurationError, DamageError
@@ -43,6 +44,7 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
     with secondary.locked("replicate") as check:
         steps.step(f"looking at {secondary.url}")
         found = contents(secondary)
+        refuse_another_lake(secondary, found, manifest.tables[paths.SILVER_RETURNS].table_id, manifest.lake)
         there = found.present
         wanted = {entry.sha256: entry for entry in manifest.files}
         missing = [entry for sha256, entry in wanted.items() if there.get(sha256) != entry.bytes]

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from pyspark_interview_project.dr.store import (
     read_object,
 )
 from pyspark_interview_project.dr.table_facts import findings_of_table, opening_problem
-from pyspark_interview_project.durable_files import sync_file_system, write_atomically
+from pyspark_interview_project.durable_files import new_file, sync_file_system, write_atomically
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from pyspark_interview_project.progress import Steps
 
@@ -148,7 +147,7 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
         being_written.mkdir(exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        descriptor, temporary = tempfile.mkstemp(dir=being_written)
+        descriptor, temporary = new_file(being_written)
         with os.fdopen(descriptor, "wb") as file:
             try:
                 for chunk in store.chunks(object_name(entry.sha256)):
@@ -158,7 +157,6 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
                 raise DamageError(entry.path, ["is not in the store; run returns dr verify"]) from error
         if digest.hexdigest() != entry.sha256:
             raise DamageError(entry.path, ["has other content than was backed up; run returns dr verify"])
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     os.utime(path, ns=(entry.modified_ns, entry.modified_ns))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -20,13 +19,15 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
-from pyspark_interview_project.durable_files import sync_file_system
+from pyspark_interview_project.durable_files import new_file, sync_file_system
 from pyspark_interview_project.errors import ConfigurationError, LockedError, StorageError
 
 CHUNK_BYTES = 1 << 20
 # What is no larger is taken into memory once, hashed and sent; what is larger is read twice.
 _IN_MEMORY_BYTES = 16 << 20
 _LOCK = "lock"
+_BUCKETS = ("s3", "gs", "az")
+_KINDS_OF_PLACE = "backups are kept in a directory or at s3://, gs:// or az://"
 _TEMPORARY = ".*.tmp"
 _LEASE_SECONDS = 30
 _RETRIES = {
@@ -191,7 +192,7 @@ class DirectoryStore:
     def _written(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """The chunks in a file of a temporary name, which is to be renamed."""
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.root, prefix=".", suffix=".tmp")
+        descriptor, temporary = new_file(self.root, ".tmp")
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for chunk in chunks:
@@ -205,8 +206,8 @@ class DirectoryStore:
 
 
 class ObjectStore:
-    """A store in a bucket, or in memory (`memory:///`), through obstore. Its credentials come by obstore's usual chain:
-    the environment, a web identity, a container's or a machine's role."""
+    """A store in a bucket, or for tests in memory (`memory:///`), through obstore. Its credentials come by obstore's
+    usual chain: the environment, a web identity, a container's or a machine's role."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         import obstore
@@ -291,15 +292,33 @@ def open_store(url: str, options: dict[str, Any] | None = None) -> Store:
 
     `options` are obstore's for the kind of bucket. Raises ConfigurationError where the URL names no store.
     """
-    if "://" not in url or url.startswith("file://"):
-        return DirectoryStore(local_directory(url))
-    return ObjectStore(url.rstrip("/"), options or {})
+    place = settled_place(url)
+    return ObjectStore(place, options or {}) if is_in_a_bucket(place) else DirectoryStore(Path(place))
 
 
-def local_directory(url: str) -> Path:
-    """The directory that a local path or a `file://` URL names, with its links resolved."""
-    path = unquote(urlparse(url).path) if url.startswith("file://") else url
-    return Path(path).expanduser().resolve()
+def settled_place(url: str) -> str:
+    """The one way to write the place that a URL or a local path names: a path with its links resolved, or a URL of a
+    bucket with no slash too many. Raises ConfigurationError where it names none that backups can be kept in."""
+    scheme, separator, rest = url.partition("://")
+    if not separator and not url.startswith("file:"):
+        return str(Path(url).expanduser().resolve())
+    if url.startswith("file:"):
+        address = urlparse(url)
+        if address.netloc not in ("", "localhost") or not address.path.startswith("/"):
+            raise ConfigurationError(url, "names no place: it must be file:///path")
+        return str(Path(unquote(address.path)).resolve())
+    if scheme not in _BUCKETS:
+        raise ConfigurationError(url, f"{_KINDS_OF_PLACE}, and {scheme}:// is neither")
+    bucket, *parts = rest.split("/")
+    parts = [part for part in parts if part]
+    is_plain = rest.isprintable() and not any(sign in rest for sign in "@?#%\\ ")
+    if not bucket or not is_plain or {".", ".."} & {bucket, *parts}:
+        raise ConfigurationError(url, f"names no place in a bucket: it must be {scheme}://bucket/path")
+    return "/".join([f"{scheme}://{bucket}", *parts])
+
+
+def is_in_a_bucket(place: str) -> bool:
+    return "://" in place
 
 
 def _unchanged(chunks: Iterable[bytes], sha256: str, url: str) -> Iterator[bytes]:

@@ -37,7 +37,7 @@ def check_recovery(options: Mapping[str, Any], with_dr: bool, simulate: bool) ->
     if with_dr:
         from pyspark_interview_project.dr.strategies import Strategies  # not every run needs it
 
-        Strategies(load_settings(options))
+        Strategies(load_settings(options)).need_one()
 
 
 def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
