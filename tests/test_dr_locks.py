@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import obstore
 import pytest
-from obstore.store import from_url
 
 from commands import RETURNS, environment, run
-from object_stores import BUCKET, s3_environment
+from object_stores import BUCKET, end_the_lease, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
 from pyspark_interview_project.dr.backups import contents, verification_name, write_verification
@@ -49,15 +45,6 @@ def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return open_store(f"s3://{BUCKET}/{tmp_path.name}")
 
 
-def end_the_lease(store: Store) -> None:
-    """As it is for others when its holder stands still for longer than the lease."""
-    leases = from_url(f"{store.url}/lock")
-    name = max(entry["path"] for page in obstore.list(leases) for entry in page)
-    claim = json.loads(bytes(obstore.get(leases, name).bytes()))
-    claim["expires_at"] = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
-    obstore.put(leases, name, json.dumps(claim).encode())
-
-
 def test_backup_that_stood_still_while_a_prune_took_the_lock_over_makes_none(lake: Path, bucket: Store) -> None:
     """The prune removes an old backup, and with it content that the new backup has found in the store."""
     again = lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
@@ -69,7 +56,7 @@ def test_backup_that_stood_still_while_a_prune_took_the_lock_over_makes_none(lak
     again.write_text('{"batch_id": null}')
 
     def prune_elsewhere() -> None:
-        end_the_lease(bucket)
+        end_the_lease(bucket.url)
         assert len(prune(open_store(bucket.url), days=0, last=1).backups) == 1
 
     with pytest.raises(ConflictError) as raised:
@@ -89,7 +76,7 @@ def test_prune_that_stood_still_removes_nothing_once_another_has_the_lock(
 
     def taken_over_first(point: str) -> None:
         if point == "prune_before_manifests":
-            end_the_lease(bucket)
+            end_the_lease(bucket.url)
             with open_store(bucket.url).locked("backup"):
                 pass
 
