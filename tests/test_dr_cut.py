@@ -11,6 +11,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -68,6 +71,66 @@ def test_version_behind_a_checkpoint_needs_no_commit_before_it(lake: Path, tmp_p
     names = sorted(path.name for path in (target / paths.SILVER_RETURNS / "_delta_log").iterdir())
     assert names == [f"{table.version():020d}.checkpoint.parquet", f"{table.version():020d}.json"]
     assert lake_reading.everything(target) == lake_reading.everything(lake)
+
+
+def only_a_checkpoint(table: Path) -> tuple[Path, pa.Table]:
+    """The log of a table with its checkpoint alone, and the actions in that."""
+    opened = DeltaTable(str(table))
+    opened.create_checkpoint()
+    log = table / "_delta_log"
+    for entry in [*log.glob("*.json"), log / "_last_checkpoint"]:
+        entry.unlink()
+    (checkpoint,) = log.glob("*.checkpoint.parquet")
+    return checkpoint, pq.read_table(checkpoint)
+
+
+def test_checkpoint_in_parts_is_read_backed_up_and_restored(lake: Path, tmp_path: Path) -> None:
+    place = paths.SILVER_RETURNS
+    expected, version = lake_reading.everything(lake), lake_reading.version(lake, place)
+    files = files_by_delta_rs(lake, place, version)
+    checkpoint, actions = only_a_checkpoint(lake / place)
+    parts, size = 3, -(-actions.num_rows // 3)
+    for part in range(parts):
+        name = f"{version:020d}.checkpoint.{part + 1:010d}.{parts:010d}.parquet"
+        pq.write_table(actions.slice(part * size, size), checkpoint.with_name(name))
+    checkpoint.unlink()
+
+    listing = log_listing(lake, place)
+    made_of = table_version(listing, version, lambda name: read_file(lake, f"{place}/_delta_log/{name}"))
+    assert set(made_of.files) == files and len(made_of.log_files) == parts
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    assert verify(store, backup).all == []
+    assert lake_reading.everything(restored(store, backup, tmp_path / "restored")) == expected
+
+
+def test_checkpoint_with_sidecars_is_made_of_what_they_say(lake: Path) -> None:
+    """As writers of checkpoints of the second sort leave it: the table's own in JSON, its files in Parquet beside it."""
+    place, log = paths.SILVER_RETURNS, lake / paths.SILVER_RETURNS / "_delta_log"
+    version = lake_reading.version(lake, place)
+    files, metadata = files_by_delta_rs(lake, place, version), DeltaTable(str(lake / place)).metadata()
+    checkpoint, actions = only_a_checkpoint(lake / place)
+    adds = actions.filter(pc.is_valid(actions["add"])).select(["add"])
+    (log / "_sidecars").mkdir()
+    half = adds.num_rows // 2
+    names = ["11111111-0000-0000-0000-000000000001.parquet", "11111111-0000-0000-0000-000000000002.parquet"]
+    pq.write_table(adds.slice(0, half), log / "_sidecars" / names[0])
+    pq.write_table(adds.slice(half), log / "_sidecars" / names[1])
+    top = [
+        {"checkpointMetadata": {"version": version}},
+        {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}},
+        {"metaData": {"id": metadata.id}},
+        *({"sidecar": {"path": name, "sizeInBytes": 1, "modificationTime": 0}} for name in names),
+    ]
+    name = f"{version:020d}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json"
+    (log / name).write_text("".join(json.dumps(action) + "\n" for action in top))
+    checkpoint.unlink()
+
+    cut = pin(lake, has_landed_files=False)
+    pinned = cut.tables[place].version
+    assert (pinned.version, pinned.table_id, set(pinned.files)) == (version, metadata.id, files)
+    assert pinned.log_files == tuple(f"_delta_log/{each}" for each in (*(f"_sidecars/{n}" for n in names), name))
+    assert {path for path, kind in cut.files.items() if kind == "log"} >= {f"{place}/{n}" for n in pinned.log_files}
 
 
 def test_gap_in_a_log_is_broken() -> None:

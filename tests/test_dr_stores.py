@@ -109,6 +109,30 @@ def test_backup_and_restore_through_a_network_that_fails(
     assert proxy.failed > 10 and proxy.lost > 10
 
 
+@pytest.mark.long
+def test_files_sent_in_parts_through_a_network_that_fails(
+    tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files over the threshold, each of five parts: some of the calls fail, and some of the answers are lost."""
+    contents_ = [bytes([number]) + bytes(range(251)) * 90_000 for number in range(8)]
+    assert len(contents_[0]) > store_module._IN_MEMORY_BYTES
+    with misbehaving(s3, seed=11) as (address, proxy):
+        for name, value in s3_environment(address).items():
+            monkeypatch.setenv(name, value)
+        store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
+        for content in contents_:
+            size = len(content)
+
+            def chunks(content: bytes = content) -> Iterator[bytes]:
+                yield from (content[start : start + (1 << 20)] for start in range(0, len(content), 1 << 20))
+
+            sha256 = store.add(chunks, size)
+            assert sha256 == hashlib.sha256(content).hexdigest()
+            assert read_object(store, object_name(sha256)) == content
+        assert {entry.size for entry in store.list()} == {len(contents_[0])}
+    assert proxy.failed > 3 and proxy.lost > 3
+
+
 def test_encryption_and_checksum_that_a_locked_bucket_demands_are_sent_with_each_object() -> None:
     sent: list[dict[str, str]] = []
 
