@@ -105,7 +105,7 @@ def test_checkpoint_in_parts_is_read_backed_up_and_restored(lake: Path, tmp_path
 
 
 def test_checkpoint_with_sidecars_is_made_of_what_they_say(lake: Path) -> None:
-    """As writers of checkpoints of the second sort leave it: the table's own in JSON, its files in Parquet beside it."""
+    """As writers of the second sort of checkpoint leave it: the table's own in JSON, its files in Parquet beside."""
     place, log = paths.SILVER_RETURNS, lake / paths.SILVER_RETURNS / "_delta_log"
     version = lake_reading.version(lake, place)
     files, metadata = files_by_delta_rs(lake, place, version), DeltaTable(str(lake / place)).metadata()
