@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import random
 import socket
 import threading
@@ -10,10 +11,13 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+import obstore
 from moto.server import ThreadedMotoServer
+from obstore.store import from_url
 
 BUCKET = "backups"
 
@@ -40,6 +44,15 @@ def s3_server() -> Iterator[str]:
         yield address
     finally:
         server.stop()
+
+
+def end_the_lease(url: str) -> None:
+    """As it is for others when its holder stands still for longer than the lease."""
+    leases = from_url(f"{url}/lock")
+    name = max(entry["path"] for page in obstore.list(leases) for entry in page)
+    claim = json.loads(bytes(obstore.get(leases, name).bytes()))
+    claim["expires_at"] = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    obstore.put(leases, name, json.dumps(claim).encode())
 
 
 class _Misbehaving(BaseHTTPRequestHandler):

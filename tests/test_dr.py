@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,8 +19,22 @@ import pytest
 import lake_reading
 from commands import module, returns, succeeded
 from independent_query import query
-from kills import FIRST_DAY, LANDED, SECOND_DAY, SETTINGS, land_one_more, land_samples, run_whole, waiting_at
+from kills import (
+    FIRST_DAY,
+    LANDED,
+    SECOND_DAY,
+    SETTINGS,
+    land_one_more,
+    land_samples,
+    run_elsewhere,
+    run_whole,
+    waiting_at,
+)
 from object_stores import BUCKET, s3_environment
+from pyspark_interview_project.config.settings import load_settings
+from pyspark_interview_project.dr import protection
+from pyspark_interview_project.pipeline.execution import run_records
+from pyspark_interview_project.pipeline.finalize import protect_run
 from recovery import dr, files_under, modified, write_replication, write_strategy
 
 ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")
@@ -138,10 +155,17 @@ def test_drill_passes_and_its_figures_are_in_the_metrics(
     lake: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
     env = s3_environment(request.getfixturevalue("s3")) if kind == "s3" else {}
+    # Of the lake under test: the drill's own run is to leave them alone.
+    own = {
+        "LINEAGE_URL": (tmp_path / "own" / "lineage.jsonl").as_uri(),
+        "LOCK_URL": (tmp_path / "own" / "lock").as_uri(),
+        "PIPELINE_METRICS_JSON": str(tmp_path / "own" / "metrics.json"),
+        "SCRATCH_DIR": str(tmp_path / "own" / "scratch"),
+    }
     to = f"s3://{BUCKET}/{tmp_path.name}" if kind == "s3" else None
     config = str(write_strategy(tmp_path / "dr", to=to))
     everything = lake_reading.everything(lake)
-    ended = succeeded(dr(lake, "drill", "--scratch", str(tmp_path), DR_CONFIG_DIR=config, **env))
+    ended = succeeded(dr(lake, "drill", "--scratch", str(tmp_path), DR_CONFIG_DIR=config, **own, **env))
     (record,) = [record for record in lake_reading.run_records(lake) if record["kind"] == "drill"]
     told = record["dr"]["nightly"]
     assert told["status"] == "succeeded" and told["rpo_seconds"] > 0 and told["rto_seconds"] > 0
@@ -152,6 +176,7 @@ def test_drill_passes_and_its_figures_are_in_the_metrics(
         assert sample(metrics, f"drill_{name}") == told[name]
     assert lake_reading.everything(lake) == everything
     assert list(tmp_path.glob("returns-drill-*")) == []
+    assert not (tmp_path / "own").exists()
 
 
 @pytest.mark.long
@@ -196,6 +221,39 @@ def test_run_with_dr_that_fails_there_is_a_good_run_with_a_failed_strategy(tmp_p
     assert (record["status"], record["exit_code"], record["dr"]["nightly"]["status"]) == ("succeeded", 0, "failed")
     assert record["dr"]["nightly"]["exit_code"] == 5
     assert [line["level"] for line in ended.logs if "strategy nightly failed" in line["message"]] == ["ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "code", "told"), [(KeyError("value"), 1, "KeyError"), (KeyboardInterrupt(), 130, "KeyboardInterrupt")]
+)
+def test_good_run_stays_on_record_whatever_a_strategy_meets(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException, code: int, told: str
+) -> None:
+    def meet(*_: object) -> object:
+        raise failure
+
+    monkeypatch.setattr(protection, "run_backup", meet)
+    config = str(write_strategy(tmp_path / "dr"))
+    settings = load_settings({"app_env": "test", "data_root": str(lake), "dr_config_dir": config})
+    record = run_records(settings).find(lake_reading.latest_run_record(lake)["run_id"])
+    assert record is not None and record.dr == {}
+    with suppress(KeyboardInterrupt):
+        protect_run(settings, record, simulate=False)
+    written = lake_reading.latest_run_record(lake)
+    assert (written["status"], written["run_id"]) == ("succeeded", record.run_id)
+    outcome = written["dr"]["nightly"]
+    assert (outcome["status"], outcome["exit_code"], outcome["error"]) == ("failed", code, told)
+
+
+@pytest.mark.long
+def test_simulate_behind_a_good_run_bears_a_store_out_of_reach(lake: Path, tmp_path: Path) -> None:
+    config = write_replication(write_strategy(tmp_path / "dr", to=f"s3://{BUCKET}/gone"), str(tmp_path / "second"))
+    env = {**SETTINGS, "DR_CONFIG_DIR": str(config), **s3_environment("http://127.0.0.1:9")}
+    ended = succeeded(returns(lake, "run", "--as-of", SECOND_DAY, "--with-dr", "--simulate", **env))
+    assert [line.split(":")[0] for line in ended.lines if "would" in line] == [
+        "nightly would fail",
+        "second would do nothing",
+    ]
 
 
 @pytest.mark.long
@@ -258,6 +316,76 @@ def test_replicate_adds_and_never_removes(lake: Path, place: Place, tmp_path: Pa
         succeeded(dr(lake, "verify", "--from", place.url, "--backup", backup_id, **place.env))
         target = str(tmp_path / f"restored-{number}")
         succeeded(dr(lake, "restore", "--from", place.url, "--backup", backup_id, "--to", target, **place.env))
+
+
+def test_one_store_that_fails_keeps_nothing_from_the_others(lake: Path, tmp_path: Path) -> None:
+    config = write_strategy(tmp_path / "dr")
+    for name, place in (("a", "file"), ("b", "b"), ("c", "c")):
+        write_replication(config, str(tmp_path / place), name=name)
+    (tmp_path / "file").write_text("in the way")
+    env = {"DR_CONFIG_DIR": str(config)}
+    backup_id = succeeded(dr(lake, "backup", **env)).stdout.strip()
+
+    ended = dr(lake, "replicate", **env)
+    assert (ended.exit_code, len(ended.complaints)) == (5, 1)
+    assert [line.split(",")[0] for line in ended.lines] == [f"b: {backup_id}", f"c: {backup_id}"]
+    shutil.rmtree(tmp_path / "b")
+    ended = dr(lake, "status", **env)
+    assert ended.exit_code == 5  # the worst: of b it is 3
+    assert [line.split(" ")[0] for line in ended.complaints] == ["error:"] * 2
+    assert [line.split("; ")[0] for line in ended.lines] == [
+        f"nightly: {backup_id} is verified",
+        "b: there is no backup that is whole",
+        f"c: {backup_id} is there, not verified there",
+    ]
+
+
+def test_second_store_is_pruned_by_what_its_strategy_keeps(lake: Path, tmp_path: Path) -> None:
+    second = str(tmp_path / "second")
+    config = write_replication(write_strategy(tmp_path / "dr", keep={"days": 0, "last": 1}), second)
+    env = {"DR_CONFIG_DIR": str(config)}
+    ids = []
+    for _ in range(2):
+        ids.append(succeeded(dr(lake, "backup", **env)).stdout.strip())
+        succeeded(dr(lake, "replicate", **env))
+    assert "would remove 0 backups" in dr(lake, "prune", "--replication", "second", **env).stdout  # none is verified
+    succeeded(dr(lake, "verify", "--from", second, **env))
+    succeeded(dr(lake, "prune", "--replication", "second", "--yes", **env))
+    assert [line.split()[0] for line in dr(lake, "list", "--from", second, **env).lines[1:]] == ids[1:]
+    assert [line.split()[0] for line in dr(lake, "list", **env).lines[1:]] == ids
+    assert dr(lake, "prune", "--replication", "other", **env).exit_code == 2
+
+
+def test_store_of_another_lake_is_refused_and_still_restores(lake: Path, first_day: Path, tmp_path: Path) -> None:
+    other = land_samples(tmp_path / "other")
+    run_elsewhere(other, FIRST_DAY)
+    store = str(tmp_path / "store")
+    env = {"DR_CONFIG_DIR": str(write_strategy(tmp_path / "dr", to=store, keep={"days": 0, "last": 1}))}
+    backup_id = succeeded(dr(lake, "backup", **env)).stdout.strip()
+    before = files_under(tmp_path / "store")
+    for command in (("backup",), ("backup", "--simulate"), ("prune", "--yes")):
+        ended = dr(other, *command, **env)
+        assert (ended.exit_code, ended.stdout) == (2, "")
+        assert ended.complaints[0].startswith(f"error: {store}: has backups of another lake ({lake}, silver ")
+    assert files_under(tmp_path / "store") == before
+    assert backup_id in succeeded(dr(other, "list", **env)).stdout
+    succeeded(dr(other, "verify", **env))
+    # A lake that was restored is the same lake, wherever it is.
+    succeeded(dr(other, "restore", "--to", str(tmp_path / "restored"), **env))
+    succeeded(dr(tmp_path / "restored", "backup", **env))
+
+
+def test_files_of_backups_and_of_restores_have_the_rights_that_the_umask_leaves(lake: Path, tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        succeeded(dr(lake, "backup", "--to", str(tmp_path / "store")))
+        arguments = ("restore", "--from", str(tmp_path / "store"), "--to", str(tmp_path / "restored"))
+        succeeded(dr(lake, *arguments))
+    finally:
+        os.umask(before)
+    kept = [path for place in ("objects", "backups") for path in (tmp_path / "store" / place).rglob("*")]
+    found = [path for path in [*kept, *(tmp_path / "restored").rglob("*")] if path.is_file()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o640}
 
 
 @pytest.mark.long

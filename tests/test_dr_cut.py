@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 import threading
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
@@ -20,10 +26,11 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr import backup as backup_module
 from pyspark_interview_project.dr.cut import log_listing, pin, read_file
 from pyspark_interview_project.dr.delta_log import BrokenLog, LogListing, newest_version, table_version
+from pyspark_interview_project.dr.prune import prune
 from pyspark_interview_project.dr.store import DirectoryStore
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
-from recovery import back_up, restored, verify
+from recovery import back_up, dr, files_under, restored, verify
 
 
 @pytest.fixture
@@ -66,6 +73,66 @@ def test_version_behind_a_checkpoint_needs_no_commit_before_it(lake: Path, tmp_p
     assert lake_reading.everything(target) == lake_reading.everything(lake)
 
 
+def only_a_checkpoint(table: Path) -> tuple[Path, pa.Table]:
+    """The log of a table with its checkpoint alone, and the actions in that."""
+    opened = DeltaTable(str(table))
+    opened.create_checkpoint()
+    log = table / "_delta_log"
+    for entry in [*log.glob("*.json"), log / "_last_checkpoint"]:
+        entry.unlink()
+    (checkpoint,) = log.glob("*.checkpoint.parquet")
+    return checkpoint, pq.read_table(checkpoint)
+
+
+def test_checkpoint_in_parts_is_read_backed_up_and_restored(lake: Path, tmp_path: Path) -> None:
+    place = paths.SILVER_RETURNS
+    expected, version = lake_reading.everything(lake), lake_reading.version(lake, place)
+    files = files_by_delta_rs(lake, place, version)
+    checkpoint, actions = only_a_checkpoint(lake / place)
+    parts, size = 3, -(-actions.num_rows // 3)
+    for part in range(parts):
+        name = f"{version:020d}.checkpoint.{part + 1:010d}.{parts:010d}.parquet"
+        pq.write_table(actions.slice(part * size, size), checkpoint.with_name(name))
+    checkpoint.unlink()
+
+    listing = log_listing(lake, place)
+    made_of = table_version(listing, version, lambda name: read_file(lake, f"{place}/_delta_log/{name}"))
+    assert set(made_of.files) == files and len(made_of.log_files) == parts
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    assert verify(store, backup).all == []
+    assert lake_reading.everything(restored(store, backup, tmp_path / "restored")) == expected
+
+
+def test_checkpoint_with_sidecars_is_made_of_what_they_say(lake: Path) -> None:
+    """As writers of the second sort of checkpoint leave it: the table's own in JSON, its files in Parquet beside."""
+    place, log = paths.SILVER_RETURNS, lake / paths.SILVER_RETURNS / "_delta_log"
+    version = lake_reading.version(lake, place)
+    files, metadata = files_by_delta_rs(lake, place, version), DeltaTable(str(lake / place)).metadata()
+    checkpoint, actions = only_a_checkpoint(lake / place)
+    adds = actions.filter(pc.is_valid(actions["add"])).select(["add"])
+    (log / "_sidecars").mkdir()
+    half = adds.num_rows // 2
+    names = ["11111111-0000-0000-0000-000000000001.parquet", "11111111-0000-0000-0000-000000000002.parquet"]
+    pq.write_table(adds.slice(0, half), log / "_sidecars" / names[0])
+    pq.write_table(adds.slice(half), log / "_sidecars" / names[1])
+    top = [
+        {"checkpointMetadata": {"version": version}},
+        {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}},
+        {"metaData": {"id": metadata.id}},
+        *({"sidecar": {"path": name, "sizeInBytes": 1, "modificationTime": 0}} for name in names),
+    ]
+    name = f"{version:020d}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json"
+    (log / name).write_text("".join(json.dumps(action) + "\n" for action in top))
+    checkpoint.unlink()
+
+    cut = pin(lake, has_landed_files=False)
+    pinned = cut.tables[place].version
+    assert (pinned.version, pinned.table_id, set(pinned.files)) == (version, metadata.id, files)
+    assert pinned.log_files == tuple(f"_delta_log/{each}" for each in (*(f"_sidecars/{n}" for n in names), name))
+    assert {path for path, kind in cut.files.items() if kind == "log"} >= {f"{place}/{n}" for n in pinned.log_files}
+
+
 def test_gap_in_a_log_is_broken() -> None:
     names = {f"{version:020d}.json": b'{"commitInfo": {}}' for version in (0, 2)}
     with pytest.raises(BrokenLog, match="00000000000000000001.json is missing"):
@@ -102,6 +169,50 @@ def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_cut(lake: Path) -
     assert all(not pinned.version.files for pinned in cut.tables.values())
     assert cut.tables[paths.GOLD_BY_SKU_REASON].covers_silver is None
     assert not [path for path in cut.files if path.startswith((paths.BATCHES, paths.RUN_RECORDS))]
+
+
+def unlistable(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
+    """A directory that may be entered and not listed, as for a user without rights; tests may run as root."""
+    for name in ("scandir", "listdir"):
+        original = getattr(os, name)
+
+        def refuse(path: object = ".", original: Any = original) -> object:
+            if isinstance(path, str | os.PathLike) and Path(path).resolve() == directory.resolve():
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return original(path)
+
+        monkeypatch.setattr(os, name, refuse)
+
+
+@pytest.mark.parametrize("place", [paths.BATCHES, f"{paths.BATCHES}/*", paths.RUN_RECORDS, paths.LANDED])
+def test_place_that_may_not_be_listed_is_no_empty_one(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    (directory,) = lake.glob(place)
+    unlistable(monkeypatch, directory)
+    ended = dr(lake, "backup", "--to", str(tmp_path / "store"), "--landed-files")
+    assert ended.exit_code == 5
+    (complaint,) = ended.complaints
+    assert complaint.startswith(f"error: {directory}: ")
+    monkeypatch.undo()
+    assert not (tmp_path / "store" / "backups").exists()
+
+
+def test_prune_of_a_store_that_may_not_be_listed_removes_nothing(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    backup = back_up(lake, store)
+    verify(store, backup)
+    for path in (tmp_path / "store" / "objects").rglob("*"):
+        os.utime(path, (0, 0))  # old enough to be removed where no backup names it
+    shutil.rmtree(tmp_path / "store" / "verified")
+    before = files_under(tmp_path / "store")
+    unlistable(monkeypatch, tmp_path / "store" / "backups" / backup.manifest.id)
+    with pytest.raises(StorageError, match="cannot be listed"):
+        prune(store, days=0, last=1)
+    monkeypatch.undo()
+    assert files_under(tmp_path / "store") == before
 
 
 def test_gold_that_is_behind_silver_is_taken_as_it_is_and_caught_up_by_the_next_run(lake: Path, tmp_path: Path) -> None:

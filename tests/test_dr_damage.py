@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from deletion_vectors import table_with_deletion_vectors
+from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
-from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.backups import contents, manifest_name
 from pyspark_interview_project.dr.manifest import FileEntry
-from pyspark_interview_project.dr.store import DirectoryStore, object_name
+from pyspark_interview_project.dr.prune import plan_prune
+from pyspark_interview_project.dr.replicate import newest_verified
+from pyspark_interview_project.dr.store import DirectoryStore, Store, object_name, open_store, read_object
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from recovery import back_up, dr, files_under, restored, verify
 
@@ -24,15 +29,13 @@ from recovery import back_up, dr, files_under, restored, verify
 class Kept:
     """A backup in a store of its own."""
 
-    store: DirectoryStore
+    store: Store
     backup: Backup
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def manifest_file(self) -> Path:
-        return self.store.root / "backups" / self.backup.manifest.id / "manifest.json"
-
-    def object_of(self, entry: FileEntry) -> Path:
-        return self.store.root / object_name(entry.sha256)
+    def manifest(self) -> str:
+        return manifest_name(self.backup.manifest.id)
 
     def two_of(self, sort: str) -> tuple[FileEntry, FileEntry]:
         one, other, *_ = {e.sha256: e for e in self.backup.manifest.files if SORTS[sort](e)}.values()
@@ -70,46 +73,61 @@ def whole(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     return Kept(store, backup)
 
 
-@pytest.fixture
-def kept(whole: Kept, tmp_path: Path) -> Kept:
-    shutil.copytree(whole.store.root, tmp_path / "store")
-    return Kept(DirectoryStore(tmp_path / "store"), whole.backup)
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.long)])
+def kept(request: pytest.FixtureRequest, whole: Kept, tmp_path: Path) -> Iterator[Kept]:
+    """A copy of it that may be damaged: in a directory, and in an S3 behind a proxy that fails and drops answers."""
+    if request.param == "directory":
+        assert isinstance(whole.store, DirectoryStore)
+        shutil.copytree(whole.store.root, tmp_path / "store")
+        yield Kept(DirectoryStore(tmp_path / "store"), whole.backup)
+        return
+    s3 = request.getfixturevalue("s3")
+    with misbehaving(s3) as (address, proxy), pytest.MonkeyPatch.context() as patch:
+        env = s3_environment(address)
+        for name, value in env.items():
+            patch.setenv(name, value)
+        store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
+        for entry in whole.store.list():
+            store.write(entry.name, read_object(whole.store, entry.name))
+        yield Kept(store, whole.backup, env)
+        assert proxy.failed and proxy.lost
 
 
-def flip(path: Path, other: Path) -> None:
-    content = bytearray(path.read_bytes())
+def flip(store: Store, name: str, other: str) -> None:
+    content = bytearray(read_object(store, name))
     content[len(content) // 2] ^= 0x10
-    path.write_bytes(content)
+    store.write(name, bytes(content))
 
 
-def truncate(path: Path, other: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-1])
+def truncate(store: Store, name: str, other: str) -> None:
+    store.write(name, read_object(store, name)[:-1])
 
 
-def empty(path: Path, other: Path) -> None:
-    path.write_bytes(b"")
+def empty(store: Store, name: str, other: str) -> None:
+    store.write(name, b"")
 
 
-def delete(path: Path, other: Path) -> None:
-    path.unlink()
+def delete(store: Store, name: str, other: str) -> None:
+    store.delete([name])
 
 
-def swap(path: Path, other: Path) -> None:
-    content = path.read_bytes()
-    path.write_bytes(other.read_bytes())
-    other.write_bytes(content)
+def swap(store: Store, name: str, other: str) -> None:
+    one, two = read_object(store, name), read_object(store, other)
+    store.write(name, two)
+    store.write(other, one)
 
 
+Damage = Callable[[Store, str, str], None]
 DAMAGES = (flip, truncate, empty, delete, swap)
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("sort", SORTS)
 def test_verify_finds_damage_to_every_sort_of_object_and_names_all_of_it(
-    kept: Kept, tmp_path: Path, sort: str, damage: Callable[[Path, Path], None]
+    kept: Kept, tmp_path: Path, sort: str, damage: Damage
 ) -> None:
     one, other = kept.two_of(sort)
-    damage(kept.object_of(one), kept.object_of(other))
+    damage(kept.store, object_name(one.sha256), object_name(other.sha256))
     hurt = {one.sha256, other.sha256} if damage is swap else {one.sha256}
     findings = verify(kept.store, kept.backup)
     assert findings.damaged == hurt
@@ -122,53 +140,100 @@ def test_verify_finds_damage_to_every_sort_of_object_and_names_all_of_it(
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_verify_finds_damage_to_a_manifest(kept: Kept, lake: Path, damage: Callable[[Path, Path], None]) -> None:
+def test_verify_finds_damage_to_a_manifest(kept: Kept, lake: Path, damage: Damage) -> None:
     second = back_up(lake, kept.store, landed_files=True)
     verify(kept.store, second)
-    damage(kept.manifest_file, Kept(kept.store, second).manifest_file)
+    damage(kept.store, kept.manifest, Kept(kept.store, second).manifest)
     backup_id = kept.backup.manifest.id
     for arguments in (("--backup", backup_id), ()):
-        ended = dr(lake, "verify", "--from", str(kept.store.root), *arguments)
+        ended = dr(lake, "verify", "--from", kept.store.url, *arguments, **kept.env)
         assert ended.exit_code == 7
         assert f"backups/{backup_id}/manifest.json" in ended.stdout + ended.stderr
-    ended = dr(lake, "restore", "--from", str(kept.store.root), "--backup", backup_id, "--to", str(lake / "../new"))
+    arguments = ("--from", kept.store.url, "--backup", backup_id, "--to", str(lake / "../new"))
+    ended = dr(lake, "restore", *arguments, **kept.env)
     assert ended.exit_code == 7 and not (lake / "../new").exists()
 
 
 @pytest.mark.parametrize("name", ["objects/ab/notes.txt", "backups/readme", "left/behind", f"objects/aa/{'a' * 64}"])
 def test_verify_finds_what_was_added(kept: Kept, name: str) -> None:
-    (kept.store.root / name).parent.mkdir(parents=True, exist_ok=True)
-    (kept.store.root / name).write_text("added")
+    kept.store.write(name, b"added")
     findings = verify(kept.store, kept.backup)
     assert findings.backup == []
     (finding,) = findings.store
     assert finding.startswith(f"{name}: ")
 
 
-def test_verify_lists_all_damage_and_says_what_is_still_restorable(kept: Kept, lake: Path) -> None:
+def test_verify_lists_all_damage_and_says_what_is_still_restorable(kept: Kept, lake: Path, tmp_path: Path) -> None:
     silver = [e for e in kept.backup.manifest.files if e.kind == "data" and e.table == paths.SILVER_RETURNS][:5]
     for entry in silver:
-        flip(kept.object_of(entry), kept.object_of(entry))
-    ended = dr(lake, "verify", "--from", str(kept.store.root))
+        flip(kept.store, object_name(entry.sha256), "")
+    ended = dr(lake, "verify", "--from", kept.store.url, **kept.env)
     assert ended.exit_code == 7
     *found, restorable = ended.stdout.splitlines()
     assert [line.split(": ")[0] for line in found] == sorted(entry.path for entry in silver)
     whole = ", ".join(table for table in kept.backup.manifest.tables if table != paths.SILVER_RETURNS)
     assert f"of backup {kept.backup.manifest.id} restorable: {whole}" in restorable
     for table in whole.split(", "):
-        target = kept.store.root.parent / table.replace("/", "-")
-        arguments = ("restore", "--from", str(kept.store.root), "--to", str(target), "--table", table)
-        assert dr(lake, *arguments).exit_code == 0
+        arguments = ("--from", kept.store.url, "--to", str(tmp_path / table.replace("/", "-")), "--table", table)
+        assert dr(lake, "restore", *arguments, **kept.env).exit_code == 0
 
 
 def test_damage_that_a_verification_found_is_mended_by_the_next_backup(kept: Kept, lake: Path) -> None:
     one, other = kept.two_of("data")
-    swap(kept.object_of(one), kept.object_of(other))
+    swap(kept.store, object_name(one.sha256), object_name(other.sha256))
     assert verify(kept.store, kept.backup).damaged == {one.sha256, other.sha256}
     assert contents(kept.store).damaged == {one.sha256, other.sha256}
     mended = back_up(lake, kept.store, landed_files=True)
     assert mended.sent.files == 2
     assert verify(kept.store, mended).all == verify(kept.store, kept.backup).all == []
+
+
+@pytest.mark.parametrize("damage", [flip, delete, truncate], ids=lambda damage: damage.__name__)
+def test_damage_that_another_backups_verification_found_ends_what_it_shares(
+    lake: Path, tmp_path: Path, damage: Damage
+) -> None:
+    """Two of three backups share a file that the first does not have; it is damaged after one was verified."""
+    changing, store = Path(shutil.copytree(lake, tmp_path / "lake")), DirectoryStore(tmp_path / "store")
+    first = back_up(changing, store)
+    assert verify(store, first).all == []
+    (changing / paths.RUN_RECORDS / "20261124T000000Z-mine.json").write_text('{"batch_id": null}')
+    second = back_up(changing, store)
+    assert verify(store, second).all == []
+    third = back_up(changing, store)
+    (shared,) = {f.sha256 for f in second.manifest.files} - {f.sha256 for f in first.manifest.files}
+    damage(store, object_name(shared), "")
+    assert verify(store, third).damaged == {shared}
+
+    found = contents(store)
+    ids = [backup.manifest.id for backup in (first, second, third)]
+    assert list(found.backups) == ids
+    assert [found.is_verified(backup_id) for backup_id in ids] == [True, False, False]
+    assert found.newest_verified == first.manifest
+    arguments = ("--from", str(store.root))
+    assert f"last verified before: {ids[0]}" in dr(lake, "verify", *arguments).stdout
+    second_line = dr(lake, "list", *arguments).lines[2]
+    assert second_line.startswith(ids[1]) and second_line.endswith("damaged or incomplete since")
+    assert newest_verified(store) == first.manifest  # what is replicated
+    plan = plan_prune(found, days=0, last=1, now=datetime.now(UTC) + timedelta(days=2))
+    assert [manifest.id for manifest in plan.backups] == [ids[1]]
+
+    # Sent again by the next backup, it is what the second has been verified with.
+    back_up(changing, store)
+    assert contents(store).is_verified(ids[1])
+
+
+def test_good_verification_behind_one_that_found_damage_counts(lake: Path, tmp_path: Path) -> None:
+    store = DirectoryStore(tmp_path / "store")
+    first, second = back_up(lake, store), back_up(lake, store)
+    shared = store.root / object_name(first.manifest.files[0].sha256)
+    content = shared.read_bytes()
+    flip(store, object_name(first.manifest.files[0].sha256), "")
+    assert verify(store, first).backup != []
+    shared.write_bytes(content)
+    os.utime(shared, (0, 0))  # not sent again: a disk that misread once
+    assert verify(store, second).all == []
+    found = contents(store)
+    assert (found.is_verified(first.manifest.id), found.is_verified(second.manifest.id)) == (False, True)
 
 
 def test_backup_of_a_damaged_lake_exits_7_and_leaves_none(lake: Path, tmp_path: Path) -> None:
@@ -188,11 +253,11 @@ def test_backup_of_a_damaged_lake_exits_7_and_leaves_none(lake: Path, tmp_path: 
 def test_newer_format_exits_8(kept: Kept, lake: Path, tmp_path: Path) -> None:
     from pyspark_interview_project.dr.manifest import _checksum
 
-    envelope = json.loads(kept.manifest_file.read_bytes())
+    envelope = json.loads(read_object(kept.store, kept.manifest))
     envelope["backup"]["format"] = 2
     envelope["checksum"] = _checksum(envelope["backup"])
-    kept.manifest_file.write_text(json.dumps(envelope))
-    ended = dr(lake, "restore", "--from", str(kept.store.root), "--to", str(tmp_path / "restored"))
+    kept.store.write(kept.manifest, json.dumps(envelope).encode())
+    ended = dr(lake, "restore", "--from", kept.store.url, "--to", str(tmp_path / "restored"), **kept.env)
     assert ended.exit_code == 8
     assert "has format 2, and this version knows formats up to 1; restore with the version that made it" in ended.stderr
 

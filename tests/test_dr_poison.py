@@ -65,6 +65,30 @@ def test_backup_of_a_log_that_leads_out_of_its_table_exits_7(lake: Path, tmp_pat
     assert after == before
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"add": {"path": "a"}},
+        {"add": "x"},
+        {"add": {"path": "a", "size": 1, "stats": "no JSON"}},
+        {"add": {"path": "a", "size": -1}},
+        {"add": {"path": "a", "size": "much"}},
+        {"add": {"path": "a", "size": 1, "deletionVector": {**VECTORS[0], "storageType": "u", "pathOrInlineDv": "ab"}}},
+        {"remove": {"size": 1}},
+        {"metaData": {"id": 5}},
+        {"commitInfo": 5},
+        {"commitInfo": {"userMetadata": json.dumps({"silver_version": "x"})}},
+    ],
+    ids=json.dumps,
+)
+def test_backup_of_a_log_of_another_shape_exits_7_and_names_the_table(lake: Path, tmp_path: Path, entry: Any) -> None:
+    commit(lake, json.dumps(entry) + "\n")
+    ended = dr(lake, "backup", "--to", str(tmp_path / "store"))
+    assert ended.exit_code == 7 and len(ended.complaints) == 1
+    assert ended.complaints[0].startswith(f"error: {paths.GOLD_BY_SKU_REASON}: ")
+    assert list((tmp_path / "store").iterdir()) == [tmp_path / "store" / "lock"]
+
+
 def replaced(store: DirectoryStore, backup: Backup, change: Callable[[dict[str, Any]], None]) -> None:
     """The manifest changed by somebody who can compute checksums."""
     manifest = store.root / "backups" / backup.manifest.id / "manifest.json"

@@ -17,7 +17,7 @@ from commands import RETURNS, environment, run
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.dr import store as store_module
 from pyspark_interview_project.dr.backups import contents
-from pyspark_interview_project.dr.store import MissingObject, Store, object_name, open_store, read_object
+from pyspark_interview_project.dr.store import MissingObject, ObjectStore, Store, object_name, open_store, read_object
 from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
 from recovery import back_up, dr, restored, verify, write_strategy
@@ -28,7 +28,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param == "directory":
         return open_store(str(tmp_path / "store"))
     if request.param == "memory":
-        return open_store("memory:///")
+        return ObjectStore("memory:///", {})
     for name, value in s3_environment(request.getfixturevalue("s3")).items():
         monkeypatch.setenv(name, value)
     return open_store(f"s3://{BUCKET}/{tmp_path.name}")
@@ -109,6 +109,30 @@ def test_backup_and_restore_through_a_network_that_fails(
     assert proxy.failed > 10 and proxy.lost > 10
 
 
+@pytest.mark.long
+def test_files_sent_in_parts_through_a_network_that_fails(
+    tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files over the threshold, each of five parts: some of the calls fail, and some of the answers are lost."""
+    contents_ = [bytes([number]) + bytes(range(251)) * 90_000 for number in range(8)]
+    assert len(contents_[0]) > store_module._IN_MEMORY_BYTES
+    with misbehaving(s3, seed=11) as (address, proxy):
+        for name, value in s3_environment(address).items():
+            monkeypatch.setenv(name, value)
+        store = open_store(f"s3://{BUCKET}/{tmp_path.name}")
+        for content in contents_:
+            size = len(content)
+
+            def chunks(content: bytes = content) -> Iterator[bytes]:
+                yield from (content[start : start + (1 << 20)] for start in range(0, len(content), 1 << 20))
+
+            sha256 = store.add(chunks, size)
+            assert sha256 == hashlib.sha256(content).hexdigest()
+            assert read_object(store, object_name(sha256)) == content
+        assert {entry.size for entry in store.list()} == {len(contents_[0])}
+    assert proxy.failed > 3 and proxy.lost > 3
+
+
 def test_encryption_and_checksum_that_a_locked_bucket_demands_are_sent_with_each_object() -> None:
     sent: list[dict[str, str]] = []
 
@@ -181,6 +205,6 @@ def test_restore_on_a_full_disk_exits_5_cannot_be_used_and_the_next_one_finishes
     fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:ENOSPC:7:{target}/*/*"}
     ended = run(command, environment(lake, **fault))
     assert ended.exit_code == 5 and str(target) in ended.complaints[0]
-    assert dr(target, "status").exit_code == 8
+    assert dr(target, "backup").exit_code == 8
     assert run(command, environment(lake)).exit_code == 0
     assert lake_reading.everything(target) == lake_reading.everything(lake)

@@ -6,6 +6,7 @@ import ctypes
 import os
 import tempfile
 from pathlib import Path
+from uuid import uuid4
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -27,6 +28,12 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def new_file(directory: Path, suffix: str = "") -> tuple[int, str]:
+    """A new hidden file as tempfile.mkstemp makes one, but with the rights that the umask leaves, as any other file."""
+    path = directory / f".{uuid4().hex}{suffix}"
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), str(path)
 
 
 def sync_file_system(directory: Path) -> None:

@@ -16,10 +16,10 @@ from pathlib import Path
 from pyspark_interview_project import __version__, faults
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import Contents, contents, new_id, write_manifest
+from pyspark_interview_project.dr.backups import Contents, contents, new_id, refuse_another_lake, write_manifest
 from pyspark_interview_project.dr.cut import Cut, checked_file, pin
 from pyspark_interview_project.dr.manifest import FileEntry, Kind, Manifest
-from pyspark_interview_project.dr.store import Store, file_chunks
+from pyspark_interview_project.dr.store import Check, Store, file_chunks
 from pyspark_interview_project.dr.table_facts import FileFacts, Unopenable, file_facts, table_entry
 from pyspark_interview_project.errors import DamageError, StorageError
 from pyspark_interview_project.progress import Steps
@@ -54,18 +54,20 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
 
     The lake may be written meanwhile: a file that vanishes means a new pin, three in all. Raises StorageError where a
     file vanishes from each of them or the store cannot be written, DamageError where a table is broken, LockedError
-    where another backup or prune is at work there, ConfigurationError where the lake has no tables.
+    where another backup or prune is at work there, ConflictError where one was let in while this one stood still,
+    ConfigurationError where the lake has no tables or the store is another lake's.
     """
     root = root.resolve()
-    with store.locked("backup"):
+    with store.locked("backup") as check:
         found = contents(store)
         sent = Sent()
         for attempt in range(1, _PINS + 1):
             steps.step("pinning versions that belong together")
             try:
                 cut = pin(root, has_landed_files)
+                refuse_another_lake(store, found, cut.silver_id, str(root))
                 faults.reached("backup_pinned")
-                return _copied(cut, store, found, strategy, has_landed_files, sent, steps)
+                return _copied(cut, store, found, strategy, has_landed_files, sent, steps, check)
             except FileNotFoundError as error:
                 vanished = error.filename or str(error)
                 logger.warning("%s vanished while it was backed up, pin %d of %d", vanished, attempt, _PINS)
@@ -76,8 +78,9 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
 
 def planned(root: Path, store: Store, has_landed_files: bool) -> tuple[Cut, int, int]:
     """The cut that a backup would take now, and the files and bytes that it would send at most. Sends nothing."""
-    cut = pin(root.resolve(), has_landed_files)
-    known = known_files(contents(store))
+    cut, found = pin(root.resolve(), has_landed_files), contents(store)
+    refuse_another_lake(store, found, cut.silver_id, str(cut.root))
+    known = known_files(found)
     statuses = {path: checked_file(cut.root, path).stat() for path in cut.files}
     to_send = [
         status.st_size for path, status in statuses.items() if _identity(path, cut.files[path], status) not in known
@@ -86,7 +89,14 @@ def planned(root: Path, store: Store, has_landed_files: bool) -> tuple[Cut, int,
 
 
 def _copied(
-    cut: Cut, store: Store, found: Contents, strategy: str | None, has_landed_files: bool, sent: Sent, steps: Steps
+    cut: Cut,
+    store: Store,
+    found: Contents,
+    strategy: str | None,
+    has_landed_files: bool,
+    sent: Sent,
+    steps: Steps,
+    check: Check,
 ) -> Backup:
     source = _Source(cut, store, found, sent)
     copied: list[FileEntry] = []
@@ -122,7 +132,7 @@ def _copied(
         files=copied,
     )
     faults.reached("backup_before_manifest")
-    write_manifest(store, manifest)
+    write_manifest(store, manifest, check)
     faults.reached("backup_after_manifest")
     return Backup(manifest, sent)
 
@@ -132,7 +142,7 @@ class _Source:
 
     def __init__(self, cut: Cut, store: Store, found: Contents, sent: Sent) -> None:
         self._cut, self._store, self._sent = cut, store, sent
-        self._present = present(found)
+        self._present = found.present
         self._known = known_files(found)
         self._log_sizes = {
             f"{table}/{file.path}": file.size
@@ -178,14 +188,9 @@ class _Source:
         self._sent.bytes += size
 
 
-def present(found: Contents) -> dict[str, int]:
-    """The content that a store has and that nobody found damaged: bytes by hash."""
-    return {sha256: size for sha256, size in found.objects.items() if sha256 not in found.damaged}
-
-
 def known_files(found: Contents) -> dict[_Identity, FileEntry]:
     """The files whose content a store has, by what they are known again by without being read."""
-    there = present(found)
+    there = found.present
     return {
         (file.path, file.bytes, file.modified_ns if file.kind == "landed" else 0): file
         for backup in found.backups.values()

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.manifest import BrokenManifest, Manifest, NewerFormat, from_bytes, to_bytes
-from pyspark_interview_project.dr.store import MissingObject, Store, read_object
-from pyspark_interview_project.errors import ConfigurationError, DamageError, RestoreRefusedError
+from pyspark_interview_project.dr.store import Check, MissingObject, Store, object_name, read_object
+from pyspark_interview_project.errors import ConfigurationError, DamageError, RestoreRefusedError, StorageError
 
 logger = logging.getLogger(__name__)
 
@@ -52,26 +53,80 @@ class Contents:
 
     @property
     def newest_verified(self) -> Manifest | None:
-        """The newest backup whose last verification found nothing."""
+        """The newest backup that is verified and whole as far as anybody knows."""
         return next((backup for backup in reversed(self.backups.values()) if self.is_verified(backup.id)), None)
 
     def is_verified(self, backup_id: str) -> bool:
-        return backup_id in self.verified and self.verified[backup_id].is_good
+        """Whether its last verification found nothing, and nothing that it names is gone or was found damaged since,
+        be it by the verification of another backup that shares it."""
+        verification = self.verified.get(backup_id)
+        if verification is None or not verification.is_good or backup_id not in self.backups:
+            return False
+        return self._is_as_read(self.backups[backup_id], verification.at)
+
+    def state_of(self, backup_id: str) -> str:
+        """When a backup was verified and what came of it, for a person."""
+        verification = self.verified.get(backup_id)
+        if verification is None:
+            return "never"
+        at = verification.at.isoformat(timespec="seconds")
+        if not verification.is_good:
+            return f"{at}: {verification.findings} findings"
+        return at if self.is_verified(backup_id) else f"{at}: damaged or incomplete since"
+
+    def is_bad(self, backup_id: str) -> bool:
+        """Whether it is known that it cannot be restored as a whole. Of one that was never verified nothing is known
+        but what is gone or shared."""
+        if backup_id in self.verified and self.verified[backup_id].is_good:
+            return not self.is_verified(backup_id)
+        return not self._is_as_read(self.backups[backup_id], None)
+
+    def _is_as_read(self, backup: Manifest, at: datetime | None) -> bool:
+        found = self._found_damaged
+        return all(
+            self.objects.get(file.sha256) == file.bytes
+            and not (file.sha256 in found and (at is None or found[file.sha256] > at))
+            for file in backup.files
+        )
 
     @property
     def damaged(self) -> set[str]:
         """The hashes of objects that a verification found damaged and nobody has sent again since."""
-        return {
-            sha256
-            for verification in self.verified.values()
-            for sha256 in verification.damaged
-            if sha256 in self.objects and self.modified[sha256] <= verification.at
-        }
+        return set(self._found_damaged)
+
+    @property
+    def present(self) -> dict[str, int]:
+        """The content that is there and that nobody found damaged: bytes by hash."""
+        damaged = self.damaged
+        return {sha256: size for sha256, size in self.objects.items() if sha256 not in damaged}
+
+    @property
+    def _found_damaged(self) -> dict[str, datetime]:
+        """When each of these was last found damaged."""
+        last: dict[str, datetime] = {}
+        for verification in sorted(self.verified.values(), key=lambda verification: verification.at):
+            for sha256 in verification.damaged:
+                if sha256 in self.objects and self.modified[sha256] <= verification.at:
+                    last[sha256] = verification.at
+        return last
 
     @property
     def missing(self) -> list[str]:
         """Backups that were verified once and whose manifests are gone."""
         return sorted(self.verified.keys() - self.backups.keys() - self.broken.keys())
+
+
+def refuse_another_lake(store: Store, found: Contents, silver_id: str, lake: str) -> None:
+    """Raise ConfigurationError where a store has backups of another lake: each of the two would be taken for the newest
+    of the other, and be pruned as such. A lake that was restored still is the one that was backed up."""
+    newest = found.newest
+    kept = newest.tables.get(paths.SILVER_RETURNS) if newest else None
+    if newest and kept and kept.table_id != silver_id:
+        raise ConfigurationError(
+            store.url,
+            f"has backups of another lake ({newest.lake}, silver {kept.table_id}; {lake} has {silver_id}); "
+            "a lake needs a store of its own, and so does one whose silver was made anew",
+        )
 
 
 def new_id(now: datetime) -> str:
@@ -147,18 +202,42 @@ def verification_name(backup_id: str) -> str:
     return f"verified/{backup_id}.json"
 
 
-def write_manifest(store: Store, manifest: Manifest) -> None:
-    """Make a backup valid: everything that it names is kept before its manifest is there."""
+def write_manifest(store: Store, manifest: Manifest, check: Check) -> None:
+    """Make a backup valid: everything that it names is there and kept before its manifest is.
+
+    `check` is that of the store's lock: whoever was let in meanwhile may have removed what no manifest names yet.
+    Raises ConflictError where somebody was, StorageError where something is gone.
+    """
     store.settle()
+    check()
+    sizes = {entry.name: entry.size for entry in store.list("objects/")}
+    gone = [file.path for file in manifest.files if sizes.get(object_name(file.sha256)) != file.bytes]
+    if gone:
+        raise StorageError(
+            store.url, f"has no more what was sent to it: {gone[0]} is one of {len(gone)} files; run it again"
+        )
+    check()
     store.write(manifest_name(manifest.id), to_bytes(manifest))
 
 
-def write_verification(store: Store, backup_id: str, findings: Sequence[str], damaged: Iterable[str]) -> Verification:
-    """Put down what a verification found."""
+def write_verification(store: Store, backup_id: str, findings: Sequence[str], damaged: Iterable[str]) -> None:
+    """Put down what a verification found. It takes no lock, for a backup may take hours; so that a prune meanwhile
+    leaves no verification without its backup, each looks behind itself: see `remove_manifests`."""
     verification = Verification(datetime.now(UTC), len(findings), tuple(sorted(damaged)))
     content = {"at": verification.at.isoformat(), "findings": len(findings), "damaged": verification.damaged}
     store.write(verification_name(backup_id), json.dumps(content).encode() + b"\n")
-    return verification
+    if not any(store.list(f"backups/{backup_id}/")):
+        store.delete([verification_name(backup_id)])
+
+
+def remove_manifests(store: Store, backups: Sequence[str]) -> None:
+    """End backups. Their verifications go first, as one without a manifest is taken for a loss, and once more behind:
+    one that was written in between then either is removed here, or finds that there is no backup."""
+    verifications = [verification_name(backup_id) for backup_id in backups]
+    store.delete(verifications)
+    store.delete([manifest_name(backup_id) for backup_id in backups])
+    store.delete(verifications)
+    store.settle()
 
 
 def _read_verification(store: Store, backup_id: str) -> Verification:

@@ -19,10 +19,11 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr import delta_log
 from pyspark_interview_project.dr.delta_log import LOG, BrokenLog, LogListing, TableVersion
 from pyspark_interview_project.dr.manifest import Kind
-from pyspark_interview_project.dr.store import file_chunks
+from pyspark_interview_project.dr.store import file_chunks, walked
 from pyspark_interview_project.errors import ConfigurationError, DamageError
 
 _UNFINISHED = (".tmp", ".part", ".crc")
+_PLAN = "plan.json"
 _SETTLED = ("committed.json", "abandoned.json")
 
 
@@ -46,11 +47,17 @@ class Cut:
     files: Mapping[str, Kind]
     latest_run_record: str | None
 
+    @property
+    def silver_id(self) -> str:
+        """The id of the silver table, which is that of the lake: a restored one keeps it."""
+        return self.tables[paths.SILVER_RETURNS].version.table_id
+
 
 def pin(root: Path, has_landed_files: bool) -> Cut:
     """Pin the lake under `root`, which has its links resolved.
 
-    Raises FileNotFoundError where a file vanished meanwhile (pin again), DamageError where a log is broken or leads out
+    Raises FileNotFoundError where a file vanished meanwhile (pin again), StorageError and OSError where a directory may
+    not be listed, DamageError where a log is broken or leads out
     of its table, ConfigurationError where there is no table or a link leads out of the lake.
     """
     at = datetime.now(UTC)
@@ -62,7 +69,7 @@ def pin(root: Path, has_landed_files: bool) -> Cut:
     tables[paths.SILVER_RETURNS] = silver
     limit = silver.version.version
     for table in (paths.GOLD_BY_SKU_REASON, paths.GOLD_BY_DATE_REASON):
-        if gold := _pinned(root, table, lambda note: int(note.get("silver_version") or 0) > limit):
+        if gold := _pinned(root, table, lambda note: (_covers_silver(note) or 0) > limit):
             tables[table] = gold
     quarantine = _pinned(root, paths.QUARANTINED_RETURNS, lambda note: _is_of_another_batch(note, settled))
     if quarantine is not None:
@@ -100,18 +107,42 @@ def log_listing(root: Path, table: str) -> LogListing:
     return LogListing.of(os.listdir(directory))
 
 
+def silver_id(root: Path) -> str | None:
+    """The id of the silver table of the lake under `root`, which has its links resolved; None where there is none."""
+    silver = _pinned(root, paths.SILVER_RETURNS, lambda note: False)
+    return silver.version.table_id if silver else None
+
+
 def _batches(root: Path) -> tuple[list[str], list[str]]:
     """Ids of the settled batches up to the first that is not, and of the others."""
     settled: list[str] = []
     left_out: list[str] = []
-    for plan in sorted((root / paths.BATCHES).glob("*/plan.json")):
-        is_settled = any(plan.with_name(name).exists() for name in _SETTLED)
-        (settled if is_settled and not left_out else left_out).append(plan.parent.name)
+    for batch in _listed(root / paths.BATCHES):
+        names = _listed(root / paths.BATCHES / batch)
+        if _PLAN in names:
+            is_settled = any(name in names for name in _SETTLED)
+            (settled if is_settled and not left_out else left_out).append(batch)
     return settled, left_out
+
+
+def _listed(directory: Path) -> list[str]:
+    """The names in a directory, none where there is no such. Raises OSError where it may not be listed."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 def _is_of_another_batch(note: Mapping[str, Any], settled: Sequence[str]) -> bool:
     return note.get("batch_id") is not None and note["batch_id"] not in settled
+
+
+def _covers_silver(note: Mapping[str, Any]) -> int | None:
+    """The version of silver that a commit of gold says to cover."""
+    version = note.get("silver_version")
+    if version is not None and (not isinstance(version, int) or isinstance(version, bool) or version < 0):
+        raise BrokenLog(f"says to cover version {version} of silver")
+    return version
 
 
 def _pinned(root: Path, table: str, is_behind: Callable[[Mapping[str, Any]], bool]) -> PinnedTable | None:
@@ -130,7 +161,7 @@ def _pinned(root: Path, table: str, is_behind: Callable[[Mapping[str, Any]], boo
             if is_behind(note):
                 version = number - 1
                 break
-            covered = note.get("silver_version", covered)
+            covered = covered if (covers := _covers_silver(note)) is None else covers
         if version < 0:
             return None
         return PinnedTable(delta_log.table_version(listing, version, read), covered)
@@ -150,7 +181,7 @@ def _belongs(record: Path, settled: Sequence[str]) -> bool:
 def _files_under(root: Path, place: str) -> list[str]:
     """The files of a place and of its directories, but those that are hidden or being written."""
     found = []
-    for directory, directories, names in os.walk(checked_file(root, place)):
+    for directory, directories, names in walked(checked_file(root, place)):
         directories[:] = sorted(name for name in directories if not name.startswith((".", "_")))
         relative = Path(directory).relative_to(root).as_posix()
         kept = [name for name in sorted(names) if not name.startswith((".", "_")) and not name.endswith(_UNFINISHED)]

@@ -11,6 +11,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -84,6 +85,15 @@ class LogListing:
         return listing
 
 
+@contextmanager
+def _told_as_broken(what: str) -> Iterator[None]:
+    """An entry of another shape than any writer makes is damage, whatever it does to who reads it."""
+    try:
+        yield
+    except (KeyError, AttributeError, TypeError, ValueError, IndexError, OverflowError, RecursionError) as error:
+        raise BrokenLog(f"{what} has an entry that is none of Delta's ({type(error).__name__})") from error
+
+
 def newest_version(listing: LogListing) -> int:
     """The newest version that a log has. Raises BrokenLog where it has none."""
     if not listing.commits and not listing.checkpoints:
@@ -94,7 +104,10 @@ def newest_version(listing: LogListing) -> int:
 def commit_notes(listing: LogListing, read: Callable[[str], bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """What each commit that the log still has says of itself (`CommitNote.as_metadata`), the oldest first."""
     for version, name in sorted(listing.commits.items()):
-        yield version, _note(_actions_of_commit(name, read(name)))
+        content = read(name)
+        with _told_as_broken(f"{LOG}/{name}"):
+            note = _note(_actions_of_commit(name, content))
+        yield version, note
 
 
 def table_version(listing: LogListing, version: int, read: Callable[[str], bytes]) -> TableVersion:
@@ -108,19 +121,26 @@ def table_version(listing: LogListing, version: int, read: Callable[[str], bytes
     state = _State()
     sidecars: list[str] = []
     for name in names:
-        for action in _checkpoint_actions(name, read(name)):
-            if sidecar := action.get("sidecar"):
-                sidecars.append(f"{_SIDECARS}/{_plain_name(sidecar['path'])}")
-            else:
-                state.apply(action)
+        content = read(name)
+        with _told_as_broken(f"{LOG}/{name}"):
+            for action in _checkpoint_actions(name, content):
+                if sidecar := action.get("sidecar"):
+                    sidecars.append(f"{_SIDECARS}/{_plain_name(sidecar['path'])}")
+                else:
+                    state.apply(action)
     for name in sidecars:
-        for action in _checkpoint_actions(name, read(name)):
-            state.apply(action)
+        content = read(name)
+        with _told_as_broken(f"{LOG}/{name}"):
+            for action in _checkpoint_actions(name, content):
+                state.apply(action)
     for number in range(first, version + 1):
         if number not in listing.commits:
             raise BrokenLog(f"{LOG}/{number:020d}.json is missing")
-        for action in _actions_of_commit(listing.commits[number], read(listing.commits[number])):
-            state.apply(action)
+        name = listing.commits[number]
+        content = read(name)
+        with _told_as_broken(f"{LOG}/{name}"):
+            for action in _actions_of_commit(name, content):
+                state.apply(action)
     if state.table_id is None or not state.has_protocol:
         raise BrokenLog("says nothing of the table's schema or protocol")
     # Older commits are kept too, as far back as they go without a gap: a table's history is in them.
@@ -147,6 +167,8 @@ class _State:
         elif removed := action.get("remove"):
             self._live.pop((inside(removed["path"]), _vector_identity(removed.get("deletionVector"))), None)
         elif metadata := action.get("metaData"):
+            if not isinstance(metadata["id"], str):
+                raise TypeError
             self.table_id = metadata["id"]
         elif action.get("protocol"):
             self.has_protocol = True
@@ -194,6 +216,8 @@ def _data_file(added: Mapping[str, Any]) -> tuple[DataFile, str | None]:
         deletion_vector=_vector_path(vector) if vector else None,
         deleted_rows=int(vector["cardinality"]) if vector else 0,
     )
+    if file.size < 0 or file.deleted_rows < 0:
+        raise ValueError
     return file, _vector_identity(vector)
 
 
@@ -249,7 +273,7 @@ def _checkpoint_actions(name: str, content: bytes) -> Iterator[Mapping[str, Any]
                 action = {key: _without_maps(value) for key, value in row.items() if value is not None}
                 if action:
                     yield action
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:  # the latter of content that does not unpack
         raise BrokenLog(f"{LOG}/{name} is no checkpoint") from error
 
 
@@ -264,7 +288,7 @@ def _without_maps(value: Any) -> Any:
 
 
 def _note(actions: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    info: Mapping[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
+    info: Mapping[str, Any] = next((a["commitInfo"] for a in actions if a.get("commitInfo")), {})
     try:
         note = json.loads(info.get("userMetadata") or "{}")
     except (ValueError, TypeError):  # a commit of somebody else

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,9 +15,15 @@ from uuid import uuid4
 import typer
 
 from pyspark_interview_project import faults
-from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project.command_line import exit_code_of, run_app
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import ConfigurationError, DamageError, ObjectiveMissedError
+from pyspark_interview_project.errors import (
+    ConfigurationError,
+    DamageError,
+    ObjectiveMissedError,
+    PipelineError,
+    StorageError,
+)
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.run_record import BACKUP, DRILL, REPLICATION
 from pyspark_interview_project.progress import Steps, steps
@@ -50,6 +57,7 @@ def backup(
 ) -> None:
     """Back the lake up as it is now, also while it is written; prints the backup's id."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     if to is not None and strategy is not None:
         raise ConfigurationError("--to", "and --strategy exclude each other: a strategy has its place")
     if to is None and landed_files is not None:
@@ -94,13 +102,18 @@ def verify(from_: FromOption = None, strategy: StrategyOption = None, backup: Ba
         raise
     with _stage(settings, "verify") as shown:
         findings = verify_backup(store, found, manifest, shown)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
     for finding in findings.all:
         print(printable(finding))
     if findings.all:
         print(printable(still_restorable(found, manifest, findings)))
+    else:
+        print(f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.bytes:,} bytes")
+    try:
+        write_verification(store, manifest.id, findings.backup, findings.damaged)
+    except (StorageError, OSError) as error:  # with rights to read only it is as good a look
+        logger.warning("the store was not told, so that the backup does not count as verified: %s", error)
+    if findings.all:
         raise DamageError(store.url, findings.all)
-    print(f"{manifest.id} is whole: {len(manifest.files)} files, {manifest.bytes:,} bytes")
 
 
 @app.command()
@@ -142,6 +155,7 @@ def replicate(
 ) -> None:
     """Bring second stores up to the newest verified backup. Deletions never travel."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     from pyspark_interview_project.dr import protection
     from pyspark_interview_project.dr.strategies import REPLICATIONS, Strategies
 
@@ -149,13 +163,16 @@ def replicate(
     names = [name] if name else list(strategies.replications)
     if not names or names[0] not in strategies.replications:
         raise ConfigurationError("--name", f"there is no {name or 'file'} among {REPLICATIONS} in DR_CONFIG_DIR")
-    for each in names:
+
+    def bring_up(each: str) -> None:
         if simulate:
             print(printable(protection.simulated_replication(strategies, each)))
-            continue
+            return
         with _stage(settings, "replicate") as shown, protection.recorded(settings, REPLICATION, each) as facts:
             facts.update(protection.run_replication(strategies, each, shown))
         print(f"{each}: {facts['backup']}, {facts['files_sent']} files and {facts['bytes_sent']:,} bytes sent")
+
+    _for_all(bring_up, names)
 
 
 @app.command()
@@ -167,6 +184,7 @@ def drill(
 ) -> None:
     """Prove that the lake comes back: backup, restore elsewhere, compare, run a batch there; timed."""
     settings = _prepare()
+    settings.paths.refuse_half_restored()
     from pyspark_interview_project.dr import protection
     from pyspark_interview_project.dr.drill import drill
     from pyspark_interview_project.dr.strategies import Strategies
@@ -189,18 +207,14 @@ def list_backups(from_: FromOption = None, strategy: StrategyOption = None) -> N
     """Show which backups there are, how old, and when each was verified."""
     settings = _prepare()
     from pyspark_interview_project.dr.backups import contents
+    from pyspark_interview_project.dr.objectives import duration
 
     store = _store(settings, from_, strategy)
     found = contents(store)
     print(f"{'backup':<28}  {'age':>8}  {'files':>7}  {'bytes':>15}  verified")
     for manifest in found.backups.values():
-        checked = found.verified.get(manifest.id)
-        state = "never"
-        if checked is not None:
-            state = checked.at.isoformat(timespec="seconds") + (
-                "" if checked.is_good else f": {checked.findings} findings"
-            )
-        age = _age(manifest.age_seconds(datetime.now(UTC)))
+        state = found.state_of(manifest.id)
+        age = duration(manifest.age_seconds(datetime.now(UTC)))
         print(f"{manifest.id:<28}  {age:>8}  {len(manifest.files):>7}  {manifest.bytes:>15,}  {state}")
     for backup_id, problem in found.broken.items():
         print(printable(f"{backup_id:<28}  cannot be used: its manifest {problem}"))
@@ -208,48 +222,51 @@ def list_backups(from_: FromOption = None, strategy: StrategyOption = None) -> N
 
 @app.command()
 def status(strategy: StrategyOption = None) -> None:
-    """Say for each strategy how much a loss would cost now; exit code 3 where that is more than the RPO allows."""
+    """Say for each store how much a loss would cost now; exit code 3 where that is more than the RPO allows."""
     settings = _prepare()
-    from pyspark_interview_project.dr.backups import contents
+    from pyspark_interview_project.dr import objectives
     from pyspark_interview_project.dr.strategies import Strategies
 
     strategies = Strategies(settings)
+    strategies.need_one()
     names = [strategies.named(strategy)[0]] if strategy else list(strategies.backups)
-    missed: list[ObjectiveMissedError] = []
-    for name in names:
-        config = strategies.backups[name]
-        newest = contents(strategies.store(config)).newest_verified
-        if newest is None:
-            problem = "there is no verified backup; run returns dr backup and returns dr verify"
-            missed.append(ObjectiveMissedError(name, problem))
-            print(f"{name}: {problem}")
-            continue
-        age = newest.age_seconds(datetime.now(UTC))
-        print(f"{name}: {newest.id} is verified; a loss now would cost {_age(age)}, the RPO is {config.rpo_hours:g} h")
-        if age > config.rpo_hours * 3600:
-            missed.append(ObjectiveMissedError(name, f"a loss now would cost {_age(age)}; run returns dr backup"))
-    if missed:
-        raise missed[0]
+    seconds = [name for name, second in strategies.replications.items() if second.strategy in names]
+
+    def tell(name: str) -> None:
+        look = objectives.of_strategy if name in strategies.backups else objectives.of_replication
+        standing = look(strategies, name)
+        print(f"{name}: {standing.said}")
+        if standing.problem:
+            raise ObjectiveMissedError(name, standing.problem)
+
+    _for_all(tell, [*names, *seconds])
 
 
 @app.command()
 def prune(
     strategy: StrategyOption = None,
+    replication: Annotated[
+        str | None, typer.Option("--replication", metavar="NAME", help="Its second store, by what its strategy keeps.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do it; without, it is only shown.")] = False,
 ) -> None:
     """Remove backups that the strategy need not keep, and what only they named; never the last verified one."""
     settings = _prepare()
-    from pyspark_interview_project.dr.backups import contents
+    settings.paths.refuse_half_restored()
+    from pyspark_interview_project.dr.backups import contents, refuse_another_lake
+    from pyspark_interview_project.dr.cut import silver_id
+    from pyspark_interview_project.dr.objectives import duration
     from pyspark_interview_project.dr.prune import plan_prune, prune
     from pyspark_interview_project.dr.strategies import Strategies
 
     strategies = Strategies(settings)
-    _, config = strategies.named(strategy)
-    store, keep = strategies.store(config), config.keep
-    now = datetime.now(UTC)
-    plan = prune(store, keep.days, keep.last) if yes else plan_prune(contents(store), keep.days, keep.last, now)
+    store, keep = strategies.store_and_retention(strategy, replication)
+    found, now = contents(store), datetime.now(UTC)
+    if identity := silver_id(strategies.lake):
+        refuse_another_lake(store, found, identity, str(strategies.lake))
+    plan = prune(store, keep.days, keep.last) if yes else plan_prune(found, keep.days, keep.last, now)
     for manifest in plan.backups:
-        print(f"{manifest.id}  {_age(manifest.age_seconds(now))} old")
+        print(f"{manifest.id}  {duration(manifest.age_seconds(now))} old")
     print(
         f"{'removed' if yes else 'would remove'} {len(plan.backups)} backups and {len(plan.objects)} objects, "
         f"{plan.bytes:,} bytes{'' if yes else '; --yes does it'}"
@@ -282,9 +299,20 @@ def _stage(settings: Settings, name: str) -> Iterator[Steps]:
         shown.finish(name, time.monotonic() - started)
 
 
-def _age(seconds: float) -> str:
-    minutes = int(seconds // 60)
-    return f"{minutes // 1440} d {minutes // 60 % 24} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"
+def _for_all(work: Callable[[str], None], names: Sequence[str]) -> None:
+    """Do it for each, whatever becomes of the others. Raises the worst failure at the end, the others are told."""
+    failures: list[PipelineError | OSError] = []
+    for name in names:
+        try:
+            work(name)
+        except (PipelineError, OSError) as error:
+            failures.append(error)
+    if failures:
+        worst = max(failures, key=exit_code_of)
+        for other in failures:
+            if other is not worst:
+                print(f"error: {printable(str(other))}", file=sys.stderr)
+        raise worst
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -18,18 +18,18 @@ from typing import Any
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
-from pyspark_interview_project.dr.backups import contents, write_verification
 from pyspark_interview_project.dr.manifest import Manifest
 from pyspark_interview_project.dr.restore import plan_restore, restore
 from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import BackupStrategy
-from pyspark_interview_project.dr.verify import verify_backup
+from pyspark_interview_project.dr.verify import verify_and_note
 from pyspark_interview_project.errors import DamageError
+from pyspark_interview_project.metrics.lineage import API_KEY, NAMESPACE, PARENT_ID
 from pyspark_interview_project.progress import Steps
 
 _PACKAGE = "pyspark_interview_project"
-# Of the lake under test, not of the one restored.
-_NOT_HANDED_ON = ("LOCK_URL", "PIPELINE_METRICS_JSON", "SCRATCH_DIR", "SKIP_FILES", "FAULT", "DR_ROOT")
+# Of the run that holds the drill, and of whoever started that.
+_NOT_HANDED_ON = ("FAULT", "TRACEPARENT", PARENT_ID, NAMESPACE, API_KEY)
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,7 @@ def _drill(root: Path, store: Store, name: str, strategy: BackupStrategy, lake: 
     clock = _Clock()
     manifest = make_backup(root, store, name, strategy.landed_files, steps).manifest
     clock.lap("backup")
-    found = contents(store)
-    findings = verify_backup(store, found, manifest, steps)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
-    if findings.all:
-        raise DamageError(store.url, findings.all)
+    verify_and_note(store, manifest, steps)
     clock.lap("verify")
     rpo_seconds = manifest.age_seconds(datetime.now(UTC))  # from here on, a loss of the lake costs what is newer
     lost = time.monotonic()
@@ -137,9 +133,25 @@ def _run_a_batch(lake: Path, manifest: Manifest) -> None:
             raise DamageError(str(lake), [f"a run in the restored lake came to {got}, not {expected}"])
 
 
+def _settings_of_the_scratch_lake(lake: Path) -> dict[str, str]:
+    """Everything that a YAML file or the environment may say of the lake under test is said anew of the one restored:
+    where its lock, its record, its scratch files and its lineage are."""
+    beside = lake.parent
+    return {
+        "DATA_ROOT": str(lake),
+        "VOLUME_GATE": "off",
+        "MAX_QUARANTINED_RATIO": "1",
+        "PIPELINE_METRICS_JSON": str(lake / paths.LATEST_RUN_RECORD),
+        "SCRATCH_DIR": str(lake / paths.SCRATCH),
+        "LOCK_URL": (beside / "lock").as_uri(),
+        "LINEAGE_URL": (beside / "lineage.jsonl").as_uri(),
+        "SKIP_FILES": "[]",
+    }
+
+
 def _output(module: str, *arguments: str, lake: Path) -> str:
     env = {name: value for name, value in os.environ.items() if name not in _NOT_HANDED_ON}
-    env |= {"DATA_ROOT": str(lake), "VOLUME_GATE": "off", "MAX_QUARANTINED_RATIO": "1"}
+    env |= _settings_of_the_scratch_lake(lake)
     command = [sys.executable, "-m", f"{_PACKAGE}.{module}", *arguments]
     done = subprocess.run(command, env=env, capture_output=True, text=True)
     if done.returncode != 0:

@@ -14,13 +14,11 @@ from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.dr.backup import make_backup, planned
-from pyspark_interview_project.dr.backups import contents, write_verification
-from pyspark_interview_project.dr.manifest import Manifest
+from pyspark_interview_project.dr.backups import contents
 from pyspark_interview_project.dr.replicate import newest_verified, replicate
-from pyspark_interview_project.dr.store import Store
 from pyspark_interview_project.dr.strategies import Strategies
-from pyspark_interview_project.dr.verify import verify_backup
-from pyspark_interview_project.errors import DamageError, PipelineError, recordable
+from pyspark_interview_project.dr.verify import verify_and_note
+from pyspark_interview_project.errors import PipelineError, recordable
 from pyspark_interview_project.logging_setup import stage_in_logs
 from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
 from pyspark_interview_project.progress import Steps
@@ -42,14 +40,6 @@ def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any
     return facts
 
 
-def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
-    """Verify a backup and put down in the store what was found. Raises DamageError with all of it."""
-    findings = verify_backup(store, contents(store), manifest, steps)
-    write_verification(store, manifest.id, findings.backup, findings.damaged)
-    if findings.all:
-        raise DamageError(store.url, findings.all)
-
-
 def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:
     """Bring a second store up to the newest verified backup. Returns what goes on record."""
     replication = strategies.replications[name]
@@ -61,7 +51,11 @@ def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str
 
 def protect(settings: Settings, record: RunRecord, steps: Steps) -> None:
     """Run every strategy behind a good run, and put on its record what came of each. None of them undoes the run."""
-    strategies = Strategies(settings)
+    try:
+        strategies = Strategies(settings)
+    except Exception as error:  # they were checked before the run, and may have changed since
+        _note_failure(record, "strategies", error)
+        return
     work: dict[str, Callable[[Strategies, str, Steps], dict[str, Any]]] = {
         **dict.fromkeys(strategies.backups, run_backup),
         **dict.fromkeys(strategies.replications, run_replication),
@@ -72,10 +66,15 @@ def protect(settings: Settings, record: RunRecord, steps: Steps) -> None:
         try:
             with stage_in_logs(name), on_record(record, name) as facts:
                 facts.update(run(strategies, name, steps))
-        except (PipelineError, OSError) as error:
-            record.warnings.append(f"strategy {name} failed: {error}")
-            logger.error("strategy %s failed: %s", name, error)
+        except Exception as error:  # whatever it is: the run was good
+            _note_failure(record, f"strategy {name}", error)
         steps.finish(name, time.monotonic() - started)
+
+
+def _note_failure(record: RunRecord, what: str, error: Exception) -> None:
+    is_foreseen = isinstance(error, (PipelineError, OSError))
+    record.warnings.append(f"{what} failed: {recordable(error)}")
+    logger.error("%s failed: %s", what, recordable(error), exc_info=None if is_foreseen else error)
 
 
 @contextmanager
@@ -113,12 +112,25 @@ def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any
 
 
 def simulate(settings: Settings) -> list[str]:
-    """What every strategy would do now, a sentence each. Changes nothing, and takes no lock."""
-    strategies = Strategies(settings)
-    return [
-        *(simulated_backup(strategies, name) for name in strategies.backups),
-        *(simulated_replication(strategies, name) for name in strategies.replications),
-    ]
+    """What every strategy would do now, a sentence each. Changes nothing, takes no lock, and raises nothing: it comes
+    behind a run that was good."""
+    try:
+        strategies = Strategies(settings)
+    except Exception as error:
+        return [f"strategies would fail: {recordable(error)}"]
+    work: dict[str, Callable[[Strategies, str], str]] = {
+        **dict.fromkeys(strategies.backups, simulated_backup),
+        **dict.fromkeys(strategies.replications, simulated_replication),
+    }
+    return [_simulated(strategies, name, simulated) for name, simulated in work.items()]
+
+
+def _simulated(strategies: Strategies, name: str, simulated: Callable[[Strategies, str], str]) -> str:
+    try:
+        return simulated(strategies, name)
+    except Exception as error:
+        logger.warning("what strategy %s would do is not known: %s", name, recordable(error))
+        return f"{name} would fail: {recordable(error)}"
 
 
 def simulated_backup(strategies: Strategies, name: str) -> str:

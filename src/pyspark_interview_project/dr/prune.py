@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from pyspark_interview_project import faults
-from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, verification_name
+from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, remove_manifests
 from pyspark_interview_project.dr.manifest import Manifest
 from pyspark_interview_project.dr.store import Store, object_name
 from pyspark_interview_project.errors import DamageError
@@ -33,7 +33,7 @@ def plan_prune(found: Contents, days: int, last: int, now: datetime) -> PrunePla
     """
     if found.broken or found.missing:
         names = [manifest_name(backup) for backup in [*found.broken, *found.missing]]
-        raise DamageError(names[0], ["is broken or gone, so that nothing is removed; run returns dr verify"])
+        raise DamageError(names[0], ["is broken or gone, so that nothing is removed; docs/recovery.md says what to do"])
     newest = list(found.backups.values())[-max(last, 1) :]
     kept = {backup.id for backup in newest} | ({found.newest_verified.id} if found.newest_verified else set())
     old = [b for b in found.backups.values() if b.id not in kept and now - b.cut_at > timedelta(days=days)]
@@ -52,15 +52,16 @@ def plan_prune(found: Contents, days: int, last: int, now: datetime) -> PrunePla
 
 def prune(store: Store, days: int, last: int) -> PrunePlan:
     """Do it, with the store locked: what is decided is decided anew. Manifests go first, so that a prune that is
-    interrupted leaves no backup without its content. Raises StorageError, DamageError and LockedError."""
-    with store.locked("prune"):
+    interrupted leaves no backup without its content. Raises StorageError, DamageError, LockedError,
+    and ConflictError where the lock went to somebody else meanwhile."""
+    with store.locked("prune") as check:
         plan = plan_prune(contents(store), days, last, datetime.now(UTC))
         faults.reached("prune_before_manifests")
-        store.delete([verification_name(backup.id) for backup in plan.backups])
-        store.delete([manifest_name(backup.id) for backup in plan.backups])
-        store.settle()
+        check()
+        remove_manifests(store, [backup.id for backup in plan.backups])
         faults.reached("prune_after_manifests")
         for start in range(0, len(plan.objects), _AT_ONCE):
+            check()
             store.delete([object_name(sha256) for sha256 in plan.objects[start : start + _AT_ONCE]])
             faults.reached("prune_in_objects")
     return plan

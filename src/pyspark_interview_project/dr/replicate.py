@@ -6,9 +6,9 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 
+from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backup import present
-from pyspark_interview_project.dr.backups import contents, write_manifest
+from pyspark_interview_project.dr.backups import contents, refuse_another_lake, write_manifest
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
 from pyspark_interview_project.dr.store import MissingObject, Store, object_name
 from pyspark_interview_project.errors import ConfigurationError, DamageError
@@ -41,10 +41,11 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
     now: nothing of that becomes part of a backup in the second.
     """
     manifest = newest_verified(primary)
-    with secondary.locked("replicate"):
+    with secondary.locked("replicate") as check:
         steps.step(f"looking at {secondary.url}")
         found = contents(secondary)
-        there = present(found)
+        refuse_another_lake(secondary, found, manifest.tables[paths.SILVER_RETURNS].table_id, manifest.lake)
+        there = found.present
         wanted = {entry.sha256: entry for entry in manifest.files}
         missing = [entry for sha256, entry in wanted.items() if there.get(sha256) != entry.bytes]
         steps.step(f"sending {len(missing)} of {len(wanted)} files of backup {manifest.id}")
@@ -53,7 +54,7 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
             sent += entry.bytes
             steps.show(f"{sent:,} bytes sent")
         if manifest.id not in found.backups:
-            write_manifest(secondary, manifest)
+            write_manifest(secondary, manifest, check)
     return Replicated(manifest, len(missing), sent)
 
 

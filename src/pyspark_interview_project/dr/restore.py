@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from pyspark_interview_project.dr.store import (
     read_object,
 )
 from pyspark_interview_project.dr.table_facts import findings_of_table, opening_problem
-from pyspark_interview_project.durable_files import sync_file_system, write_atomically
+from pyspark_interview_project.durable_files import new_file, sync_file_system, write_atomically
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from pyspark_interview_project.progress import Steps
 
@@ -109,20 +108,20 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
 
 def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target: Path, table: str | None) -> bool:
     """Whether the target has a restore of the same that was interrupted. Raises RestoreRefusedError."""
+    marker, tables = target / paths.RESTORE_MARKER, [table] if table else list(manifest.tables)
+    resumes = marker.is_file() and marker.read_text(encoding="utf-8") == _marker_text(manifest, tables)
+    in_use = [lake.resolve() for lake in lakes if lake.is_absolute() and _is_in_use(lake)]
     kept = {"the store": store.root} if isinstance(store, DirectoryStore) else {}
-    kept |= {f"the lake {lake}": lake.resolve() for lake in lakes if lake.is_absolute() and _is_in_use(lake)}
+    # A lake that is being restored in its own place is no lake yet: the marker says whose it is.
+    kept |= {f"the lake {lake}": lake for lake in in_use if not (resumes and lake == target)}
     for name, place in kept.items():
         if target == place or target.is_relative_to(place) or place.is_relative_to(target):
             raise RestoreRefusedError(
                 str(target), f"is, is in, or has in it {name} ({place}); name an empty place elsewhere"
             )
-    if not _is_in_use(target):
-        return False
-    marker = target / paths.RESTORE_MARKER
-    tables = [table] if table else list(manifest.tables)
-    if marker.is_file() and marker.read_text(encoding="utf-8") == _marker_text(manifest, tables):
-        return True
-    raise RestoreRefusedError(str(target), "is not empty; name an empty place, which the restore may also create")
+    if _is_in_use(target) and not resumes:
+        raise RestoreRefusedError(str(target), "is not empty; name an empty place, which the restore may also create")
+    return resumes
 
 
 def _is_in_use(place: Path) -> bool:
@@ -148,7 +147,7 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
         being_written.mkdir(exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256()
-        descriptor, temporary = tempfile.mkstemp(dir=being_written)
+        descriptor, temporary = new_file(being_written)
         with os.fdopen(descriptor, "wb") as file:
             try:
                 for chunk in store.chunks(object_name(entry.sha256)):
@@ -158,7 +157,6 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
                 raise DamageError(entry.path, ["is not in the store; run returns dr verify"]) from error
         if digest.hexdigest() != entry.sha256:
             raise DamageError(entry.path, ["has other content than was backed up; run returns dr verify"])
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     os.utime(path, ns=(entry.modified_ns, entry.modified_ns))
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,13 +19,15 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
-from pyspark_interview_project.durable_files import sync_file_system
+from pyspark_interview_project.durable_files import new_file, sync_file_system
 from pyspark_interview_project.errors import ConfigurationError, LockedError, StorageError
 
 CHUNK_BYTES = 1 << 20
 # What is no larger is taken into memory once, hashed and sent; what is larger is read twice.
 _IN_MEMORY_BYTES = 16 << 20
 _LOCK = "lock"
+_BUCKETS = ("s3", "gs", "az")
+_KINDS_OF_PLACE = "backups are kept in a directory or at s3://, gs:// or az://"
 _TEMPORARY = ".*.tmp"
 _LEASE_SECONDS = 30
 _RETRIES = {
@@ -38,6 +39,7 @@ _RETRIES = {
 _RANGE_BYTES = 8 << 20
 
 OpenChunks = Callable[[], Iterator[bytes]]
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,10 @@ class Store(Protocol):
         """Return when all that was written outlives a crash of the machine."""
         ...
 
-    def locked(self, purpose: str) -> AbstractContextManager[object]:
-        """Keep other backups and prunes out. Raises LockedError."""
+    def locked(self, purpose: str) -> AbstractContextManager[Check]:
+        """Keep other backups and prunes out. Yields what raises ConflictError where another was let in meanwhile, as
+        it is while this process stands still: to be called before what the other would not expect. Raises LockedError.
+        """
         ...
 
 
@@ -103,6 +107,16 @@ def file_chunks(path: Path) -> Iterator[bytes]:
     with os.fdopen(descriptor, "rb", buffering=0) as file:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
+
+
+def walked(directory: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """As os.walk, which passes over what it may not list: here this raises StorageError. What is not there is empty."""
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError):
+            raise StorageError(str(error.filename), f"cannot be listed: {error.strerror}") from error
+
+    return os.walk(directory, onerror=refuse)
 
 
 class DirectoryStore:
@@ -135,7 +149,7 @@ class DirectoryStore:
             raise MissingObject(name) from error
 
     def list(self, prefix: str = "") -> Iterator[StoredObject]:
-        for directory, _, names in os.walk(self.root / prefix):
+        for directory, _, names in walked(self.root / prefix):
             for name in names:
                 path = Path(directory, name)
                 relative = path.relative_to(self.root).as_posix()
@@ -155,7 +169,7 @@ class DirectoryStore:
         sync_file_system(self.root)
 
     @contextmanager
-    def locked(self, purpose: str) -> Iterator[None]:
+    def locked(self, purpose: str) -> Iterator[Check]:
         self.root.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.root / _LOCK)
         try:
@@ -165,7 +179,7 @@ class DirectoryStore:
         try:
             for left_by_a_dead_process in self.root.glob(_TEMPORARY):
                 left_by_a_dead_process.unlink(missing_ok=True)
-            yield
+            yield _always_ours
         finally:
             lock.release()
 
@@ -178,7 +192,7 @@ class DirectoryStore:
     def _written(self, chunks: Iterable[bytes]) -> Iterator[str]:
         """The chunks in a file of a temporary name, which is to be renamed."""
         self.root.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=self.root, prefix=".", suffix=".tmp")
+        descriptor, temporary = new_file(self.root, ".tmp")
         try:
             with os.fdopen(descriptor, "wb", buffering=0) as file:
                 for chunk in chunks:
@@ -192,8 +206,8 @@ class DirectoryStore:
 
 
 class ObjectStore:
-    """A store in a bucket, or in memory (`memory:///`), through obstore. Its credentials come by obstore's usual chain:
-    the environment, a web identity, a container's or a machine's role."""
+    """A store in a bucket, or for tests in memory (`memory:///`), through obstore. Its credentials come by obstore's
+    usual chain: the environment, a web identity, a container's or a machine's role."""
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         import obstore
@@ -255,12 +269,15 @@ class ObjectStore:
     def settle(self) -> None:
         """Nothing: an object that was put is kept."""
 
-    def locked(self, purpose: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def locked(self, purpose: str) -> Iterator[Check]:
         from pyspark_interview_project.lake.lease import leased
 
         if self.url.startswith("memory:"):
-            return nullcontext()
-        return leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS, self._options), self.url, purpose)
+            yield _always_ours
+            return
+        with leased(LeaseTerms(f"{self.url}/{_LOCK}", _LEASE_SECONDS, self._options), self.url, purpose) as lease:
+            yield lease.check
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
@@ -275,15 +292,33 @@ def open_store(url: str, options: dict[str, Any] | None = None) -> Store:
 
     `options` are obstore's for the kind of bucket. Raises ConfigurationError where the URL names no store.
     """
-    if "://" not in url or url.startswith("file://"):
-        return DirectoryStore(local_directory(url))
-    return ObjectStore(url.rstrip("/"), options or {})
+    place = settled_place(url)
+    return ObjectStore(place, options or {}) if is_in_a_bucket(place) else DirectoryStore(Path(place))
 
 
-def local_directory(url: str) -> Path:
-    """The directory that a local path or a `file://` URL names, with its links resolved."""
-    path = unquote(urlparse(url).path) if url.startswith("file://") else url
-    return Path(path).expanduser().resolve()
+def settled_place(url: str) -> str:
+    """The one way to write the place that a URL or a local path names: a path with its links resolved, or a URL of a
+    bucket with no slash too many. Raises ConfigurationError where it names none that backups can be kept in."""
+    scheme, separator, rest = url.partition("://")
+    if not separator and not url.startswith("file:"):
+        return str(Path(url).expanduser().resolve())
+    if url.startswith("file:"):
+        address = urlparse(url)
+        if address.netloc not in ("", "localhost") or not address.path.startswith("/"):
+            raise ConfigurationError(url, "names no place: it must be file:///path")
+        return str(Path(unquote(address.path)).resolve())
+    if scheme not in _BUCKETS:
+        raise ConfigurationError(url, f"{_KINDS_OF_PLACE}, and {scheme}:// is neither")
+    bucket, *parts = rest.split("/")
+    parts = [part for part in parts if part]
+    is_plain = rest.isprintable() and not any(sign in rest for sign in "@?#%\\ ")
+    if not bucket or not is_plain or {".", ".."} & {bucket, *parts}:
+        raise ConfigurationError(url, f"names no place in a bucket: it must be {scheme}://bucket/path")
+    return "/".join([f"{scheme}://{bucket}", *parts])
+
+
+def is_in_a_bucket(place: str) -> bool:
+    return "://" in place
 
 
 def _unchanged(chunks: Iterable[bytes], sha256: str, url: str) -> Iterator[bytes]:
@@ -294,6 +329,10 @@ def _unchanged(chunks: Iterable[bytes], sha256: str, url: str) -> Iterator[bytes
         yield chunk
     if digest.hexdigest() != sha256:
         raise OSError(f"a file changed while it was sent to {url}")
+
+
+def _always_ours() -> None:
+    """The lock of an operating system, or of memory, goes to nobody else while its holder lives."""
 
 
 def _first_line(error: BaseException) -> str:

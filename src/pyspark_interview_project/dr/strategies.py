@@ -9,32 +9,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from pyspark_interview_project.config.settings import Settings, read_yaml, shipped_configs
-from pyspark_interview_project.dr.store import Store, local_directory, open_store
+from pyspark_interview_project.dr.store import Store, open_store, settled_place
 from pyspark_interview_project.errors import ConfigurationError
 
 BACKUPS, REPLICATIONS = "backup_strategies", "replication_configs"
-_SUFFIXES = (".yaml", ".json")
+_SUFFIXES = (".yaml", ".yml", ".json")
 
-Hours = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("must be a number")
+    return value
+
+
+# Not strict: YAML reads a JSON number such as 1e-3 as text.
+Hours = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=False, strict=False)]
 Url = Annotated[str, Field(min_length=1, pattern=r"\A[^\s@?#]+\z")]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class BucketOptions(_Strict):
     """How to talk to an S3 that is not plain AWS, and how it is to keep objects. Never a credential: these come from
     the environment or the machine's role."""
 
-    endpoint: str | None = None
+    endpoint: Url | None = None
     region: str | None = None
     server_side_encryption: Literal["AES256", "aws:kms", "aws:kms:dsse"] | None = None
     kms_key_id: str | None = None
     object_lock: bool = False
+
+    @field_validator("kms_key_id")
+    @classmethod
+    def _with_a_mode_that_has_keys(cls, key: str | None, info: ValidationInfo) -> str | None:
+        if key is not None and not (info.data.get("server_side_encryption") or "").startswith("aws:kms"):
+            raise ValueError("goes with server_side_encryption: aws:kms or aws:kms:dsse")
+        return key
 
     def for_obstore(self) -> dict[str, Any]:
         # A bucket with a default retention locks what is put into it, and takes nothing without a checksum.
@@ -67,7 +82,7 @@ class BackupStrategy(_Strict):
     rto_hours: Hours
     verify: bool
     keep: Retention
-    bucket: BucketOptions = BucketOptions()
+    bucket: BucketOptions | None = None
 
 
 class Replication(_Strict):
@@ -75,7 +90,7 @@ class Replication(_Strict):
 
     strategy: str
     to: Url
-    bucket: BucketOptions = BucketOptions()
+    bucket: BucketOptions | None = None
 
 
 Config = TypeVar("Config", BackupStrategy, Replication)
@@ -90,9 +105,9 @@ class Strategies:
             raise ConfigurationError("dr_config_dir", f"there is no directory {self._directory}")
         if not settings.paths.is_local:
             raise ConfigurationError("data_root", f"{settings.paths.root} is no local path; backups are made of one")
-        settings.paths.refuse_half_restored()
         self.lake = Path(settings.paths.root).resolve()
         self._default = settings.dr_root or f"{self.lake}_backups"
+        self._refuse_strangers()
         self.backups = self._read(BACKUPS, BackupStrategy)
         self.replications = self._read(REPLICATIONS, Replication)
         for name, replication in self.replications.items():
@@ -106,14 +121,14 @@ class Strategies:
 
     def store(self, config: BackupStrategy | Replication) -> Store:
         url = self.url(config)
-        return open_store(url, config.bucket.for_obstore() if url.startswith("s3://") else {})
+        return open_store(url, config.bucket.for_obstore() if config.bucket else {})
 
     def store_at(self, url: str) -> Store:
         """The store at a URL, with the options of the strategy that has it, if one does."""
         check_place("--to", url, self.lake)
         configs: list[BackupStrategy | Replication] = [*self.backups.values(), *self.replications.values()]
         for config in configs:
-            if _place(self.url(config)) == _place(url):
+            if settled_place(self.url(config)) == settled_place(url):
                 return self.store(config)
         return open_store(url)
 
@@ -128,13 +143,38 @@ class Strategies:
             )
         return name, self.backups[name]
 
+    def store_and_retention(self, strategy: str | None, replication: str | None) -> tuple[Store, Retention]:
+        """The store of a strategy, or the second one of a replication, and what is to be kept there."""
+        if replication is None:
+            _, config = self.named(strategy)
+            return self.store(config), config.keep
+        if strategy is not None:
+            raise ConfigurationError("--replication", "and --strategy exclude each other: each has a store")
+        if replication not in self.replications:
+            known = ", ".join(self.replications) or "none"
+            raise ConfigurationError("--replication", f"{replication}: those of {self._directory} are {known}")
+        second = self.replications[replication]
+        return self.store(second), self.backups[second.strategy].keep
+
+    def need_one(self) -> None:
+        """Raise ConfigurationError where there is no strategy: no backup would be taken for a good one."""
+        if not self.backups:
+            raise ConfigurationError(str(self._directory / BACKUPS), "has no strategy; DR_CONFIG_DIR names its parent")
+
+    def _refuse_strangers(self) -> None:
+        """A directory whose name is misspelled would be strategies that nobody follows."""
+        for path in _entries(self._directory):
+            if path.name not in (BACKUPS, REPLICATIONS):
+                raise ConfigurationError(str(path), f"is neither {BACKUPS} nor {REPLICATIONS}")
+
     def _read(self, kind: str, model: type[Config]) -> dict[str, Config]:
-        found: dict[str, Config] = {}
-        for path in sorted((self._directory / kind).glob("*")):
-            if path.suffix in _SUFFIXES:
-                if path.stem in found:
-                    raise ConfigurationError(str(path), "another file has the same name")
-                found[path.stem] = _parsed(path, model)
+        directory, found = self._directory / kind, dict[str, Config]()
+        for path in _entries(directory) if directory.exists() else ():
+            if path.suffix not in _SUFFIXES or not path.is_file():
+                raise ConfigurationError(str(path), f"is no strategy: its name must end with {', '.join(_SUFFIXES)}")
+            if path.stem in found:
+                raise ConfigurationError(str(path), "another file has the same name")
+            found[path.stem] = _parsed(path, model)
         return found
 
     def _check_places(self) -> None:
@@ -144,23 +184,30 @@ class Strategies:
         configs.update({f"{REPLICATIONS}/{name}": second for name, second in self.replications.items()})
         for name, config in configs.items():
             url = self.url(config)
-            check_place(f"{name}: to", url, self.lake)
+            mine = check_place(f"{name}: to", url, self.lake)
+            if config.bucket is not None and not mine.startswith("s3://"):
+                raise ConfigurationError(f"{name}: bucket", f"is for s3:// only, and would mean nothing for {url}")
             for other, place in places.items():
-                if _is_in(_place(url), place) or _is_in(place, _place(url)):
+                if _is_in(mine, place) or _is_in(place, mine):
                     raise ConfigurationError(f"{name}: to", f"{url} is, is in, or has in it the place of {other}")
-            places[name] = _place(url)
+            places[name] = mine
 
 
-def check_place(key: str, url: str, lake: Path) -> None:
-    """Raise ConfigurationError naming the key where a store would be the lake, in it, or have it in it."""
-    place = _place(url)
+def check_place(key: str, url: str, lake: Path) -> str:
+    """The settled place of a store. Raises ConfigurationError naming the key where it is none, or would be the lake, be
+    in it, or have it in it."""
+    try:
+        place = settled_place(url)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{key}: {error.subject}", error.problem) from None
     if _is_in(place, str(lake)) or _is_in(str(lake), place):
         raise ConfigurationError(key, f"{url} is, is in, or has in it the lake {lake}")
+    return place
 
 
-def _place(url: str) -> str:
-    is_local = "://" not in url or url.startswith("file://")
-    return str(local_directory(url)) if is_local else url.rstrip("/")
+def _entries(directory: Path) -> list[Path]:
+    """What is in a directory, but for what is hidden, such as what mounted configuration brings along."""
+    return sorted(path for path in directory.iterdir() if not path.name.startswith("."))
 
 
 def _is_in(place: str, other: str) -> bool:

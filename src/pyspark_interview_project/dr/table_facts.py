@@ -116,7 +116,7 @@ def opening_problem(place: Path, version: int, data_files: set[str]) -> str | No
         opened = table.version()
         added = pa.table(table.get_add_actions(flatten=True))
     except (DeltaError, OSError, ValueError) as error:
-        return f"does not open: {str(error).splitlines()[0]}"
+        return f"does not open: {str(error).partition(chr(10))[0] or type(error).__name__}"
     if opened != version:
         return f"opens at version {opened}, not {version}"
     if {unquote(path) for path in added.column("path").to_pylist()} != data_files:

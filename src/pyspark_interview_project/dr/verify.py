@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import IO, cast
 
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import Contents, manifest_name
+from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, write_verification
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
 from pyspark_interview_project.dr.store import MissingObject, Store, object_name
 from pyspark_interview_project.dr.table_facts import FileFacts, Unopenable, file_facts, findings_of_table
+from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.progress import Steps
 
 _IN_MEMORY_BYTES = 16 << 20
@@ -58,6 +59,16 @@ def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Step
     return findings
 
 
+def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
+    """Verify a backup and put down in the store what was found. Raises DamageError with all of it, and StorageError."""
+    findings = verify_backup(store, contents(store), manifest, steps)
+    try:
+        write_verification(store, manifest.id, findings.backup, findings.damaged)
+    finally:  # what was found matters more than where it could not be written
+        if findings.all:
+            raise DamageError(store.url, findings.all)
+
+
 def findings_beside(store: Store, found: Contents) -> Iterator[str]:
     """What is wrong in a store beside the content of its backups: manifests broken or gone, things that are not of it,
     and objects of no backup that do not have the content of their name. Those that have it were left by a backup that
@@ -76,7 +87,13 @@ def findings_beside(store: Store, found: Contents) -> Iterator[str]:
 def still_restorable(found: Contents, manifest: Manifest, findings: Findings) -> str:
     """What a person who needs the lake back can do now."""
     whole = [table for table in manifest.tables if table not in findings.tables]
-    others = [backup for backup in found.backups if backup != manifest.id and found.is_verified(backup)]
+    others = [
+        other.id
+        for other in found.backups.values()
+        if other.id != manifest.id
+        and found.is_verified(other.id)
+        and findings.damaged.isdisjoint(file.sha256 for file in other.files)
+    ]
     if not findings.backup:
         return f"backup {manifest.id} itself is whole and can be restored"
     parts = [f"of backup {manifest.id} restorable: {', '.join(whole) or 'no table'} (restore --table)"]

@@ -48,7 +48,7 @@ def check_recovery(options: Mapping[str, Any], with_dr: bool, simulate: bool) ->
     if with_dr:
         from pyspark_interview_project.dr.strategies import Strategies  # not every run needs it
 
-        Strategies(load_settings(options))
+        Strategies(load_settings(options)).need_one()
 
 
 def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
@@ -60,9 +60,11 @@ def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
         for sentence in protection.simulate(settings):
             print(printable(sentence))
         return
-    with steps(is_for_a_person(settings.app_env)) as shown_steps:
-        protection.protect(settings, record, shown_steps)
-    run_records(settings).write(record)
+    try:
+        with steps(is_for_a_person(settings.app_env)) as shown_steps:
+            protection.protect(settings, record, shown_steps)
+    finally:  # an interrupt too is to be on the record
+        run_records(settings).write(record)
     for name, outcome in record.dr.items():
         print(printable(f"{name}: {outcome.get('error') or outcome['backup']}"))
 

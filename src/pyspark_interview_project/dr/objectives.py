@@ -1,0 +1,57 @@
+"""How stores stand to their objectives: how much a loss would cost now, and whether the RPO allows as much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.strategies import Strategies
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a person is told of a store, and what is wrong with it, if anything is."""
+
+    said: str
+    problem: str | None = None
+
+
+def of_strategy(strategies: Strategies, name: str) -> Standing:
+    """How the store of a strategy stands. Raises StorageError."""
+    config = strategies.backups[name]
+    newest = contents(strategies.store(config)).newest_verified
+    if newest is None:
+        problem = "there is no verified backup; run returns dr backup and returns dr verify"
+        return Standing(problem, problem)
+    age = newest.age_seconds(datetime.now(UTC))
+    said = f"{newest.id} is verified; a loss now would cost {duration(age)}, the RPO is {config.rpo_hours:g} h"
+    is_late = age > config.rpo_hours * 3600
+    return Standing(said, f"a loss now would cost {duration(age)}; run returns dr backup" if is_late else None)
+
+
+def of_replication(strategies: Strategies, name: str) -> Standing:
+    """How a second store stands, by the RPO of its strategy. What it has was verified in the first store; whether it is
+    whole here only a verification here can tell. Raises StorageError."""
+    replication = strategies.replications[name]
+    rpo_hours = strategies.backups[replication.strategy].rpo_hours
+    found = contents(strategies.store(replication))
+    newest = next((backup for backup in reversed(found.backups.values()) if not found.is_bad(backup.id)), None)
+    if newest is None:
+        problem = "there is no backup that is whole; run returns dr replicate"
+        return Standing(problem, problem)
+    age = newest.age_seconds(datetime.now(UTC))
+    verified = "verified there" if found.is_verified(newest.id) else "not verified there"
+    said = (
+        f"{newest.id} is there, {verified}; a loss of the first store too would cost {duration(age)}, "
+        f"the RPO is {rpo_hours:g} h"
+    )
+    is_late = age > rpo_hours * 3600
+    late = f"a loss of the first store too would cost {duration(age)}; run returns dr backup and returns dr replicate"
+    return Standing(said, late if is_late else None)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    minutes = int(seconds // 60)
+    return f"{minutes // 1440} d {minutes // 60 % 24} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"
