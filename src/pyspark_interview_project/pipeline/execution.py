@@ -164,7 +164,7 @@ def execution(
 
 
 def _put_on_record(records: RunRecords, record: RunRecord, error: BaseException) -> None:
-    """Write the record of a run that failed. Where that fails too it is logged: the first error is what ends the run."""
+    """Write the record of a run that failed. Where that fails too it is logged: the first error ends the run."""
     record.status, record.exit_code, record.error = FAILED, exit_code_of(error), recordable(error)
     try:
         _write(records, record)

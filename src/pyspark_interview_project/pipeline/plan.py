@@ -80,7 +80,7 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
 
 
 def check_batches(lake: Lake, batches: Batches) -> None:
-    """Raise DamageError where the state of batches was lost that silver or quarantine has: they would be taken again."""
+    """Raise DamageError where the state of a batch was lost that silver or quarantine has: it would be taken again."""
     tables = [table for table in (SILVER, QUARANTINE) if lake.version(table) is not None]
     taken = {commit.note.get("batch_id"): None for table in tables for commit in lake.commits(table)}
     batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
