@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import Ended, at_once, returns, succeeded
+from commands import REPOSITORY, Ended, at_once, returns, succeeded
 from corpus_binary import COMPRESSED
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
@@ -93,6 +93,7 @@ def test_corpus_has_an_expected_outcome_for_each_of_its_files(made: Path) -> Non
     files = {path.name for path in CORPUS.iterdir()} - {"expected.json"}
     assert files == set(EXPECTED) == {path.name for path in made.iterdir()}
     assert len(files) >= 60
+    assert f"| {len(files)} files, " in (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", EXPECTED)

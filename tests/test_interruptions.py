@@ -59,7 +59,11 @@ def many_rows(first: int, count: int) -> list[Row]:
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.long)]
+    ("number", "exit_code"),
+    [
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.long),
+    ],
 )
 def test_run_that_is_stopped_again_and_again_while_the_engine_is_at_work_ends_in_the_same_tables(
     tmp_path: Path, number: int, exit_code: int

@@ -75,13 +75,20 @@ class Scene:
     def outputs(self) -> dict[str, str]:
         """Everything that the commands said, and every file that is no data, by where it stands."""
         said = {f"{name} {number}": text for number, e in enumerate(self.ended) for name, text in _said(e).items()}
-        files = [path for root in (self.lake, self.temporary) for path in root.rglob("*")]
+        files = [path for root in (self.lake, self.temporary, self.backups) for path in root.rglob("*")]
         names = {"names of files": "\n".join(str(path) for path in files)}
         return (
             said | names | {str(path): _content(path) for path in files if path.is_file() and not self._is_data(path)}
         )
 
+    @property
+    def backups(self) -> Path:
+        """Where backups go whose strategy names no place."""
+        return self.lake.with_name(f"{self.lake.name}_backups")
+
     def _is_data(self, path: Path) -> bool:
+        if path.is_relative_to(self.backups / "objects"):
+            return True  # copies of what the lake has, named by a hash
         in_table = any(path.is_relative_to(self.lake / place) for place in TABLES)
         is_of_table = path.suffix == ".parquet" or path.name.endswith(".parquet.crc")
         return path.is_relative_to(self.lake / LANDED) or (in_table and is_of_table)
@@ -120,6 +127,19 @@ def staged(root: Path, *steps: Callable[[Path, Mapping[str, str]], Ended | None]
     return Scene(root / "lake", temporary, tuple(e for e in ended if e is not None))
 
 
+def other(*arguments: str) -> Callable[[Path, Mapping[str, str]], Ended]:
+    """A step that is another command than a run."""
+    return lambda lake, env: returns(lake, *arguments, **env)
+
+
+def export(lake: Path, env: Mapping[str, str]) -> Ended:
+    return returns(lake, "exporter", "--textfile", f"{env['TMPDIR']}/returns.prom", **env)
+
+
+def land_one_more(lake: Path, env: Mapping[str, str]) -> None:
+    land(lake / LANDED / "h.jsonl", [person("planned")])
+
+
 def run(lake: Path, env: Mapping[str, str], *more: str, **settings: str) -> Ended:
     return returns(lake, *RUN, *more, **{**env, **settings})
 
@@ -133,11 +153,25 @@ def narrow(lake: Path, env: Mapping[str, str]) -> None:
     land(lake / LANDED / "z.jsonl", [person("refused", qty="60")])
 
 
+# Commands that show or keep what runs left.
+WATCHING = {
+    "report": other("report"),
+    "exporter": export,
+    "doctor": other("doctor"),
+    "backup": other("dr", "backup"),
+    "backup verify": other("dr", "verify"),
+    "backup list": other("dr", "list"),
+    "backup status": other("dr", "status"),
+    "drill": other("dr", "drill"),
+}
+
+
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     gate = {"MAX_QUARANTINED_RATIO": "0.1", "QUARANTINE_GATE_MIN_ROWS": "1"}
     steps = {
         "whole": (land_every_format, show, run, narrow, run),
+        "others": (land_every_format, run, *WATCHING.values(), land_one_more, other("plan"), other("plan", "--commit")),
         "gate": (land_every_format, partial(run, **gate)),
         **{name: (partial(land_unreadable, name), partial(run, **UNREADABLE[name][1])) for name in UNREADABLE},
     }
@@ -169,6 +203,20 @@ def test_row_that_the_table_refuses_is_not_shown(scenes: dict[str, Scene]) -> No
     assert [line["level"] for line in refused.logs].count("DEBUG") == 1  # where it came from
     record = lake_reading.latest_run_record(scenes["whole"].lake)
     assert (record["status"], record["error"]) == ("failed", refused.complaints[0].removeprefix("error: "))
+
+
+def test_commands_that_watch_and_keep_tell_no_value_and_no_secret(scenes: dict[str, Scene]) -> None:
+    scene = scenes["others"]
+    ended = dict(zip(["run", *WATCHING, "plan", "plan --commit"], scene.ended, strict=True))
+    for name in ended:
+        if name != "doctor":  # how this machine is does not matter here
+            succeeded(ended[name])
+    assert leaks(scene) == []
+    # Each said something, and what it left is among what was looked at.
+    assert [name for name in ended if not ended[name].stdout and name != "exporter"] == []
+    looked_at = " ".join(scene.outputs())
+    for part in ("metrics/report.html", "returns.prom", "_backups/backups/", "manifest.json", "plan.json"):
+        assert part in looked_at
 
 
 def test_outputs_are_all_looked_at(scenes: dict[str, Scene]) -> None:

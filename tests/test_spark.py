@@ -28,6 +28,9 @@ from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.lake.spark_jars import JARS, checked_jars, jar_directory
 from pyspark_interview_project.lake.spark_session import open_session
 from pyspark_interview_project.pipeline import run_pipeline
+from test_corpus import CORPUS, EXPECTED, READABLE, SETTINGS, SHOWN
+from test_corpus import landed as place_of
+from test_corpus import shown
 from test_properties import as_before
 
 LANDED = "bronze/returns_raw"
@@ -395,6 +398,28 @@ def test_run_auto_with_a_master_of_a_cluster_wants_spark(landed: Path, tmp_path:
     ended = run([RETURNS, "run"], variables)
     _assert_refused_in_one_line(ended, landed, "java")
     assert json.loads((landed / "metrics" / "pipeline_metrics.json").read_text())["engine"] == "spark"
+
+
+# The time zone of the machine -----------------------------------------------------------------------------------------
+
+
+# What has dates or times in every form, text and native.
+TIMES = [name for name in READABLE if "date" in name or "timestamp" in name]
+
+
+def test_run_on_a_machine_in_another_time_zone_makes_the_expected_rows_of_each_file(tmp_path: Path) -> None:
+    """In a process and a JVM of its own, which take the machine's zone from TZ when they start; the other commands of
+    test_corpus.py share one JVM."""
+    lake = tmp_path / "lake"
+    for name in TIMES:
+        _land(lake, name, (CORPUS / name).read_bytes())
+    succeeded(_run(lake, TZ="America/New_York", **SETTINGS))
+    expected = [(place_of(name), *row) for name in TIMES for row in EXPECTED[name]["silver"]]
+    found = [(row[0], *shown(row[1:])) for row in lake_reading.rows(lake, lake_reading.SILVER, ("source_file", *SHOWN))]
+    assert sorted(found, key=repr) == sorted(expected, key=repr)
+    rejected = lake_reading.rows(lake, lake_reading.QUARANTINE, ("source_file", "return_id", "reasons"))
+    expected_rejected = [(place_of(name), *row) for name in TIMES for row in EXPECTED[name]["quarantine"]]
+    assert lake_reading.in_order(rejected) == lake_reading.in_order(expected_rejected)
 
 
 # A JVM that outlives its Python ---------------------------------------------------------------------------------------

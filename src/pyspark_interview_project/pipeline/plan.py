@@ -89,7 +89,7 @@ def go_on_or_end(run: Execution, has_work: bool) -> None:
 
 
 def check_batches(lake: Lake, batches: Batches) -> None:
-    """Raise DamageError where the state of batches that silver or quarantine has was lost: they would come again."""
+    """Raise DamageError where the state of a batch was lost that silver or quarantine has: it would be taken again."""
     tables = [table for table in (SILVER, QUARANTINE) if lake.version(table) is not None]
     taken = {commit.note.get("batch_id"): None for table in tables for commit in lake.commits(table)}
     batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
