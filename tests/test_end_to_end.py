@@ -378,6 +378,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
             "gold_returns_by_sku_reason": lake_reading.facts(lake, GOLD_BY_SKU_REASON),
             "gold_returns_by_date_reason": lake_reading.facts(lake, "gold/returns_by_date_reason"),
         },
+        "attempts": [],
     }
     assert [path.name.endswith(".json") for path in (lake / "metrics" / "runs").iterdir()] == [True]
 
