@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
 from pyspark_interview_project.lake.interface import Lake
+
+# Behind a shell that put the tests into the background, Ctrl-C would be ignored by whatever they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Row = tuple[Any, ...]
 Columns = list[tuple[str, str]]

@@ -144,8 +144,9 @@ def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
     assert ended.exit_code == 3, ended.stderr
     (complaint,) = ended.complaints
     assert "gate quarantined_ratio failed" in complaint
-    (error,) = [line["message"] for line in ended.logs if line["level"] == "ERROR"]
-    assert error.startswith("the run record could not be written: ") and "No space left" in error
+    of_the_record, of_the_run = [line["message"] for line in ended.logs if line["level"] == "ERROR"]
+    assert of_the_record.startswith("the run record could not be written: ") and "No space left" in of_the_record
+    assert complaint == f"error: {of_the_run}"
 
 
 @pytest.mark.long

@@ -86,9 +86,9 @@ class Batches:
 
     def last_in_silver(self) -> Batch | None:
         """The newest committed batch of which silver took rows."""
-        for directory in sorted(self._directory.glob("*/committed.json"), reverse=True):
+        for directory in sorted(self._directory.glob("*/plan.json"), reverse=True):
             batch = self._read(directory.parent)
-            if batch.counted and batch.counted.commits:
+            if batch.state == COMMITTED and batch.counted and batch.counted.commits:
                 return batch
         return None
 
@@ -154,7 +154,7 @@ class Batches:
             if file.exists():
                 batch = replace(batch, counted=_counted(json.loads(file.read_text(encoding="utf-8"))))
             return batch
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DamageError(str(file), [f"is not what a run writes; {_PUT_BACK}"]) from error
 
 
