@@ -63,8 +63,11 @@ def test_begun_batch_run_again_with_another_limit_makes_the_same_tables(
     assert counts(lake) == counts(second_day)
 
 
-@pytest.mark.parametrize("limit", OTHER_LIMITS)
-@pytest.mark.parametrize("change", [dict, without_parts], ids=["today", "before_parts_were_kept"])
+@pytest.mark.parametrize("limit", [OTHER_LIMITS[0], pytest.param(OTHER_LIMITS[1], marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "change",
+    [pytest.param(dict, id="today"), pytest.param(without_parts, id="before_parts_were_kept", marks=pytest.mark.long)],
+)
 def test_counted_batch_run_with_another_limit_makes_the_same_tables(
     tmp_path: Path, counted: Path, second_day: Path, limit: str, change: Callable[[dict[str, Any]], object]
 ) -> None:

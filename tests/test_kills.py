@@ -47,7 +47,7 @@ PAIRS = [
 ]
 LATE = POINT_KILLS[::3]
 # Of a first run, whose tables are made and whose silver is appended to; the other points in `make test-long`.
-FIRST_RUN_IN_EVERY_TEST = ("after_judging", "before_silver_part", "after_silver_part", "before_gold_table")
+FIRST_RUN_IN_EVERY_TEST = ("before_silver_part", "after_silver_part")
 
 
 def on_spark_too(also: bool) -> list[pytest.MarkDecorator]:

@@ -164,7 +164,14 @@ def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
 
 
-@pytest.mark.parametrize("lost", ["", "000001-*/plan.json", "000001-*"])
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "000001-*/plan.json",
+        pytest.param("000001-*", marks=pytest.mark.long),
+        pytest.param("", marks=pytest.mark.long),
+    ],
+)
 def test_run_on_a_lake_whose_batches_were_lost_exits_7_and_takes_no_file_again(
     tmp_path: Path, first_day: Path, second_day: Path, lost: str
 ) -> None:
