@@ -35,7 +35,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark recovery-in-buckets mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -95,6 +95,9 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 
 faults-on-spark: $(JARS_STAMP) compiler ## The kills, stops and full disks that make test-long leaves to the embedded engine (an hour)
 	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
+
+recovery-in-buckets: $(DEV_STAMP) ## Damage to backups in a bucket, and kills of what works on it, behind a network that fails (a quarter of an hour)
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m in_bucket tests/test_dr_damage.py tests/test_dr_kills.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py

@@ -152,7 +152,7 @@ def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         assert proxy.failed and proxy.lost
 
 
-@pytest.mark.long
+@pytest.mark.in_bucket
 @pytest.mark.parametrize("point", ["backup_in_data", "backup_before_manifest", "backup_after_manifest"])
 def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     first: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -171,7 +171,7 @@ def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     assert verify(open_store(url), backup).all == []
 
 
-@pytest.mark.long
+@pytest.mark.in_bucket
 @pytest.mark.parametrize("point", of("prune"))
 def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -194,7 +194,7 @@ def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes
     assert verify(store, kept).all == []
 
 
-@pytest.mark.long
+@pytest.mark.in_bucket
 @pytest.mark.parametrize("point", ["restore_marked", "restore_in_data", "restore_in_logs", "restore_before_end"])
 def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str

@@ -22,9 +22,14 @@ PATIENCE_SECONDS = 300
 
 
 @pytest.mark.parametrize(
-    ("number", "exit_code"), [pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark), (signal.SIGINT, 130)]
+    ("point", "number", "exit_code"),
+    [
+        pytest.param(WAITING[0], signal.SIGTERM, 143, marks=pytest.mark.on_spark),
+        (WAITING[0], signal.SIGINT, 130),
+        *(pytest.param(point, signal.SIGTERM, 143, marks=pytest.mark.long) for point in WAITING[1:]),
+        *(pytest.param(point, signal.SIGINT, 130, marks=pytest.mark.long) for point in WAITING[1:]),
+    ],
 )
-@pytest.mark.parametrize("point", [WAITING[0], *(pytest.param(point, marks=pytest.mark.long) for point in WAITING[1:])])
 def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
     tmp_path: Path, first_day: Path, point: str, number: int, exit_code: int
 ) -> None:
@@ -61,7 +66,7 @@ def many_rows(first: int, count: int) -> list[Row]:
 @pytest.mark.parametrize(
     ("number", "exit_code"),
     [
-        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.on_spark),
+        (signal.SIGTERM, 143),
         pytest.param(signal.SIGINT, 130, marks=pytest.mark.long),
     ],
 )

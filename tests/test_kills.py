@@ -98,7 +98,7 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
 @pytest.mark.long
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(pair, marks=on_spark_too(pair in PAIRS[1:4:2])) for pair in PAIRS],
+    [pytest.param(pair, marks=on_spark_too(pair in PAIRS[3:4])) for pair in PAIRS],
     ids=lambda kills: "-".join(kill.name for kill in kills),
 )
 def test_run_killed_twice_and_run_again_makes_the_same_tables(

@@ -63,10 +63,10 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
 @pytest.mark.parametrize(
     ("when", "what", "place"),
     [
-        pytest.param("write", "ENOSPC", "ops/scratch", marks=pytest.mark.on_spark),
+        ("write", "ENOSPC", "ops/scratch"),
         ("write", "ENOSPC", "silver/returns"),
         pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.on_spark),
-        pytest.param("create", "EACCES", "quarantine/returns", marks=pytest.mark.on_spark),
+        ("create", "EACCES", "quarantine/returns"),
         ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
         ("open", "EACCES", "ops/scratch/staged-*/rows_"),
         ("open", "EACCES", "silver/returns/_delta_log"),
