@@ -102,7 +102,7 @@ def _copied(
     copied: list[FileEntry] = []
     data = [(path, kind) for path, kind in cut.files.items() if kind != "log"]
     logs = [(path, kind) for path, kind in cut.files.items() if kind == "log"]
-    for entry in at_once(source.copy, data):
+    for entry in at_once(source.copy, data, store.at_once):
         copied.append(entry)
         steps.show(f"copying data: {len(copied)} of {len(cut.files)} files")
         faults.reached("backup_in_data")

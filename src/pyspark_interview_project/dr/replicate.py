@@ -50,7 +50,9 @@ def replicate(primary: Store, secondary: Store, steps: Steps) -> Replicated:
         missing = [entry for sha256, entry in wanted.items() if there.get(sha256) != entry.bytes]
         steps.step(f"sending {len(missing)} of {len(wanted)} files of backup {manifest.id}")
         sent = 0
-        for entry in at_once(lambda entry: _send(primary, secondary, entry), missing):
+        for entry in at_once(
+            lambda entry: _send(primary, secondary, entry), missing, max(primary.at_once, secondary.at_once)
+        ):
             sent += entry.bytes
             steps.show(f"{sent:,} bytes sent")
         if manifest.id not in found.backups:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.dr.at_once import at_once
+from pyspark_interview_project.dr.at_once import ON_A_DISK, at_once
 from pyspark_interview_project.dr.delta_log import BrokenLog
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest, in_order_of_copying
 from pyspark_interview_project.dr.store import (
@@ -85,7 +85,7 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
     write_atomically(marker, _marker_text(plan.manifest, plan.tables))
     faults.reached("restore_marked")
     data, logs = in_order_of_copying(plan.files)
-    for number, _ in enumerate(at_once(lambda entry: _put_back(store, entry, plan.target), data), 1):
+    for number, _ in enumerate(at_once(lambda entry: _put_back(store, entry, plan.target), data, store.at_once), 1):
         steps.show(f"restoring data: {number} of {len(plan.files)} files")
         faults.reached("restore_in_data")
     faults.reached("restore_before_logs")
@@ -163,7 +163,7 @@ def _put_back(store: Store, entry: FileEntry, target: Path) -> None:
 
 def _findings_in(plan: RestorePlan) -> list[str]:
     """What is wrong with what was restored, read again from where it is now."""
-    changed = at_once(lambda entry: (entry, _sha256(plan.target / entry.path) == entry.sha256), plan.files)
+    changed = at_once(lambda entry: (entry, _sha256(plan.target / entry.path) == entry.sha256), plan.files, ON_A_DISK)
     findings = [f"{entry.path}: was not written as it was read" for entry, is_same in changed if not is_same]
     for table in plan.tables:
         findings += findings_of_table(plan.manifest, table, lambda entry: (plan.target / entry.path).read_bytes())

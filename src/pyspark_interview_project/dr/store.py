@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlparse
 from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
+from pyspark_interview_project.dr.at_once import ON_A_DISK, OVER_A_NETWORK
 from pyspark_interview_project.durable_files import new_file, sync_file_system
 from pyspark_interview_project.errors import ConfigurationError, LockedError, StorageError
 
@@ -59,6 +60,7 @@ class Store(Protocol):
     """Objects by name. Every method raises StorageError, naming the store, where it cannot be read or written."""
 
     url: str
+    at_once: int  # how many objects it pays to read or write at a time
 
     def add(self, open_chunks: OpenChunks, size: int) -> str:
         """Store content under its SHA-256, which is returned. `open_chunks` may be called twice."""
@@ -123,7 +125,7 @@ class DirectoryStore:
     """A store in a local directory. Each file is written under a temporary name."""
 
     def __init__(self, root: Path) -> None:
-        self.url, self.root = str(root), root
+        self.url, self.root, self.at_once = str(root), root, ON_A_DISK
 
     def add(self, open_chunks: OpenChunks, size: int) -> str:
         digest = hashlib.sha256()
@@ -215,7 +217,7 @@ class ObjectStore:
         from obstore.store import from_url
 
         self.url, self._obstore, self._errors, self._not_found = url, obstore, BaseError, NotFoundError
-        self._options = options
+        self._options, self.at_once = options, OVER_A_NETWORK
         how = {} if url.startswith("memory:") else {"retry_config": _RETRIES, **options}
         try:
             self._store: Any = from_url(url, **how)

@@ -39,7 +39,8 @@ def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Step
     read at all."""
     findings = Findings()
     steps.step(f"reading {len(manifest.files)} files, {manifest.bytes:,} bytes")
-    for number, (entry, problem) in enumerate(at_once(lambda entry: _problem_of(store, entry), manifest.files), 1):
+    read = at_once(lambda entry: _problem_of(store, entry), manifest.files, store.at_once)
+    for number, (entry, problem) in enumerate(read, 1):
         steps.show(f"reading {number} of {len(manifest.files)} files")
         if problem is not None:
             findings.backup.append(f"{entry.path}: {problem} ({object_name(entry.sha256)})")
