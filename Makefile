@@ -35,7 +35,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark recovery-in-buckets mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -73,7 +73,7 @@ test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the em
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect test-airflow ## Run the lake and whole runs on Spark, TPC-DS on both engines, a Connect server, and Airflow
+test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(FAULT_TESTS)
@@ -96,8 +96,8 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 faults-on-spark: $(JARS_STAMP) compiler ## The kills, stops and full disks that make test-long leaves to the embedded engine (an hour)
 	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 
-recovery-in-buckets: $(DEV_STAMP) ## Damage to backups in a bucket, and kills of what works on it, behind a network that fails (a quarter of an hour)
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m in_bucket tests/test_dr_damage.py tests/test_dr_kills.py
+test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_dr_damage.py tests/test_dr_kills.py tests/test_kills.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py

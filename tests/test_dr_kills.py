@@ -23,7 +23,7 @@ from recovery import back_up, bring_bronze, dr, restored, verify, write_strategy
 
 # Points that are come by once for each file: in the midst of them.
 PASSES = {"backup_in_data": 20, "backup_in_logs": 3, "restore_in_data": 20, "restore_in_logs": 3}
-# Moments of a run at which a backup is made; the others in `make test-long`.
+# Moments of a run at which a backup is made; the others in `make test-nightly`.
 COMMON = ("after_silver_part", "after_gold_table")
 # Points at which `make test` kills; at the others `make test-long` does.
 QUICK = ("backup_in_data", "backup_before_manifest", "prune_after_manifests", "restore_in_logs")
@@ -152,7 +152,7 @@ def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         assert proxy.failed and proxy.lost
 
 
-@pytest.mark.in_bucket
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", ["backup_in_data", "backup_before_manifest", "backup_after_manifest"])
 def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     first: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -171,7 +171,7 @@ def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     assert verify(open_store(url), backup).all == []
 
 
-@pytest.mark.in_bucket
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", of("prune"))
 def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -194,7 +194,7 @@ def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes
     assert verify(store, kept).all == []
 
 
-@pytest.mark.in_bucket
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", ["restore_marked", "restore_in_data", "restore_in_logs", "restore_before_end"])
 def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -210,7 +210,7 @@ def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.long) for point in POINTS]
+    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.nightly) for point in POINTS]
 )
 def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
     tmp_path: Path, first_day: Path, second_day: Path, point: str

@@ -157,7 +157,7 @@ def start_both(lake: Path) -> list[int]:
     "turn",
     [
         pytest.param(0, marks=pytest.mark.on_spark),
-        pytest.param(1, marks=pytest.mark.on_spark),
+        1,
         *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20)),
     ],
 )

@@ -30,7 +30,9 @@ from pyspark_interview_project.faults import POINTS
 # Points that a run comes by more than once: at the first time, and when some of it is done.
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
-EACH_POINT_ONCE = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS]
+# A run on Spark takes a minute: `make test-long` kills it at these points, `make faults-on-spark` at the others.
+ON_SPARK_LATER = ("before_quarantine", "before_count", "after_commit", "after_gold", "before_record")
+KILLS_ON_SPARK = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS if point not in ON_SPARK_LATER]
 ENDED_BY_THE_SAME_ENGINE = (
     *("after_quarantine-1", "after_silver_part-2", "before_gold_table-2"),
     f"log of {lake_reading.SILVER}, entry 1",
@@ -46,7 +48,7 @@ PAIRS = [
     (at_point("after_gold_table"), at_point("after_gold_table")),
 ]
 LATE = POINT_KILLS[::3]
-# Of a first run, whose tables are made and whose silver is appended to; the other points in `make test-long`.
+# Of a first run, whose tables are made and whose silver is appended to; the other points in `make test-nightly`.
 FIRST_RUN_IN_EVERY_TEST = ("before_silver_part", "after_silver_part")
 
 
@@ -81,7 +83,7 @@ def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
 
 @pytest.mark.parametrize(
     "kill",
-    [pytest.param(kill, marks=on_spark_too(kill in EACH_POINT_ONCE), id=kill.name) for kill in POINT_KILLS],
+    [pytest.param(kill, marks=on_spark_too(kill in KILLS_ON_SPARK), id=kill.name) for kill in POINT_KILLS],
 )
 def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Path, never: Never, kill: Kill) -> None:
     assert_survives(tmp_path / "lake", never, [kill])
@@ -98,7 +100,7 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
 @pytest.mark.long
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(pair, marks=on_spark_too(pair in PAIRS[3:4])) for pair in PAIRS],
+    PAIRS,
     ids=lambda kills: "-".join(kill.name for kill in kills),
 )
 def test_run_killed_twice_and_run_again_makes_the_same_tables(
@@ -119,7 +121,7 @@ def assert_survives(lake: Path, never: Never, kills: Sequence[Kill]) -> None:
 
 @pytest.mark.parametrize(
     "point",
-    [point if point in FIRST_RUN_IN_EVERY_TEST else pytest.param(point, marks=pytest.mark.long) for point in POINTS],
+    [point if point in FIRST_RUN_IN_EVERY_TEST else pytest.param(point, marks=pytest.mark.nightly) for point in POINTS],
 )
 def test_first_run_killed_at_a_point_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, point: str
@@ -131,7 +133,7 @@ def test_first_run_killed_at_a_point_and_run_again_makes_the_same_tables(
     assert counts(lake) == counts(never.first)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("place", lake_reading.TABLES)
 @pytest.mark.parametrize("moment", ["made", "filled"])
 def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
@@ -148,7 +150,7 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
 @pytest.mark.long
 @pytest.mark.parametrize(
     "kill",
-    [pytest.param(kill, marks=on_spark_too(kill == LATE[2])) for kill in LATE],
+    LATE,
     ids=lambda kill: kill.name,
 )
 def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
