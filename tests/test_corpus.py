@@ -263,7 +263,7 @@ def test_run_without_unreadable_file_takes_the_other_file(recoveries: dict[str, 
     assert_recovered(recoveries[name], name)
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", THE_OTHERS)
 def test_run_without_any_other_unreadable_file_takes_the_good_one(
     more_recoveries: dict[str, Recovery], name: str
