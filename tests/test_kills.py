@@ -31,7 +31,10 @@ from pyspark_interview_project.faults import POINTS
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
 # A run on Spark takes a minute: `make test-long` kills it at these points, `make faults-on-spark` at the others.
-ON_SPARK_LATER = ("before_quarantine", "before_count", "after_commit", "after_gold", "before_record")
+ON_SPARK_LATER = (
+    *("before_plan", "before_quarantine", "before_count", "before_silver_part", "after_commit", "before_gold_table"),
+    *("after_gold", "before_record"),
+)
 KILLS_ON_SPARK = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS if point not in ON_SPARK_LATER]
 ENDED_BY_THE_SAME_ENGINE = (
     *("after_quarantine-1", "after_silver_part-2", "before_gold_table-2"),
@@ -89,18 +92,22 @@ def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Pat
     assert_survives(tmp_path / "lake", never, [kill])
 
 
-@pytest.mark.on_spark
-@pytest.mark.parametrize("place", lake_reading.TABLES)
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param(place, marks=on_spark_too(place.startswith(("silver", "quarantine"))))
+        for place in lake_reading.TABLES
+    ],
+)
 def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, publishing_faults: Path, place: str
 ) -> None:
     assert_survives(tmp_path / "lake", never, [before_log(place, publishing_faults)])
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "kills",
-    PAIRS,
+    [pytest.param(pair, marks=pytest.mark.long if pair in PAIRS[1:5] else pytest.mark.nightly) for pair in PAIRS],
     ids=lambda kills: "-".join(kill.name for kill in kills),
 )
 def test_run_killed_twice_and_run_again_makes_the_same_tables(
@@ -147,10 +154,9 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
     assert counts(lake) == counts(never.first)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     "kill",
-    LATE,
+    [pytest.param(kill, marks=pytest.mark.long if kill in LATE[:3] else pytest.mark.nightly) for kill in LATE],
     ids=lambda kill: kill.name,
 )
 def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
