@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from forked_commands import ForkedCommands
 from spark_commands import SparkCommands
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -19,7 +21,7 @@ RETURNS = Path(sys.executable).with_name("returns")
 ENGINE = os.environ.get("ENGINE") or "embedded"
 
 _TIMEOUT_SECONDS = 300
-_SPARK = SparkCommands()
+_SPARK, _FORKED = SparkCommands(), ForkedCommands()
 
 T = TypeVar("T")
 
@@ -55,13 +57,32 @@ def environment(lake: Path, **more: str) -> dict[str, str]:
     return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
 
 
-def run(command: Sequence[str | Path], env: dict[str, str], cwd: Path = REPOSITORY, stdin: str | None = None) -> Ended:
+def run(
+    command: Sequence[str | Path],
+    env: dict[str, str],
+    cwd: Path = REPOSITORY,
+    stdin: str | None = None,
+    in_own_session: bool = False,
+) -> Ended:
     """Run a program to its end, in a process of its own; `stdin`: what it can read."""
-    arguments = [str(argument) for argument in command]
-    done = subprocess.run(
-        arguments, env=env, cwd=cwd, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, input=stdin
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    with subprocess.Popen(
+        [str(argument) for argument in command],
+        env=env,
+        cwd=cwd,
+        stdin=None if stdin is None else subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=in_own_session,
+    ) as process:
+        try:
+            stdout, stderr = process.communicate(stdin, timeout=_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired:
+            if in_own_session:
+                os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
+            raise
+    return Ended(process.returncode, stdout, stderr)
 
 
 def returns(lake: Path, *arguments: str, **env: str) -> Ended:
@@ -74,11 +95,22 @@ def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
     return _run_warm([sys.executable, "-m", name, *arguments], environment(lake, **env))
 
 
+def returns_that_may_be_killed(lake: Path, *arguments: str, **env: str) -> Ended:
+    """`returns …` on a lake, with all that it starts in a session of its own, on Spark too."""
+    command, variables = [str(RETURNS), *arguments], environment(lake, **env)
+    if variables["ENGINE"] != "spark" and _FORKED.takes(variables):
+        return Ended(*_FORKED.run(command, variables, REPOSITORY, _TIMEOUT_SECONDS))
+    return run(command, variables, in_own_session=True)
+
+
 def _run_warm(command: Sequence[str], env: dict[str, str]) -> Ended:
-    """Run a command of the package; on Spark in the process that keeps a session for all of them."""
-    if env["ENGINE"] != "spark":
-        return run(command, env)
-    return Ended(*_SPARK.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
+    """Run a command of the package; on Spark in the process that keeps a session for all of them, else as a fork of
+    one that has everything imported."""
+    if env["ENGINE"] == "spark":
+        return Ended(*_SPARK.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
+    if _FORKED.takes(env):
+        return Ended(*_FORKED.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
+    return run(command, env)
 
 
 def succeeded(ended: Ended) -> Ended:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, environment, returns, succeeded
+from commands import REPOSITORY, RETURNS, environment, returns, returns_that_may_be_killed, succeeded
 from landing import land, row_of
 
 LANDED = "bronze/returns_raw"
 FIRST_DAY, SECOND_DAY = "2026-11-20", "2026-11-23"
 # Several commits of a batch, and none of the gates: they look at the history of a lake, which a kill makes another.
 SETTINGS = {"MERGE_ROWS_PER_COMMIT": "40", "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
-_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -94,22 +92,8 @@ def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[
 
 def run_killed(lake: Path, as_of: str, kill: Kill, **settings: str) -> None:
     """A run that is killed, with everything that it started. It fails the test if it came to its end."""
-    env = environment(lake, **(SETTINGS | settings)) | kill.variables
-    process = subprocess.Popen(
-        [str(RETURNS), "run", "--as-of", as_of],
-        env=env,
-        cwd=REPOSITORY,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _, said = process.communicate(timeout=_SECONDS)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    assert process.returncode == -signal.SIGKILL, f"not killed at {kill.name}: {process.returncode} {said.decode()}"
+    ended = returns_that_may_be_killed(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
+    assert ended.exit_code == -signal.SIGKILL, f"not killed at {kill.name}: {ended}"
 
 
 def contents_without_batches(lake: Path) -> dict[str, list[lake_reading.Row]]:

@@ -80,7 +80,7 @@ def _run(command: Sequence[str], env: Mapping[str, str], cwd: str) -> Answer:
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         try:
-            exit_code = _exit_code_of(command)
+            exit_code = exit_code_of(command)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
@@ -95,7 +95,8 @@ def _content(stream: IO[bytes]) -> str:
     return stream.read().decode()
 
 
-def _exit_code_of(command: Sequence[str]) -> int:
+def exit_code_of(command: Sequence[str]) -> int:
+    """Run `returns …` or `python -m …` in this process, as if it had been started for it."""
     program, *arguments = command
     sys.argv = [program, *arguments]
     try:

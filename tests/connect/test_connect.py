@@ -17,6 +17,34 @@ LANDED = "bronze/returns_raw"
 DAYS = ("2026-11-20", "2026-11-22", "2026-11-22")
 THROUGH = {"connect": {"ENGINE": "", "SPARK_REMOTE": "local[2]"}, "embedded": {"ENGINE": "embedded"}}
 
+# Runs as `returns run` does, and says of which class each session was that it opened, and each frame that it collected.
+WATCHED_RUN = """
+import sys
+
+from pyspark_interview_project.lake import spark
+from pyspark_interview_project.pipeline import run_pipeline
+
+seen = set()
+open_session, collect = spark.open_session, spark.SparkLake.collect
+
+def watched_open(*arguments):
+    opened = open_session(*arguments)
+    seen.add(type(opened.spark).__module__)
+    return opened
+
+def watched_collect(lake, frame):
+    seen.add(type(frame).__module__)
+    return collect(lake, frame)
+
+spark.open_session, spark.SparkLake.collect = watched_open, watched_collect
+run_pipeline.main(sys.argv[1:])
+print("seen", *sorted(seen))
+"""
+COMMANDS = {
+    "connect": [[sys.executable, "-c", WATCHED_RUN], [RETURNS, "run"], [RETURNS, "run"]],
+    "embedded": [[RETURNS, "run"]] * 3,
+}
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, list[Ended]]]:
@@ -26,7 +54,10 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, l
         lake = tmp_path_factory.mktemp(name) / "lake"
         shutil.copytree(REPOSITORY / "samples" / "returns", lake / LANDED)
         env = environment(lake, MAX_QUARANTINED_RATIO="1", SPARK_TZ="Europe/Berlin") | variables
-        made[name] = (lake, [succeeded(run([RETURNS, "run", "--as-of", day], env)) for day in DAYS])
+        ended = [
+            succeeded(run([*command, "--as-of", day], env)) for command, day in zip(COMMANDS[name], DAYS, strict=True)
+        ]
+        made[name] = (lake, ended)
     return made
 
 
@@ -60,32 +91,5 @@ def test_run_through_connect_says_nothing_but_json_lines(runs: Mapping[str, tupl
     assert [ended.complaints for ended in runs["connect"][1]] == [[], [], []]
 
 
-# Runs as `returns run` does, and says of which class each session was that it opened, and each frame that it collected.
-WATCHED_RUN = """
-from pyspark_interview_project.lake import spark
-from pyspark_interview_project.pipeline import run_pipeline
-
-seen = set()
-open_session, collect = spark.open_session, spark.SparkLake.collect
-
-def watched_open(*arguments):
-    opened = open_session(*arguments)
-    seen.add(type(opened.spark).__module__)
-    return opened
-
-def watched_collect(lake, frame):
-    seen.add(type(frame).__module__)
-    return collect(lake, frame)
-
-spark.open_session, spark.SparkLake.collect = watched_open, watched_collect
-run_pipeline.main(["--as-of", "2026-11-20"])
-print("seen", *sorted(seen))
-"""
-
-
-def test_run_through_connect_uses_no_classic_session(tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    shutil.copytree(REPOSITORY / "samples" / "returns", lake / LANDED)
-    env = environment(lake, MAX_QUARANTINED_RATIO="1", **THROUGH["connect"])
-    ended = succeeded(run([sys.executable, "-c", WATCHED_RUN], env))
-    assert ended.lines[-1] == "seen pyspark.sql.connect.dataframe pyspark.sql.connect.session"
+def test_run_through_connect_uses_no_classic_session(runs: Mapping[str, tuple[Path, list[Ended]]]) -> None:
+    assert runs["connect"][1][0].lines[-1] == "seen pyspark.sql.connect.dataframe pyspark.sql.connect.session"
