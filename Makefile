@@ -18,8 +18,9 @@ AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
 # Those that test more than a transform, on Spark too.
-SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
-    tests/test_differential.py tests/test_properties.py
+SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_differential.py
+# Of which some are run on Spark each time, and the others in `make rest-on-spark`.
+WHOLE_RUNS := tests/test_end_to_end.py tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
 FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
@@ -27,15 +28,17 @@ INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # Not with the others: what they run in is set up by a target of their own.
 APART := tests/airflow
-# A test's session is short: the compiler for long ones costs it more than it gains.
-ON_SPARK = ENGINE=spark JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(BIN)/python -m pytest -q
+ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
+# Of a session that lasts for a minute the JVM's second compiler, and code that Spark generates, cost more than they gain.
+IN_SHORT_SESSIONS = JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1
+KILLED_ON_SPARK = $(IN_SHORT_SESSIONS) SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak faults-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak rest-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -75,12 +78,13 @@ test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between t
 
 test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
-	@$(ON_SPARK) -m "long or not long" $(SPARK_LONG_TESTS)
-	@$(ON_SPARK) -m on_spark $(FAULT_TESTS)
+	@$(ON_SPARK) -m "not nightly" $(SPARK_LONG_TESTS)
+	@$(ON_SPARK) -m on_spark $(WHOLE_RUNS)
+	@$(KILLED_ON_SPARK) -m on_spark $(FAULT_TESTS)
 	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
-	@$(ON_SPARK) tests/connect
+	@$(IN_SHORT_SESSIONS) $(ON_SPARK) tests/connect
 
 test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
 	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
@@ -93,8 +97,10 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
-faults-on-spark: $(JARS_STAMP) compiler ## The kills, stops and full disks that make test-long leaves to the embedded engine (an hour)
-	@$(ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
+rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to the embedded engine, on Spark (an hour)
+	@$(KILLED_ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
+	@$(ON_SPARK) -m "not on_spark" $(WHOLE_RUNS)
+	@$(ON_SPARK) -m nightly tests/test_lake_parity.py
 
 test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_dr_damage.py \

@@ -52,7 +52,7 @@ class Ended:
 
 def environment(lake: Path, **more: str) -> dict[str, str]:
     """The whole environment of a command that works on `lake`. Of our own only what a process needs is in it."""
-    needed = ("HOME", "PATH", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "PYTHONPATH")
+    needed = ("HOME", "PATH", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "SPARK_CONF_DIR", "PYTHONPATH")
     own = {name: os.environ[name] for name in needed if name in os.environ}
     return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
 

@@ -52,7 +52,7 @@ def test_every_make_target_that_a_workflow_names_exists() -> None:
     assert named == {
         "ci/both-pythons": {"test-embedded", "test-spark", "check-wheel"},
         "ci/once": {"lint", "test-connect", "test-airflow", "check-rules"},
-        "ci/long": {"test-long", "test-airflow-on-spark", "test-nightly", "faults-on-spark"},
+        "ci/long": {"test-long", "test-airflow-on-spark", "test-nightly", "rest-on-spark"},
         "ci/deployment-files": {"check-deploy", "test-terraform"},
         "ci/oldest-terraform": {"validate-terraform"},
         "ci/image": {"check-image"},
