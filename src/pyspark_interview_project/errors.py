@@ -80,14 +80,15 @@ class StorageError(PipelineError):
 
 
 class LockedError(PipelineError):
-    """Another process writes this lake."""
+    """Another process writes this lake, or this store of backups."""
 
     exit_code = 6
 
     def __init__(self, lake: str, host: str, pid: int | None, since: datetime | None) -> None:
         self.lake, self.host, self.pid, self.since = lake, host, pid, since
-        moment = since.isoformat() if since else "an unknown time"
-        super().__init__(f"{lake} is locked by {host}:{pid or 'unknown'} since {moment}; run again when it has ended")
+        holder = host if pid is None else f"{host}:{pid}"
+        since_when = f" since {since.isoformat()}" if since else ""
+        super().__init__(f"{lake} is locked by {holder}{since_when}; run again when it has ended")
 
 
 class ConflictError(PipelineError):

@@ -22,7 +22,8 @@ _IN_MEMORY_BYTES = 16 << 20
 
 @dataclass
 class Findings:
-    """What is wrong: with the backup, and with the rest of the store; and the hashes of objects damaged or gone."""
+    """What is wrong: with the backup, and with the rest of the store; and the hashes of objects damaged or gone,
+    and the places of the tables that are hurt."""
 
     backup: list[str] = field(default_factory=list)
     store: list[str] = field(default_factory=list)
@@ -45,11 +46,12 @@ def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Step
         if problem is not None:
             findings.backup.append(f"{entry.path}: {problem} ({object_name(entry.sha256)})")
             findings.damaged.add(entry.sha256)
-            findings.tables.add(entry.table or entry.kind)
+            if entry.table:
+                findings.tables.add(entry.table)
     steps.step("opening the tables at their pinned versions")
-    logs = {entry.sha256 for entry in manifest.files if entry.kind == "log"}
+    broken_logs = {entry.table for entry in manifest.files if entry.kind == "log" and entry.sha256 in findings.damaged}
     for table in manifest.tables:
-        if logs & findings.damaged and table in findings.tables:
+        if table in broken_logs:
             continue  # told already
         for problem in findings_of_table(
             manifest, table, lambda entry: b"".join(store.chunks(object_name(entry.sha256)))

@@ -67,18 +67,23 @@ class Batches:
         self._check = check
         self._directory = Path(lake.place(paths.BATCHES))
 
+    def _directories(self) -> list[Path]:
+        """The directory of each batch, the oldest first."""
+        return sorted(plan.parent for plan in self._directory.glob("*/plan.json"))
+
     def all(self) -> Iterator[Batch]:
         """Every batch, the oldest first."""
-        for directory in sorted(self._directory.glob("*/plan.json")):
-            yield self._read(directory.parent)
+        yield from map(self._read, self._directories())
 
     def check_complete(self, taken: Iterable[str]) -> None:
         """Raise DamageError where one of the batches that tables have taken, by their logs, is not written down here:
         its files would be taken for new."""
-        there = {directory.parent.name for directory in self._directory.glob("*/plan.json")}
+        there = {directory.name for directory in self._directories()}
         if lost := [batch_id for batch_id in taken if batch_id not in there]:
-            said = f"batch {lost[0]} is not there, but rows of it are in the tables; {_PUT_BACK}"
-            raise DamageError(str(self._directory), [said, *lost[1:]])
+            said = [
+                f"batch {batch_id} is not there, but rows of it are in the tables; {_PUT_BACK}" for batch_id in lost
+            ]
+            raise DamageError(str(self._directory), said)
 
     def pending(self) -> Batch | None:
         """The batch that was planned and neither committed nor abandoned. There is at most one."""
@@ -86,8 +91,7 @@ class Batches:
 
     def last_in_silver(self) -> Batch | None:
         """The newest committed batch of which silver took rows."""
-        for directory in sorted(self._directory.glob("*/plan.json"), reverse=True):
-            batch = self._read(directory.parent)
+        for batch in map(self._read, reversed(self._directories())):
             if batch.state == COMMITTED and batch.counted and batch.counted.commits:
                 return batch
         return None
@@ -98,7 +102,7 @@ class Batches:
 
     def draft(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
         """The batch that `files` would make, not written down."""
-        sequence = sum(1 for _ in self._directory.glob("*/plan.json")) + 1
+        sequence = len(self._directories()) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])
         batch_id = f"{sequence:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
         return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files, spark_tz=spark_tz)

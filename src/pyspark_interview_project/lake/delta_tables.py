@@ -88,8 +88,9 @@ class DeltaTables:
     def check_shapes(self) -> None:
         """Raise ConfigurationError where a table is not as its contract says, or has a feature that is refused."""
         for table in TABLES:
-            delta = self.open(table)
-            configuration = delta.metadata().configuration
+            with _errors(table):
+                delta = self.open(table)
+                configuration, names = delta.metadata().configuration, [field.name for field in delta.schema().fields]
             for name in _OFF:
                 if configuration.get(name) == "true":
                     raise ConfigurationError(table.place, f"the table has {name} on, which not every engine can write")
@@ -97,14 +98,15 @@ class DeltaTables:
                 raise ConfigurationError(
                     table.place, "the table has column mapping on, which not every engine can write"
                 )
-            if names := [field.name for field in delta.schema().fields if field.name not in table.names]:
-                raise ConfigurationError(table.place, f"the table has a column {names[0]} that its contract lacks")
-            if len(delta.schema().fields) != len(table.names):
+            if unknown := [name for name in names if name not in table.names]:
+                raise ConfigurationError(table.place, f"the table has a column {unknown[0]} that its contract lacks")
+            if len(names) != len(table.names):
                 raise ConfigurationError(table.place, "the table lacks columns of its contract")
 
     def missing_checks(self, table: TableContract) -> Mapping[str, str]:
         """The constraints of the contract that the table does not have: a run was killed between its first commits."""
-        configuration = self.open(table).metadata().configuration
+        with _errors(table):
+            configuration = self.open(table).metadata().configuration
         return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
 
     def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
@@ -117,7 +119,8 @@ class DeltaTables:
             if not self._has_landed(table, before, note):
                 raise
             logger.warning("%s: the answer to a commit got lost (%s); the log has the commit", table.place, error)
-        newest = self.open(table).history(1)[0]
+        with _errors(table):
+            newest = self.open(table).history(1)[0]
         return Written(None) if newest["version"] == before else _written(newest)
 
     def _has_landed(self, table: TableContract, before: int | None, note: CommitNote) -> bool:
@@ -130,9 +133,15 @@ class DeltaTables:
     def part_there(self, table: TableContract, note: CommitNote) -> Written | None:
         """What an earlier write of the note's part did; None where there was none, or the note names no part."""
         transaction = transaction_of(note)
-        if transaction is None or (self.open(table).transaction_version(transaction[0]) or 0) < transaction[1]:
+        if transaction is None:
             return None
-        for entry in self.open(table).history():
+        with _errors(table):
+            delta = self.open(table)
+            is_there = (delta.transaction_version(transaction[0]) or 0) >= transaction[1]
+            entries = delta.history() if is_there else []
+        if not is_there:
+            return None
+        for entry in entries:
             found = _note_of(entry)
             if (found.get("batch_id"), found.get("part")) == transaction:
                 return replace(_written(entry), was_there=True)
@@ -142,7 +151,8 @@ class DeltaTables:
         return DeltaTable(self._uri(table), version=version)
 
     def table_id(self, table: TableContract) -> str:
-        return str(self.open(table).metadata().id)
+        with _errors(table):
+            return str(self.open(table).metadata().id)
 
     def version(self, table: TableContract) -> int | None:
         with _errors(table):

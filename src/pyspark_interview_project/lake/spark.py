@@ -40,7 +40,7 @@ from pyspark_interview_project.lake.landed import LandedFile, file_named
 from pyspark_interview_project.lake.layouts import Layouts, by_format
 from pyspark_interview_project.lake.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
-from pyspark_interview_project.lake.storage_errors import storage_problem
+from pyspark_interview_project.lake.storage_errors import storage_error
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
 
@@ -305,9 +305,9 @@ class SparkLake:
                 raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
             if "DELTA_CONCURRENT" in str(error):
                 raise ConflictError(place, said) from error
-            if problem := storage_problem(error):
-                raise StorageError(place, f"{problem}: {said}") from error
-            raise EngineError("spark", cause_of(error)) from error
+            if problem := storage_error(place, error, said):
+                raise problem from error
+            raise EngineError("spark", f"{place}: {said}") from error
         stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback
 
 

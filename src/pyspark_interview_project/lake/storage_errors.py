@@ -19,18 +19,17 @@ _SIGNS = {
 }
 
 
-def storage_problem(error: BaseException) -> str | None:
-    """What is wrong with the storage according to an error of a library; None where it is about something else."""
+_MENDED = "what was committed stays, run again when that is mended"
+
+
+def storage_error(place: str, error: BaseException, details: str | None = None) -> StorageError | None:
+    """The error naming `place` for what a library says of its storage, with its `details` where they are worth telling;
+    None where it is about something else."""
     said = str(error)
-    return next((problem for sign, problem in _SIGNS.items() if sign in said), None)
-
-
-def storage_error(place: str, error: BaseException) -> StorageError | None:
-    """The error naming `place` for what a library says of its storage; None where it is about something else."""
-    problem = storage_problem(error)
-    return (
-        StorageError(place, f"{problem}; what was committed stays, run again when that is mended") if problem else None
-    )
+    problem = next((problem for sign, problem in _SIGNS.items() if sign in said), None)
+    if problem is None:
+        return None
+    return StorageError(place, f"{problem}: {details}; {_MENDED}" if details else f"{problem}; {_MENDED}")
 
 
 @contextmanager
