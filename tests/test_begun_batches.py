@@ -48,6 +48,19 @@ def run_with(lake: Path, limit: str) -> Ended:
     return returns(lake, "run", "--as-of", SECOND_DAY, **(SETTINGS | {"MERGE_ROWS_PER_COMMIT": limit}))
 
 
+def test_begun_batch_is_finished_whatever_the_gates_would_say_by_now(
+    tmp_path: Path, begun: Path, second_day: Path
+) -> None:
+    lake = copied(begun, tmp_path)
+    strict = SETTINGS | {"MAX_QUARANTINED_RATIO": "0", "QUARANTINE_GATE_MIN_ROWS": "1"}
+    succeeded(returns(lake, "run", "--as-of", SECOND_DAY, **strict))
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+    record = lake_reading.latest_run_record(lake)
+    said = "silver has a part of this batch: it goes on, whatever the gate quarantined_ratio says"
+    assert said in record["warnings"]
+    assert [(gate["name"], gate["status"]) for gate in record["gates"]] == [("quarantined_ratio", "failed")]
+
+
 def without_parts(record: dict[str, Any]) -> None:
     """As it was written before parts were kept."""
     del record["parts"], record["silver_id"]

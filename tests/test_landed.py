@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from datetime import date
 from pathlib import Path
 
@@ -206,6 +207,19 @@ def test_new_files_that_cannot_be_read_are_named(lake: LakePaths) -> None:
 
 def test_changed_files_that_are_as_planned_are_none(lake: LakePaths) -> None:
     assert changed_files(lake, [planned(lake, "a.csv"), planned(lake, "b.csv")]) == {}
+
+
+def test_changed_files_that_cannot_be_looked_at_are_named(lake: LakePaths) -> None:
+    linked, below = planned(lake, "a.csv"), planned(lake, "day/b.csv")
+    Path(lake.place(linked.path)).unlink()
+    Path(lake.place(linked.path)).symlink_to(lake.place(linked.path))
+    directory = Path(lake.place(below.path)).parent
+    shutil.rmtree(directory)
+    directory.write_text("a file by now", encoding="utf-8")
+    assert changed_files(lake, [linked, below]) == {
+        linked.path: "it was planned and cannot be looked at: Too many levels of symbolic links",
+        below.path: "it was planned and cannot be looked at: Not a directory",
+    }
 
 
 def test_changed_files_only_touched_are_none(lake: LakePaths) -> None:

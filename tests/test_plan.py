@@ -260,7 +260,7 @@ def test_pending_batch_of_which_silver_has_a_part_names_a_file_that_is_gone(run:
     (run_root(run) / B).unlink()
     with pytest.raises(UnreadableInputError) as raised:
         pending_batch(run)
-    problem = f"it was planned and is gone, and silver has a part of its batch {batch.batch_id}"
+    problem = f"it was planned and is gone, and silver has a part of its batch {batch.batch_id}; it is to be put back"
     assert (raised.value.path, raised.value.problem) == (B, problem)
     assert run.batches.pending() == batch
 

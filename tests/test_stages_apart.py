@@ -21,6 +21,14 @@ def tried(lake: Path, stage: str, **env: str) -> tuple[int, dict[str, Any], dict
     return ended.exit_code, lake_reading.latest_run_record(lake), values(lake / "metrics" / "runs")
 
 
+def test_gold_stage_under_the_id_of_a_run_that_a_gate_stopped_exits_2_and_says_what_to_run(tmp_path: Path) -> None:
+    lake = land_samples(tmp_path / "lake")
+    assert tried(lake, "bronze-to-silver", **NONE)[0] == 3
+    ended = returns(lake, "silver-to-gold", "--as-of", FIRST_DAY, "--run-id", RUN_ID, **ALL)
+    assert ended.exit_code == 2
+    assert ended.complaints == [f"error: --run-id: {RUN_ID} was stopped in bronze_to_silver; run that stage again"]
+
+
 def test_stages_apart_move_the_success_at_their_end_only_and_no_counter_goes_back(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     steps: list[tuple[str, dict[str, str]]] = [

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from deltalake import DeltaTable
 
 import lake_reading
 from commands import Ended, returns, succeeded
 from conftest import LakeBench
 from kills import LANDED, SECOND_DAY, SETTINGS
+from lake_reading import gold_by_date_reason, gold_by_sku_reason
 from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import load_settings
@@ -28,7 +30,7 @@ from pyspark_interview_project.pipeline.silver_parts import plan_silver_write, w
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.verification import check_commit
 from pyspark_interview_project.progress import Steps
-from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER, TableContract
+from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TableContract
 
 RUN_ID = "0b2e1d3c-6f7a-4f0e-9a55-3d0c6a0f8f11"
 RETURN_COLUMNS = (
@@ -170,15 +172,15 @@ def test_gold_of_a_silver_that_was_made_anew_is_built_anew_at_the_same_version(b
     bench.lake.append(SILVER, in_silver(bench, "B1", "R1", "R2"), NOTE)
     silver_to_gold(run)
     before = bench.lake.version(SILVER)
-    assert is_current(bench.lake)
+    assert is_current(bench.lake, LakePaths.at(str(bench.root)))
     shutil.rmtree(bench.root / "silver")
     bench.lake.ensure_tables()
     bench.lake.append(SILVER, in_silver(bench, "B1", "R3", sku="LAMP"), NOTE)
     assert bench.lake.version(SILVER) == before
-    assert not is_current(bench.lake)
+    assert not is_current(bench.lake, LakePaths.at(str(bench.root)))
     silver_to_gold(run)
     bench.assert_frame(bench.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [("LAMP", "late", 1, 1, "1.00")])
-    assert is_current(bench.lake)
+    assert is_current(bench.lake, LakePaths.at(str(bench.root)))
 
 
 # Silver that is not the table that it was ----------------------------------------------------------------------------
@@ -225,6 +227,40 @@ def test_silver_that_lacks_the_batch_before_exits_7_naming_it_and_the_next_step(
     assert complaint.startswith(f"error: {SILVER.place}: ") and off in complaint and "returns dr restore" in complaint
     assert lake_reading.rows(lake, lake_reading.GOLD_BY_SKU_REASON) == gold
     assert len(lake_reading.batch_states(lake)) == len(lake_reading.batch_states(second_day))
+
+
+def test_quarantine_that_is_gone_with_rows_of_a_batch_exits_7_naming_it_and_the_next_step(
+    tmp_path: Path, second_day: Path
+) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    shutil.rmtree(lake / lake_reading.QUARANTINE)
+    land_a_file(lake)
+    silver = lake_reading.rows(lake, lake_reading.SILVER)
+    ended = run_on(lake)
+    assert ended.exit_code == 7, ended.stderr
+    (complaint,) = ended.complaints
+    assert complaint.startswith(f"error: {QUARANTINE.place}: ") and "is gone, not there" in complaint
+    assert "returns dr restore" in complaint
+    assert lake_reading.rows(lake, lake_reading.SILVER) == silver
+
+
+def test_gold_that_differs_from_silver_exits_7_until_it_is_built_anew(tmp_path: Path, second_day: Path) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    for place in (lake_reading.GOLD_BY_SKU_REASON, lake_reading.GOLD_BY_DATE_REASON):
+        DeltaTable(lake / place).delete("reason = 'damaged'")
+    land_a_file(lake)
+    # The second run finds no file that is new, and gold that covers all of silver.
+    for _ in range(2):
+        ended = run_on(lake)
+        assert ended.exit_code == 7, ended.stderr
+        (complaint,) = ended.complaints
+        assert complaint.startswith(f"error: {GOLD_BY_SKU_REASON.place}: return_count is ")
+        assert "move both gold tables away and run again" in complaint
+    shutil.rmtree(lake / "gold")
+    succeeded(run_on(lake))
+    counts = [sum(row[2] for row in rows(lake)) for rows in (gold_by_sku_reason, gold_by_date_reason)]
+    assert counts == [len(lake_reading.rows(lake, lake_reading.SILVER))] * 2
+    assert succeeded(run_on(lake)).lines[-1].startswith("nothing new in ")
 
 
 def test_silver_made_anew_under_batches_that_kept_no_id_is_taken_as_it_is_and_gold_follows(

@@ -17,6 +17,7 @@ GOLD_BY_DATE_REASON = "gold/returns_by_date_reason"
 TABLES = (SILVER_RETURNS, QUARANTINED_RETURNS, GOLD_BY_SKU_REASON, GOLD_BY_DATE_REASON)
 SCRATCH = "ops/scratch"
 BATCHES = "ops/batches"
+GOLD_UNCHECKED = "ops/gold_unchecked"
 LOCK = "ops/lock"
 JVM_LOCK = "ops/lock_of_jvm"
 RUN_RECORDS = "metrics/runs"

@@ -39,9 +39,12 @@ _OFF = (
     "delta.enableRowTracking",
     "delta.enableInCommitTimestamps",
 )
-_PROPERTIES = {
+TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.columnMapping.mode": "none",
+    # The log says what a batch has done and what gold covers. By default a commit removes what it has of a month ago,
+    # even the entry that the batch of this commit was counted against.
+    "delta.enableExpiredLogCleanup": "false",
     # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
     "delta.enableDeletionVectors": "false",
 }
@@ -76,7 +79,7 @@ class DeltaTables:
                     schema=Schema.from_json(delta_schema_json(table.columns)),
                     partition_by=list(table.partition_by),
                     description=table.description,
-                    configuration=_PROPERTIES,
+                    configuration=TABLE_PROPERTIES,
                 )
         self.check_shapes()
         for table in TABLES:

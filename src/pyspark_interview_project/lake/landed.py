@@ -147,8 +147,17 @@ def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str
         except FileNotFoundError:
             changed[file.path] = "it was planned and is gone"
             continue
-        same_time = (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns)
-        if not same_time and (status.st_size != file.size or _sha256(lake, file.path) != file.sha256):
+        except OSError as error:  # a directory above it is a file by now, or a link leads to itself
+            changed[file.path] = f"it was planned and cannot be looked at: {error.strerror}"
+            continue
+        if (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns):
+            continue
+        try:
+            is_same = status.st_size == file.size and sha256_of(Path(lake.place(file.path))) == file.sha256
+        except OSError as error:
+            changed[file.path] = f"it was planned and cannot be read: {error.strerror}"
+            continue
+        if not is_same:
             changed[file.path] = "it was planned and has changed since"
     return changed
 
@@ -161,10 +170,3 @@ def file_named(message: str, known: Iterable[str]) -> str | None:
     plain = unquote(message)  # as a URI the path is written in another way
     longest_first = sorted(known, key=len, reverse=True)  # a.csv stands in a.csv.gz
     return next((path for path in longest_first if path in message or path in plain), None)
-
-
-def _sha256(lake: LakePaths, path: str) -> str:
-    try:
-        return sha256_of(Path(lake.place(path)))
-    except OSError as error:
-        raise UnreadableInputError(path, error.strerror or str(error)) from error

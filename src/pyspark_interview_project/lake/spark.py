@@ -26,7 +26,7 @@ from pyspark_interview_project.errors import (
     StorageError,
     UnreadableInputError,
 )
-from pyspark_interview_project.lake.delta_tables import DeltaTables, transaction_of
+from pyspark_interview_project.lake.delta_tables import TABLE_PROPERTIES, DeltaTables, transaction_of
 from pyspark_interview_project.lake.interface import (
     ALL_TEXT,
     CommitNote,
@@ -46,12 +46,6 @@ from pyspark_interview_project.shown_text import without_values
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
-# Each set off explicitly: a platform may have other defaults, and the other engine cannot write them.
-_PROPERTIES = {
-    "delta.enableChangeDataFeed": "true",
-    "delta.enableDeletionVectors": "false",
-    "delta.columnMapping.mode": "none",
-}
 
 
 class SparkLake:
@@ -150,7 +144,7 @@ class SparkLake:
         partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
         # Created with its constraints: one commit, where an ALTER TABLE for each takes seconds.
         checks = {f"delta.constraints.{name}": check for name, check in table.checks.items()}
-        properties = ", ".join(f"'{name}' = {_literal(value)}" for name, value in (_PROPERTIES | checks).items())
+        properties = ", ".join(f"'{name}' = {_literal(value)}" for name, value in (TABLE_PROPERTIES | checks).items())
         self._sql(
             table,
             f"create table {self._name(table)} ({columns}) using delta {partitions} "

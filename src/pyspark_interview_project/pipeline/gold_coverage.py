@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.lake.interface import Lake
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
 
@@ -37,8 +41,21 @@ def is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool
     return since is not None and since.version == silver_version and since.is_of(lake.table_id(SILVER))
 
 
-def is_current(lake: Lake) -> bool:
-    """Whether silver has nothing that gold does not cover."""
+def mark_unchecked(places: LakePaths) -> None:
+    """Note that gold is being written. The note stays until gold was compared with silver: what a run that was killed
+    or found a difference has left is compared by the next one, though it covers all of silver."""
+    write_atomically(Path(places.place(paths.GOLD_UNCHECKED)), "gold is written and not yet compared with silver\n")
+
+
+def mark_checked(places: LakePaths) -> None:
+    """Note that gold was compared with silver."""
+    Path(places.place(paths.GOLD_UNCHECKED)).unlink(missing_ok=True)
+
+
+def is_current(lake: Lake, places: LakePaths) -> bool:
+    """Whether silver has nothing that gold does not cover, and gold was compared with it since it was written."""
+    if Path(places.place(paths.GOLD_UNCHECKED)).exists():
+        return False
     silver_version = lake.version(SILVER)
     if (
         silver_version is None

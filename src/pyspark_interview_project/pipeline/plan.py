@@ -82,7 +82,7 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
 
 def go_on_or_end(run: Execution, has_work: bool) -> None:
     """Say in the record of a stage that ran apart whether there is anything for the next ones."""
-    if has_work or not is_current(run.lake):
+    if has_work or not is_current(run.lake, run.paths):
         run.record.go_on()
     else:
         run.record.end(NO_NEW_DATA)
@@ -112,7 +112,9 @@ def pending_batch(run: Execution) -> Batch | None:
         return batch
     if parts:
         path, problem = next(iter(changed.items()))
-        raise UnreadableInputError(path, f"{problem}, and silver has a part of its batch {batch.batch_id}")
+        raise UnreadableInputError(
+            path, f"{problem}, and silver has a part of its batch {batch.batch_id}; it is to be put back"
+        )
     abandon(run, batch, changed)
     return None
 

@@ -75,7 +75,7 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
     if this_run.batches.pending() is None:
         draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
         check_silver_is_the_same(this_run.lake, this_run.batches)
-        if draft.batch is None and is_current(this_run.lake):
+        if draft.batch is None and is_current(this_run.lake, this_run.paths):
             this_run.warn(*draft.remarks)
             record.end(NO_NEW_DATA)
             logger.info("nothing new to process")

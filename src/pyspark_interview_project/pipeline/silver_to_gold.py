@@ -14,11 +14,18 @@ from typing import Any
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.errors import VerificationError
+from pyspark_interview_project.errors import ConfigurationError, VerificationError
 from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.execution import Execution, execution, stage
-from pyspark_interview_project.pipeline.gold_coverage import Covered, covered, is_brought_up, is_current
+from pyspark_interview_project.pipeline.gold_coverage import (
+    Covered,
+    covered,
+    is_brought_up,
+    is_current,
+    mark_checked,
+    mark_unchecked,
+)
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.pipeline.verification import check_commit, check_silver_is_the_same
@@ -28,6 +35,7 @@ from pyspark_interview_project.transforms.aggregate import aggregate, changed_gr
 logger = logging.getLogger(__name__)
 
 STAGE = "silver_to_gold"
+_BUILD_ANEW = "move both gold tables away and run again: they are built anew from silver"
 
 
 def silver_to_gold(run: Execution) -> bool:
@@ -35,9 +43,10 @@ def silver_to_gold(run: Execution) -> bool:
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
         check_silver_is_the_same(run.lake, run.batches)
-        if is_current(run.lake):
+        if is_current(run.lake, run.paths):
             return False
         run.lake.ensure_tables()
+        mark_unchecked(run.paths)
         silver_version = run.lake.version(SILVER)
         assert silver_version is not None
         changed = {}
@@ -51,6 +60,7 @@ def silver_to_gold(run: Execution) -> bool:
             figures["rows"] += changed[table.name]
         figures["rows_by_table"] = changed
         check_totals(run.lake)
+        mark_checked(run.paths)
         faults.reached("after_gold")
     return True
 
@@ -60,9 +70,9 @@ def check_totals(lake: Lake) -> None:
     silver_rows = lake.facts(SILVER).rows
     one, other = (lake.collect(totals(lake.read(table)))[0] for table in GOLD_TABLES)
     if one["return_count"] != silver_rows:
-        raise VerificationError(GOLD_TABLES[0].place, {"return_count": silver_rows}, one)
+        raise VerificationError(GOLD_TABLES[0].place, {"return_count": silver_rows}, one, _BUILD_ANEW)
     if one != other:
-        raise VerificationError(GOLD_TABLES[1].place, one, other)
+        raise VerificationError(GOLD_TABLES[1].place, one, other, _BUILD_ANEW)
 
 
 def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Written:
@@ -113,6 +123,9 @@ def run_alone(
 ) -> None:
     """Bring gold up to silver."""
     with execution({"engine": engine}, as_of, run_id) as run:
+        bronze = run.record.stage("bronze_to_silver")
+        if bronze is not None and bronze.get("rows_inserted", 0) is None:
+            raise ConfigurationError("--run-id", f"{run.run_id} was stopped in bronze_to_silver; run that stage again")
         found_nothing_new = run.record.status == NO_NEW_DATA  # so the stages before this one
         has_changed_gold = silver_to_gold(run)
         run.record.end(NO_NEW_DATA if found_nothing_new and not has_changed_gold else SUCCEEDED)

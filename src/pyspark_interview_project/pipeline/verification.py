@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.batches import Batch, Batches, Counted
+from pyspark_interview_project.lake.batches import COMMITTED, Batch, Batches, Counted
 from pyspark_interview_project.lake.interface import CommitNote, Lake
-from pyspark_interview_project.schemas.tables import SILVER, TableContract
+from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.transforms.parts import CountedPart
 
 _BEGUN = "silver has a part of it: run it with"
@@ -37,13 +37,19 @@ def check_silver_has(lake: Lake, counted: Counted) -> None:
 
 def check_silver_is_the_same(lake: Lake, batches: Batches) -> None:
     """Raise VerificationError where silver is not the table that took the rows of the batch before: it is gone, was
-    made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known."""
+    made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known. Also
+    where quarantine is gone, and rows of a batch with it."""
+    if lake.version(QUARANTINE) is None:
+        for taken in batches.all():
+            if taken.state == COMMITTED and taken.counted and taken.counted.figures["rows_quarantined"]:
+                expected: dict[str, object] = {f"the table of batch {taken.batch_id}": "there"}
+                _compare(QUARANTINE.place, expected, dict.fromkeys(expected, "gone"), _MEND)
     batch = batches.last_in_silver()
     if batch is None or batch.counted is None:
         return
     counted, version = batch.counted, lake.version(SILVER)
     if version is None:
-        expected: dict[str, object] = {f"the table of batch {batch.batch_id}": "there"}
+        expected = {f"the table of batch {batch.batch_id}": "there"}
         _compare(SILVER.place, expected, dict.fromkeys(expected, "gone"), _MEND)
     if counted.silver_id is None:
         return
