@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -242,6 +244,23 @@ def test_quarantine_that_is_gone_with_rows_of_a_batch_exits_7_naming_it_and_the_
     assert complaint.startswith(f"error: {QUARANTINE.place}: ") and "is gone, not there" in complaint
     assert "returns dr restore" in complaint
     assert lake_reading.rows(lake, lake_reading.SILVER) == silver
+
+
+def test_log_of_which_all_is_old_keeps_what_a_batch_was_counted_against(tmp_path: Path, second_day: Path) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    silver = DeltaTable(lake / lake_reading.SILVER)
+    for version in range(
+        silver.version() + 1, 99
+    ):  # the next commit writes a checkpoint, and would clean up by default
+        silver.alter.set_table_description(f"as of version {version}")
+    long_ago = time.time() - 40 * 24 * 3600
+    for entry in (lake / lake_reading.SILVER / "_delta_log").glob("*.json"):
+        os.utime(entry, (long_ago, long_ago))
+    land_a_file(lake)
+    succeeded(run_on(lake))
+    assert lake_reading.version(lake, lake_reading.SILVER) == 99
+    assert (lake / lake_reading.SILVER / "_delta_log" / f"{0:020d}.json").exists()
+    assert {state for _, state in lake_reading.batch_states(lake)} == {"committed"}
 
 
 def test_gold_that_differs_from_silver_exits_7_until_it_is_built_anew(tmp_path: Path, second_day: Path) -> None:
