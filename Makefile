@@ -22,10 +22,10 @@ SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parit
 # Of which some are run on Spark each time, and the others in `make rest-on-spark`.
 WHOLE_RUNS := tests/test_end_to_end.py tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
-FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
+FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py tests/test_starts_on_spark.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
-SPARK_ONLY := tests/test_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
+SPARK_ONLY := tests/test_spark.py tests/test_starts_on_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # Not with the others: what they run in is set up by a target of their own.
 APART := tests/airflow
 ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
