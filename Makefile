@@ -103,8 +103,8 @@ rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to
 	@$(ON_SPARK) -m nightly tests/test_lake_parity.py
 
 test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_dr_damage.py \
-	    tests/test_dr_kills.py tests/test_kills.py
+	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_databricks_task.py \
+	    tests/test_dr_damage.py tests/test_dr_kills.py tests/test_kills.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py

@@ -139,12 +139,17 @@ def test_task_that_fails_raises_and_says_with_what(tmp_path: Path) -> None:
     assert "broken.parquet" in ended[0][2]
 
 
-@pytest.mark.long
 @pytest.mark.embedded_only  # it starts a session of its own
 @pytest.mark.parametrize(
     ("days", "of_platform", "how"),
-    [(DAYS, {}, IN_MAIN_THREAD), (DAYS[:1], {"DATABRICKS_RUNTIME_VERSION": "17.3"}, IN_A_THREAD)],
-    ids=["a session", "Databricks' variable, in a thread"],
+    [
+        pytest.param(DAYS, {}, IN_MAIN_THREAD, id="a session", marks=pytest.mark.long),
+        pytest.param(
+            *(DAYS[:1], {"DATABRICKS_RUNTIME_VERSION": "17.3"}, IN_A_THREAD),
+            id="Databricks' variable, in a thread",
+            marks=pytest.mark.nightly,
+        ),
+    ],
 )
 def test_tasks_take_the_session_that_is_there_and_leave_it(
     lakes: tuple[Path, Path], days: tuple[str, ...], of_platform: dict[str, str], how: str

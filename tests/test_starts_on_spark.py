@@ -17,8 +17,6 @@ from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import land, row_of
 from spark_commands import SparkCommands
 
-pytestmark = pytest.mark.on_spark
-
 SECONDS = 300
 ROWS = [
     row_of("R-1", "O-1", "C-1", "MUG", "damaged", "1", "12.00", "2026-11-18", "2026-11-19T08:00:00Z"),
@@ -48,7 +46,10 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lake
 
 
-@pytest.mark.parametrize("turn", range(20))
+# The first ones in `make test-long`, the others in `make rest-on-spark`: each takes a quarter of a minute.
+@pytest.mark.parametrize(
+    "turn", [pytest.param(turn, marks=[pytest.mark.on_spark] if turn < 5 else []) for turn in range(20)]
+)
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     tmp_path: Path, contenders: list[SparkCommands], undisturbed: Path, turn: int
 ) -> None:
