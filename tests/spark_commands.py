@@ -19,6 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, cast
 
+from in_process import as_before
+
 Answer = tuple[int, str, str]
 
 
@@ -80,7 +82,8 @@ def _run(command: Sequence[str], env: Mapping[str, str], cwd: str) -> Answer:
         os.dup2(out.fileno(), 1)
         os.dup2(err.fileno(), 2)
         try:
-            exit_code = exit_code_of(command)
+            with as_before():  # the next command has the logs of a new process, until it settles its own
+                exit_code = exit_code_of(command)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
