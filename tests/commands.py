@@ -97,20 +97,22 @@ def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
 
 def returns_that_may_be_killed(lake: Path, *arguments: str, **env: str) -> Ended:
     """`returns …` on a lake, with all that it starts in a session of its own, on Spark too."""
-    command, variables = [str(RETURNS), *arguments], environment(lake, **env)
-    if variables["ENGINE"] != "spark" and _FORKED.takes(variables):
-        return Ended(*_FORKED.run(command, variables, REPOSITORY, _TIMEOUT_SECONDS))
-    return run(command, variables, in_own_session=True)
+    return _run_apart([str(RETURNS), *arguments], environment(lake, **env))
 
 
 def _run_warm(command: Sequence[str], env: dict[str, str]) -> Ended:
-    """Run a command of the package; on Spark in the process that keeps a session for all of them, else as a fork of
-    one that has everything imported."""
+    """Run a command of the package; on Spark in the process that keeps a session for all of them."""
     if env["ENGINE"] == "spark":
         return Ended(*_SPARK.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
-    if _FORKED.takes(env):
+    return _run_apart(command, env)
+
+
+def _run_apart(command: Sequence[str], env: dict[str, str]) -> Ended:
+    """Run a command in a process and a session of its own: where it comes to the same, a fork of one that has
+    everything imported."""
+    if env["ENGINE"] != "spark" and _FORKED.takes(env):
         return Ended(*_FORKED.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
-    return run(command, env)
+    return run(command, env, in_own_session=True)
 
 
 def succeeded(ended: Ended) -> Ended:

@@ -41,9 +41,7 @@ class ForkedCommands:
 
     def takes(self, env: Mapping[str, str]) -> bool:
         """Whether a command with this environment is the same when it is forked."""
-        return all(
-            os.environ.get(name) == value for name, value in env.items() if name.startswith(_READ_AT_START)
-        ) and not any(name.startswith("LD_") for name in env)
+        return all(os.environ.get(name) == value for name, value in env.items() if name.startswith(_READ_AT_START))
 
     def run(self, command: Sequence[str], env: Mapping[str, str], cwd: Path, timeout: float) -> Answer:
         """Exit code (negative: the signal that ended it), stdout and stderr of `returns …` or of `python -m …`."""

@@ -188,6 +188,7 @@ def test_lease_is_renewed_by_itself(tmp_path: Path) -> None:
         first = expiry()
         while expiry() == first:
             held.check()
+        assert expiry() > first
 
 
 @pytest.mark.parametrize("url", ["ftp://host/x", "no-url", "s3://"])
@@ -242,7 +243,7 @@ def test_run_whose_lock_was_taken_over_changes_no_table(
 
 
 @pytest.fixture
-def test_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, LeaseTerms]:
+def leased_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, LeaseTerms]:
     """The samples, and settings by which a run of this process takes a lease."""
     lake = land_samples(tmp_path / "lake")
     terms = LeaseTerms((tmp_path / "leases").as_uri(), 60)
@@ -252,8 +253,8 @@ def test_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Le
     return lake, terms
 
 
-def test_run_whose_lock_was_taken_over_leaves_no_plan(test_lake: tuple[Path, LeaseTerms], engine_name: str) -> None:
-    lake, terms = test_lake
+def test_run_whose_lock_was_taken_over_leaves_no_plan(leased_lake: tuple[Path, LeaseTerms], engine_name: str) -> None:
+    lake, terms = leased_lake
     with pytest.raises(ConflictError), execution({"engine": engine_name}, None, None) as run:
         put(terms, 2, expires_in=60)
         planned_batch(run)
@@ -264,10 +265,10 @@ def test_run_whose_lock_was_taken_over_leaves_no_plan(test_lake: tuple[Path, Lea
     ("place", "state"), [(lake_reading.QUARANTINE, "planned"), (lake_reading.SILVER, "planned"), (GOLD, "committed")]
 )
 def test_run_whose_lock_is_taken_over_in_a_write_does_not_count_it(
-    test_lake: tuple[Path, LeaseTerms], engine_name: str, place: str, state: str
+    leased_lake: tuple[Path, LeaseTerms], engine_name: str, place: str, state: str
 ) -> None:
     """As where a write lasts longer than the lease, and the store cannot be reached to renew it."""
-    lake, terms = test_lake
+    lake, terms = leased_lake
     with pytest.raises(ConflictError), execution({"engine": engine_name}, None, None) as run:
         run.lake = TakenOverIn(run.lake, place, terms)
         bronze_to_silver(run)

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, environment
+from commands import REPOSITORY, RETURNS, at_once, environment
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import land, row_of
 from spark_commands import SparkCommands
@@ -55,8 +55,7 @@ def test_two_runs_started_together_one_runs_and_nothing_is_lost(
 ) -> None:
     lake = land_rows(tmp_path)
     command, env = [str(RETURNS), "run", "--as-of", FIRST_DAY], environment(lake, **SETTINGS)
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        answers = list(pool.map(lambda one: one.run(command, env, REPOSITORY, SECONDS), contenders))
+    answers = at_once(*(partial(one.run, command, env, REPOSITORY, SECONDS) for one in contenders))
     assert sorted(exit_code for exit_code, _, _ in answers) == [0, 6]
     assert lake_reading.comparable(lake) == lake_reading.comparable(undisturbed)
     assert [state for _, state in lake_reading.batch_states(lake)] == ["committed"]

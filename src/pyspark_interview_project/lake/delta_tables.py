@@ -39,6 +39,7 @@ _OFF = (
     "delta.enableRowTracking",
     "delta.enableInCommitTimestamps",
 )
+# Of either engine's tables. Set off explicitly where it can be: a platform may have other defaults.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.columnMapping.mode": "none",
@@ -140,10 +141,9 @@ class DeltaTables:
             return None
         with _errors(table):
             delta = self.open(table)
-            is_there = (delta.transaction_version(transaction[0]) or 0) >= transaction[1]
-            entries = delta.history() if is_there else []
-        if not is_there:
-            return None
+            if (delta.transaction_version(transaction[0]) or 0) < transaction[1]:
+                return None
+            entries = delta.history()
         for entry in entries:
             found = _note_of(entry)
             if (found.get("batch_id"), found.get("part")) == transaction:

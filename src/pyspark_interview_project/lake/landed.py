@@ -140,26 +140,25 @@ def new_files(
 
 def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:
     """Those of the planned `files` that are no longer what was planned, each with what happened to it."""
-    changed = {}
-    for file in files:
-        try:
-            status = Path(lake.place(file.path)).stat()
-        except FileNotFoundError:
-            changed[file.path] = "it was planned and is gone"
-            continue
-        except OSError as error:  # a directory above it is a file by now, or a link leads to itself
-            changed[file.path] = f"it was planned and cannot be looked at: {error.strerror}"
-            continue
-        if (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns):
-            continue
-        try:
-            is_same = status.st_size == file.size and sha256_of(Path(lake.place(file.path))) == file.sha256
-        except OSError as error:
-            changed[file.path] = f"it was planned and cannot be read: {error.strerror}"
-            continue
-        if not is_same:
-            changed[file.path] = "it was planned and has changed since"
-    return changed
+    return {file.path: happened for file in files if (happened := _what_happened(lake, file))}
+
+
+def _what_happened(lake: LakePaths, file: LandedFile) -> str | None:
+    """What became of a planned file; None: it is as it was planned."""
+    path = Path(lake.place(file.path))
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return "it was planned and is gone"
+    except OSError as error:  # a directory above it is a file by now, or a link leads to itself
+        return f"it was planned and cannot be looked at: {error.strerror}"
+    if (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns):
+        return None
+    try:
+        is_same = status.st_size == file.size and sha256_of(path) == file.sha256
+    except OSError as error:
+        return f"it was planned and cannot be read: {error.strerror}"
+    return None if is_same else "it was planned and has changed since"
 
 
 def file_named(message: str, known: Iterable[str]) -> str | None:

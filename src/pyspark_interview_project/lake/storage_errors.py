@@ -29,7 +29,8 @@ def storage_error(place: str, error: BaseException, details: str | None = None) 
     problem = next((problem for sign, problem in _SIGNS.items() if sign in said), None)
     if problem is None:
         return None
-    return StorageError(place, f"{problem}: {details}; {_MENDED}" if details else f"{problem}; {_MENDED}")
+    what = f"{problem}: {details}" if details else problem
+    return StorageError(place, f"{what}; {_MENDED}")
 
 
 @contextmanager

@@ -40,7 +40,7 @@ from pyspark_interview_project.pipeline.verification import (
     check_figures,
     check_parts,
     check_silver_has,
-    check_silver_is_the_same,
+    check_tables_are_the_same,
 )
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.transforms import versions
@@ -79,7 +79,7 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> bool:
     `draft` is what was seen of these just before, if it was.
     """
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
-        check_silver_is_the_same(run.lake, run.batches)
+        check_tables_are_the_same(run.lake, run.batches)
         terms, has_work = LawTerms.none(), False
         reasons: Counter[str] = Counter()
         figures.update(terms.as_record(), quarantined_by_reason=reasons)

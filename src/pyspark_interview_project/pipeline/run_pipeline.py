@@ -30,7 +30,7 @@ from pyspark_interview_project.pipeline.options import (
 from pyspark_interview_project.pipeline.plan import check_batches, draft_batch, print_files
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
-from pyspark_interview_project.pipeline.verification import check_silver_is_the_same
+from pyspark_interview_project.pipeline.verification import check_tables_are_the_same
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
 from pyspark_interview_project.transforms.aggregate import largest_groups
 
@@ -74,7 +74,7 @@ def run_stages(this_run: Execution) -> list[dict[str, Any]]:
     draft = None
     if this_run.batches.pending() is None:
         draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
-        check_silver_is_the_same(this_run.lake, this_run.batches)
+        check_tables_are_the_same(this_run.lake, this_run.batches)
         if draft.batch is None and is_current(this_run.lake, this_run.paths):
             this_run.warn(*draft.remarks)
             record.end(NO_NEW_DATA)

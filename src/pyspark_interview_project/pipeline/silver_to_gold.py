@@ -28,7 +28,7 @@ from pyspark_interview_project.pipeline.gold_coverage import (
 )
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
 from pyspark_interview_project.pipeline.summary import print_summary
-from pyspark_interview_project.pipeline.verification import check_commit, check_silver_is_the_same
+from pyspark_interview_project.pipeline.verification import check_commit, check_tables_are_the_same
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, group_figures, totals
 
@@ -42,7 +42,7 @@ def silver_to_gold(run: Execution) -> bool:
     """Bring both gold tables up to the newest version of silver. Whether there was anything to bring."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
-        check_silver_is_the_same(run.lake, run.batches)
+        check_tables_are_the_same(run.lake, run.batches)
         if is_current(run.lake, run.paths):
             return False
         run.lake.ensure_tables()

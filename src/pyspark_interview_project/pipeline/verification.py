@@ -35,28 +35,32 @@ def check_silver_has(lake: Lake, counted: Counted) -> None:
     _compare(SILVER.place, {"rows": expected}, {"rows": lake.facts(SILVER).rows}, _MEND)
 
 
-def check_silver_is_the_same(lake: Lake, batches: Batches) -> None:
+def check_tables_are_the_same(lake: Lake, batches: Batches) -> None:
     """Raise VerificationError where silver is not the table that took the rows of the batch before: it is gone, was
     made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known. Also
     where quarantine is gone, and rows of a batch with it."""
     if lake.version(QUARANTINE) is None:
         for taken in batches.all():
             if taken.state == COMMITTED and taken.counted and taken.counted.figures["rows_quarantined"]:
-                expected: dict[str, object] = {f"the table of batch {taken.batch_id}": "there"}
-                _compare(QUARANTINE.place, expected, dict.fromkeys(expected, "gone"), _MEND)
+                raise _gone(QUARANTINE, taken)
     batch = batches.last_in_silver()
     if batch is None or batch.counted is None:
         return
     counted, version = batch.counted, lake.version(SILVER)
     if version is None:
-        expected = {f"the table of batch {batch.batch_id}": "there"}
-        _compare(SILVER.place, expected, dict.fromkeys(expected, "gone"), _MEND)
+        raise _gone(SILVER, batch)
     if counted.silver_id is None:
         return
     _compare(SILVER.place, {"table id": counted.silver_id}, {"table id": lake.table_id(SILVER)}, _MEND)
     least = counted.silver_version + counted.commits
-    expected = {f"the version of batch {batch.batch_id}": least}
-    _compare(SILVER.place, expected, dict.fromkeys(expected, min(least, version or 0)), _MEND)
+    if version < least:
+        term = f"the version of batch {batch.batch_id}"
+        raise VerificationError(SILVER.place, {term: least}, {term: version}, _MEND)
+
+
+def _gone(table: TableContract, batch: Batch) -> VerificationError:
+    term = f"the table of batch {batch.batch_id}"
+    return VerificationError(table.place, {term: "there"}, {term: "gone"}, _MEND)
 
 
 def check_figures(batch: Batch, counted: Counted, figures: Mapping[str, Any]) -> None:
