@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from conftest import LakeBench
 from landing import LIMITS
@@ -465,7 +466,8 @@ def test_append_rows_are_there_with_version_note_and_facts(tables: LakeBench) ->
     files = [*(tables.root / "silver" / "returns").glob("return_date=*/*.parquet")]
     assert (facts.version, facts.rows, facts.bytes) == (before + 1, 2, sum(file.stat().st_size for file in files))
     expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B1", "part": 1}
-    assert next(tables.lake.commits(SILVER)) == TableCommit(before + 1, expected)
+    newest = next(tables.lake.commits(SILVER))
+    assert newest == TableCommit(before + 1, expected, "WRITE", keeps_rows=False, undone=False)
 
 
 def test_append_more_columns_than_the_table_has_writes_only_its_own(tables: LakeBench) -> None:
@@ -541,7 +543,8 @@ def test_merge_updates_what_it_knows_and_inserts_the_rest(tables: LakeBench) -> 
     assert written == Written(before + 1, inserted=1, updated=1)
     tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
     expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B2", "part": 3}
-    assert next(tables.lake.commits(SILVER)) == TableCommit(before + 1, expected)
+    newest = next(tables.lake.commits(SILVER))
+    assert newest == TableCommit(before + 1, expected, "WRITE", keeps_rows=False, undone=False)
 
 
 def test_merge_correction_of_the_date_moves_the_row_to_another_partition(tables: LakeBench) -> None:
@@ -667,7 +670,72 @@ def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(ta
     commits = [*tables.lake.commits(SILVER)]
     assert [commit.version for commit in commits] == [*range(made + 2, -1, -1)]
     assert [commit.note.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
-    assert commits[-1].note == {}
+    assert commits[-1] == TableCommit(0, {}, "CREATE TABLE", keeps_rows=True)
+
+
+def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_restore(tables: LakeBench) -> None:
+    first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1", part=1)).version
+    second = tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=2)).version
+    assert first is not None and second == first + 1
+
+    def undone() -> list[int]:
+        return [commit.version for commit in tables.lake.commits(SILVER) if commit.undone]
+
+    def restore(target: int | datetime) -> None:
+        DeltaTable(tables.root / SILVER.place).restore(target)
+
+    restore(first)
+    assert undone() == [second]
+    restore(second)  # which undoes the first RESTORE
+    assert undone() == [second + 1]
+    of_first = next(e for e in DeltaTable(tables.root / SILVER.place).history() if e["version"] == first)["timestamp"]
+    restore(datetime.fromtimestamp(of_first / 1000, UTC))  # no version is said, so that nobody knows
+    assert undone() == [*range(second + 2, -1, -1)]
+
+
+def test_commits_that_change_no_row_are_said_to_keep_the_rows(tables: LakeBench) -> None:
+    for one in ("R1", "R2"):
+        tables.lake.append(SILVER, silver_frame(tables, silver_row(one)), note("B1"))
+    table = DeltaTable(tables.root / SILVER.place)
+    table.optimize.compact()
+    table.alter.set_table_properties({"delta.logRetentionDuration": "interval 60 days"})
+    table.delete("return_id = 'R2'")
+    commits = [*tables.lake.commits(SILVER)]
+    expected = [("DELETE", False), ("SET TBLPROPERTIES", True), ("OPTIMIZE", True), ("WRITE", False)]
+    assert [(commit.operation, commit.keeps_rows) for commit in commits[:4]] == expected
+
+
+def late_append(table: DeltaTable, rows: pa.Table) -> None:
+    write_deltalake(table, rows, mode="append", commit_properties=CommitProperties(max_commit_retries=5))
+
+
+def late_merge(table: DeltaTable, rows: pa.Table) -> None:
+    merger = table.merge(rows, "target.return_id = source.return_id", "source", "target")
+    merger.when_not_matched_insert_all().execute()
+
+
+def late_replacement(table: DeltaTable, rows: pa.Table) -> None:
+    write_deltalake(table, rows, mode="overwrite", predicate="batch_id = 'B2'")
+
+
+@pytest.mark.parametrize("write", [late_append, late_merge, late_replacement])
+def test_fence_lets_no_write_commit_that_began_before_it(
+    tables: LakeBench, write: Callable[[DeltaTable, pa.Table], None]
+) -> None:
+    rows = [silver_row("R1"), silver_row("R2", "B2")]
+    for row in rows:
+        tables.lake.append(SILVER, silver_frame(tables, row), note("B1"))
+    begun = DeltaTable(tables.root / SILVER.place)
+    late = begun.to_pyarrow_table()
+    late = late.set_column(0, "return_id", pa.array(["R3", "R4"])).set_column(9, "batch_id", pa.array(["B2", "B2"]))
+    before = version(tables)
+    tables.lake.fence(SILVER, "B2")
+    with pytest.raises(CommitFailedError, match="(?i)metadata"):
+        write(begun, late)
+    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, rows)
+    assert version(tables) == before + 1
+    assert next(tables.lake.commits(SILVER)).keeps_rows
+    assert tables.lake.append(SILVER, silver_frame(tables, silver_row("R3")), note("B3")).inserted == 1
 
 
 # What is refused -----------------------------------------------------------------------------------------------------
@@ -721,6 +789,16 @@ def test_ensure_tables_table_that_is_not_as_its_contract_says_is_refused_with_it
     with pytest.raises(ConfigurationError) as raised:
         tables.lake.ensure_tables()
     assert raised.value.subject == "silver/returns" and part_of_problem in raised.value.problem
+
+
+def test_ensure_tables_sets_the_cleaning_of_logs_off_where_it_was_not(tables: LakeBench) -> None:
+    DeltaTable(tables.root / SILVER.place).alter.set_table_properties({"delta.enableExpiredLogCleanup": "true"})
+    tables.lake.ensure_tables()
+    configuration = DeltaTable(tables.root / SILVER.place).metadata().configuration
+    assert configuration["delta.enableExpiredLogCleanup"] == "false"
+    before = version(tables)
+    tables.lake.ensure_tables()
+    assert version(tables) == before
 
 
 def test_ensure_tables_table_half_made_gets_the_constraints_it_lacks(tables: LakeBench) -> None:

@@ -30,7 +30,7 @@ from pyspark_interview_project.pipeline import plan
 from pyspark_interview_project.pipeline.execution import Execution
 from pyspark_interview_project.pipeline.plan import Draft, draft_batch, parts_in, pending_batch, planned_batch
 from pyspark_interview_project.progress import Steps
-from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
+from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
 
 LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
@@ -242,6 +242,39 @@ def test_pending_batch_that_is_abandoned_takes_its_quarantine_slice_along(run: E
     bench.assert_frame(bench.lake.read(QUARANTINE).select("quarantine_id"), "quarantine_id string", [("Q-another",)])
     newest = next(iter(bench.lake.commits(QUARANTINE)))
     assert newest.note == {"run_id": RUN_ID, "stage": "plan", "batch_id": batch.batch_id}
+
+
+def test_pending_batch_that_is_abandoned_is_fenced_where_it_may_have_been_in_a_commit(
+    run: Execution, bench: LakeBench
+) -> None:
+    bench.lake.ensure_tables()
+    for path, expected in ((A, {QUARANTINE.name}), (B, {QUARANTINE.name, SILVER.name})):
+        batch = planned(run, path)
+        if path == B:
+            counted(run, batch, commits=1)
+        before = {table.name: bench.lake.version(table) for table in TABLES}
+        (run_root(run) / path).unlink()
+        assert pending_batch(run) is None
+        assert {table.name for table in TABLES if bench.lake.version(table) != before[table.name]} == expected
+
+
+def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandoned_names_the_file_that_is_gone(
+    run: Execution, bench: LakeBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = counted(run, planned(run, A), commits=2)
+    bench.lake.ensure_tables()
+    (run_root(run) / A).unlink()
+    fence = bench.lake.fence
+
+    def fence_behind_a_late_commit(table: TableContract, batch_id: str) -> None:
+        if table is SILVER:
+            put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+        fence(table, batch_id)
+
+    monkeypatch.setattr(bench.lake, "fence", fence_behind_a_late_commit)
+    with pytest.raises(UnreadableInputError, match="silver has a part of its batch"):
+        pending_batch(run)
+    assert [batch.state for batch in run.batches.all()] == [PLANNED]
 
 
 def test_pending_batch_of_which_silver_has_all_needs_no_files(run: Execution, bench: LakeBench) -> None:

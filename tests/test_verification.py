@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 import lake_reading
 from commands import Ended, returns, succeeded
 from conftest import LakeBench
-from kills import LANDED, SECOND_DAY, SETTINGS
+from kills import LANDED, SECOND_DAY, SETTINGS, at_point, run_killed
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
 from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
@@ -32,7 +32,7 @@ from pyspark_interview_project.pipeline.silver_parts import plan_silver_write, w
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.verification import check_commit
 from pyspark_interview_project.progress import Steps
-from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TableContract
+from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TableContract
 
 RUN_ID = "0b2e1d3c-6f7a-4f0e-9a55-3d0c6a0f8f11"
 RETURN_COLUMNS = (
@@ -244,6 +244,65 @@ def test_quarantine_that_is_gone_with_rows_of_a_batch_exits_7_naming_it_and_the_
     assert complaint.startswith(f"error: {QUARANTINE.place}: ") and "is gone, not there" in complaint
     assert "returns dr restore" in complaint
     assert lake_reading.rows(lake, lake_reading.SILVER) == silver
+
+
+@pytest.mark.parametrize("table", [SILVER, QUARANTINE])
+@pytest.mark.parametrize("command", ["run", "silver-to-gold"])
+def test_table_whose_batch_a_restore_undid_exits_7_until_it_is_put_back(
+    tmp_path: Path, second_day: Path, table: TableContract, command: str
+) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    newest = lake_reading.version(lake, table.place)
+    batch_id, _ = lake_reading.batch_states(lake)[-1]
+    DeltaTable(lake / table.place).restore(newest - 1)
+    land_a_file(lake)
+    ended = run_on(lake, command)
+    assert ended.exit_code == 7, ended.stderr
+    (complaint,) = ended.complaints
+    undone = f"version {newest}, of batch {batch_id} is undone by a RESTORE, not there"
+    assert complaint.startswith(f"error: {table.place}: {undone}; put the table back to its version {newest} or newer")
+    assert gold_by_sku_reason(lake) == gold_by_sku_reason(second_day)
+
+    DeltaTable(lake / table.place).restore(newest)
+    succeeded(run_on(lake))
+    assert [row[0] for row in lake_reading.rows(lake, lake_reading.SILVER)].count("R-late") == 1
+    assert lake_reading.rows(lake, lake_reading.QUARANTINE) == lake_reading.rows(second_day, lake_reading.QUARANTINE)
+
+
+def test_restore_behind_a_kill_takes_the_begun_batch_back_to_where_it_is_taken_anew(
+    tmp_path: Path, first_day: Path, second_day: Path
+) -> None:
+    lake = Path(shutil.copytree(first_day, tmp_path / "lake"))
+    begun_at = lake_reading.version(lake, lake_reading.SILVER)
+    run_killed(lake, SECOND_DAY, at_point("after_silver_part", 2))
+    DeltaTable(lake / lake_reading.SILVER).restore(begun_at + 1)  # its first part is there
+    succeeded(run_on(lake))
+    assert lake_reading.comparable(lake) == lake_reading.comparable(second_day)
+
+
+def test_silver_that_others_changed_is_said_on_record_and_gold_follows(tmp_path: Path, second_day: Path) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    silver = DeltaTable(lake / lake_reading.SILVER)
+    silver.optimize.compact()
+    silver.delete("return_id = 'R-1001'")
+    changed = silver.version()
+    succeeded(run_on(lake))
+    record = lake_reading.read_json(lake / "metrics" / "pipeline_metrics.json")
+    assert record["warnings"] == [f"{SILVER.place} was changed by others: version {changed}, DELETE"]
+    counts = [sum(row[2] for row in rows(lake)) for rows in (gold_by_sku_reason, gold_by_date_reason)]
+    assert counts == [len(lake_reading.rows(second_day, lake_reading.SILVER)) - 1] * 2
+
+
+def test_silver_that_was_only_compacted_is_nothing_new(tmp_path: Path, second_day: Path) -> None:
+    lake = Path(shutil.copytree(second_day, tmp_path / "lake"))
+    versions = [lake_reading.version(lake, table.place) for table in GOLD_TABLES]
+    assert DeltaTable(lake / lake_reading.SILVER).optimize.compact()["numFilesAdded"]
+    assert succeeded(run_on(lake)).lines[-1].startswith("nothing new in ")
+    land_a_file(lake)
+    succeeded(run_on(lake))
+    assert [lake_reading.version(lake, table.place) for table in GOLD_TABLES] == [version + 1 for version in versions]
+    counts = [sum(row[2] for row in rows(lake)) for rows in (gold_by_sku_reason, gold_by_date_reason)]
+    assert counts == [len(lake_reading.rows(lake, lake_reading.SILVER))] * 2
 
 
 def test_log_of_which_all_is_old_keeps_what_a_batch_was_counted_against(tmp_path: Path, second_day: Path) -> None:

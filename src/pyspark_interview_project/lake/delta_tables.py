@@ -26,6 +26,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
+from pyspark_interview_project.lake.commit_log import commits_of, note_of, written_by
 from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
 from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import delta_schema_json
@@ -39,23 +40,19 @@ _OFF = (
     "delta.enableRowTracking",
     "delta.enableInCommitTimestamps",
 )
+_LOG_CLEANUP = "delta.enableExpiredLogCleanup"
 # Of either engine's tables. Set off explicitly where it can be: a platform may have other defaults.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.columnMapping.mode": "none",
     # The log says what a batch has done and what gold covers. By default a commit removes what it has of a month ago,
     # even the entry that the batch of this commit was counted against.
-    "delta.enableExpiredLogCleanup": "false",
+    _LOG_CLEANUP: "false",
     # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
     "delta.enableDeletionVectors": "false",
 }
-
-# What a commit of either engine, a merge, a write or a deletion, calls the rows that it counts.
-_METRICS = {
-    "inserted": ("num_target_rows_inserted", "numTargetRowsInserted", "num_added_rows", "numOutputRows"),
-    "updated": ("num_target_rows_updated", "numTargetRowsUpdated"),
-    "deleted": ("num_target_rows_deleted", "numTargetRowsDeleted", "num_deleted_rows", "numDeletedRows"),
-}
+# The batch that was given up last: a write of it might not have been at its end.
+_FENCE = "returns.fenced_batch"
 
 
 class DeltaTables:
@@ -83,6 +80,7 @@ class DeltaTables:
                     configuration=TABLE_PROPERTIES,
                 )
         self.check_shapes()
+        self.keep_logs()
         for table in TABLES:
             if missing := self.missing_checks(table):
                 delta = self.open(table)
@@ -113,6 +111,14 @@ class DeltaTables:
             configuration = self.open(table).metadata().configuration
         return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
 
+    def keep_logs(self) -> None:
+        """Set the cleaning of logs off in tables that were made before it was set off from the start."""
+        for table in TABLES:
+            with _errors(table):
+                delta = self.open(table)
+                if delta.metadata().configuration.get(_LOG_CLEANUP) != TABLE_PROPERTIES[_LOG_CLEANUP]:
+                    delta.alter.set_table_properties({_LOG_CLEANUP: TABLE_PROPERTIES[_LOG_CLEANUP]})
+
     def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this note, or none. The log says what it did, also where `write`
         fails behind its commit: an answer that got lost is no failure."""
@@ -125,14 +131,14 @@ class DeltaTables:
             logger.warning("%s: the answer to a commit got lost (%s); the log has the commit", table.place, error)
         with _errors(table):
             newest = self.open(table).history(1)[0]
-        return Written(None) if newest["version"] == before else _written(newest)
+        return Written(None) if newest["version"] == before else written_by(newest)
 
     def _has_landed(self, table: TableContract, before: int | None, note: CommitNote) -> bool:
         try:
             newest = self.open(table).history(1)[0]
         except (DeltaError, OSError):
             return False  # nobody knows; the next run looks again
-        return newest["version"] == (-1 if before is None else before) + 1 and _note_of(newest) == note.as_metadata()
+        return newest["version"] == (-1 if before is None else before) + 1 and note_of(newest) == note.as_metadata()
 
     def part_there(self, table: TableContract, note: CommitNote) -> Written | None:
         """What an earlier write of the note's part did; None where there was none, or the note names no part."""
@@ -144,10 +150,9 @@ class DeltaTables:
             if (delta.transaction_version(transaction[0]) or 0) < transaction[1]:
                 return None
             entries = delta.history()
-        for entry in entries:
-            found = _note_of(entry)
-            if (found.get("batch_id"), found.get("part")) == transaction:
-                return replace(_written(entry), was_there=True)
+        for entry, commit in zip(entries, commits_of(entries), strict=True):
+            if (commit.note.get("batch_id"), commit.note.get("part")) == transaction and not commit.undone:
+                return replace(written_by(entry), was_there=True)
         return Written(None, was_there=True)
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
@@ -180,8 +185,12 @@ class DeltaTables:
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
         with _errors(table):
             history = self.open(table).history()
-        for entry in history:
-            yield TableCommit(entry["version"], _note_of(entry))
+        yield from commits_of(history)
+
+    def fence(self, table: TableContract, batch_id: str) -> None:
+        """Change the table's metadata, which every write that has begun by now conflicts with: no such one commits."""
+        with _errors(table):
+            self.open(table).alter.set_table_properties({_FENCE: batch_id}, raise_if_not_exists=False)
 
     def changes(self, table: TableContract, since: int, until: int) -> Any:
         """The change feed of versions since + 1 to until as an Arrow stream."""
@@ -269,23 +278,6 @@ def _properties(note: CommitNote, transaction: tuple[str, int] | None = None) ->
         app_transactions=[Transaction(*transaction)] if transaction else None,
         max_commit_retries=0,
     )
-
-
-def _written(history_entry: Mapping[str, Any]) -> Written:
-    metrics = history_entry.get("operationMetrics") or {}
-
-    def count(happened: str) -> int:
-        return next((int(metrics[name]) for name in _METRICS[happened] if name in metrics), 0)
-
-    return Written(history_entry["version"], count("inserted"), count("updated"), count("deleted"))
-
-
-def _note_of(history_entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    try:
-        note = json.loads(history_entry.get("userMetadata") or "{}")
-    except ValueError:  # a commit of somebody else
-        return {}
-    return note if isinstance(note, dict) else {}
 
 
 def _writer_properties(table: TableContract) -> WriterProperties:

@@ -263,6 +263,10 @@ class EmbeddedLake:
             return Written(None)
         return self._settled(table, note, lambda: self._tables.merge(table, stream.reader(), note, upsert, within))
 
+    def fence(self, table: TableContract, batch_id: str) -> None:
+        with _writing(table.place):
+            self._tables.fence(table, batch_id)
+
     def _settled(self, table: TableContract, note: CommitNote, write: Callable[[], None]) -> Written:
         def guarded() -> None:
             with _writing(table.place):

@@ -39,10 +39,17 @@ class CommitNote:
 
 @dataclass(frozen=True)
 class TableCommit:
-    """A commit of a table: `note` is what `CommitNote.as_metadata` gave it, empty for commits of others."""
+    """A commit of a table: `note` is what `CommitNote.as_metadata` gave it, empty for commits of others.
+
+    `operation` is Delta's name for what it did. `keeps_rows`: the rows are those of before, whatever else it changed.
+    `undone`: a RESTORE put the table back to a version before it.
+    """
 
     version: int
     note: Mapping[str, Any]
+    operation: str = ""
+    keeps_rows: bool = False
+    undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,7 +119,7 @@ class Lake(Protocol):
         ...
 
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
-        """The table's commits, the newest first."""
+        """The table's commits, the newest first, also those that were undone."""
         ...
 
     def read(self, table: TableContract, version: int | None = None) -> DataFrame:
@@ -140,6 +147,10 @@ class Lake(Protocol):
 
     def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
         """Put the rows in the place of all that the table has."""
+        ...
+
+    def fence(self, table: TableContract, batch_id: str) -> None:
+        """See to it that no write of the batch that has begun can commit any more: a server may outlive its caller."""
         ...
 
     def close(self) -> None:

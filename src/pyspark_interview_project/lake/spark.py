@@ -131,6 +131,7 @@ class SparkLake:
             if self._tables.version(table) is None:
                 self._create(table)
         self._tables.check_shapes()
+        self._tables.keep_logs()
         for table in TABLES:
             for name, check in self._tables.missing_checks(table).items():
                 self._sql(table, f"alter table {self._name(table)} add constraint {name} check ({check})")
@@ -225,6 +226,9 @@ class SparkLake:
             )
         finally:
             self._spark.catalog.dropTempView(view)
+
+    def fence(self, table: TableContract, batch_id: str) -> None:
+        self._tables.fence(table, batch_id)
 
     def close(self) -> None:
         if self._opened is not None:

@@ -36,6 +36,7 @@ from pyspark_interview_project.pipeline.plan import Draft, abandon, go_on_or_end
 from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.pipeline.verification import (
+    changes_by_others,
     check_commit,
     check_figures,
     check_parts,
@@ -80,6 +81,7 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> bool:
     """
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
         check_tables_are_the_same(run.lake, run.batches)
+        run.warn(*changes_by_others(run.lake, run.batches))
         terms, has_work = LawTerms.none(), False
         reasons: Counter[str] = Counter()
         figures.update(terms.as_record(), quarantined_by_reason=reasons)

@@ -31,14 +31,20 @@ class Covered:
 
 def covered(lake: Lake, table: TableContract) -> Covered | None:
     """What of silver a gold table covers; None where no commit says so."""
-    notes = (commit.note for commit in lake.commits(table) if commit.note.get(_VERSION) is not None)
-    return next((Covered(int(note[_VERSION]), note.get(_TABLE_ID)) for note in notes), None)
+    notes = (commit.note for commit in lake.commits(table) if not commit.undone)
+    covering = (note for note in notes if note.get(_VERSION) is not None)
+    return next((Covered(int(note[_VERSION]), note.get(_TABLE_ID)) for note in covering), None)
 
 
 def is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool:
-    """Whether a gold table covers this version of silver."""
+    """Whether a gold table covers this version of silver, or one of the same rows."""
     since = covered(lake, table) if lake.version(table) is not None else None
-    return since is not None and since.version == silver_version and since.is_of(lake.table_id(SILVER))
+    if since is None or not since.is_of(lake.table_id(SILVER)) or since.version > silver_version:
+        return False
+    if since.version == silver_version:
+        return True
+    newer = (commit for commit in lake.commits(SILVER) if since.version < commit.version <= silver_version)
+    return all(commit.keeps_rows for commit in newer)
 
 
 def mark_unchecked(places: LakePaths) -> None:

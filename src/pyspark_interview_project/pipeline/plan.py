@@ -76,7 +76,7 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
     """The commits that a table has of a batch: part -> version."""
     if lake.version(table) is None:
         return {}
-    notes = ((commit.version, commit.note) for commit in lake.commits(table))
+    notes = ((commit.version, commit.note) for commit in lake.commits(table) if not commit.undone)
     return {int(note.get("part", 1)): version for version, note in notes if note.get("batch_id") == batch_id}
 
 
@@ -110,22 +110,35 @@ def pending_batch(run: Execution) -> Batch | None:
     if not changed or (batch.counted and len(parts) == batch.counted.commits):
         logger.info("batch %s was planned and not finished; it goes first", batch.batch_id)
         return batch
-    if parts:
-        path, problem = next(iter(changed.items()))
-        raise UnreadableInputError(
-            path, f"{problem}, and silver has a part of its batch {batch.batch_id}; it is to be put back"
-        )
     abandon(run, batch, changed)
     return None
 
 
 def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
-    """Give up a batch of which silver has nothing: remove its quarantine slice and put down why."""
+    """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
+
+    A server whose caller died may yet be in a commit of it, so the tables are fenced first. Raises UnreadableInputError
+    if silver has a part of it.
+    """
+    _check_untouched(run, batch, problems)
+    for table in (QUARANTINE, SILVER) if batch.counted else (QUARANTINE,):
+        if run.lake.version(table) is not None:
+            run.check_lease()
+            run.lake.fence(table, batch.batch_id)
+    _check_untouched(run, batch, problems)
     why = "; ".join(f"{path}: {problem}" for path, problem in problems.items())
     if run.lake.version(QUARANTINE) is not None:
         run.lake.replace_slice(QUARANTINE, None, run.note(STAGE, batch.batch_id))
     run.batches.abandon(batch, run.run_id, why)
     run.warn(f"batch {batch.batch_id} is abandoned: {why}")
+
+
+def _check_untouched(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
+    if batch.counted and parts_in(run.lake, SILVER, batch.batch_id):
+        path, problem = next(iter(problems.items()))
+        raise UnreadableInputError(
+            path, f"{problem}, and silver has a part of its batch {batch.batch_id}; it is to be put back"
+        )
 
 
 def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:

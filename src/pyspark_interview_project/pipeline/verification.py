@@ -38,11 +38,14 @@ def check_silver_has(lake: Lake, counted: Counted) -> None:
 def check_tables_are_the_same(lake: Lake, batches: Batches) -> None:
     """Raise VerificationError where silver is not the table that took the rows of the batch before: it is gone, was
     made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known. Also
-    where quarantine is gone, and rows of a batch with it."""
+    where quarantine is gone, and rows of a batch with it, and where a RESTORE undid what either took of a batch."""
     if lake.version(QUARANTINE) is None:
         for taken in batches.all():
             if taken.state == COMMITTED and taken.counted and taken.counted.figures["rows_quarantined"]:
                 raise _gone(QUARANTINE, taken)
+    for table in (SILVER, QUARANTINE):
+        if lake.version(table) is not None:
+            _check_nothing_is_undone(lake, table, batches)
     batch = batches.last_in_silver()
     if batch is None or batch.counted is None:
         return
@@ -56,6 +59,34 @@ def check_tables_are_the_same(lake: Lake, batches: Batches) -> None:
     if version < least:
         term = f"the version of batch {batch.batch_id}"
         raise VerificationError(SILVER.place, {term: least}, {term: version}, _MEND)
+
+
+def changes_by_others(lake: Lake, batches: Batches) -> list[str]:
+    """What others did to the rows of silver since the batch before, in words: no rule of ours let these rows in."""
+    batch = batches.last_in_silver()
+    if lake.version(SILVER) is None or batch is None:
+        return []
+    said = []
+    for commit in lake.commits(SILVER):
+        if commit.note.get("batch_id") == batch.batch_id:
+            break
+        if not (commit.note or commit.keeps_rows or commit.undone):
+            said.append(f"{SILVER.place} was changed by others: version {commit.version}, {commit.operation}")
+    return said
+
+
+def _check_nothing_is_undone(lake: Lake, table: TableContract, batches: Batches) -> None:
+    commits = [commit for commit in lake.commits(table) if commit.note.get("batch_id")]
+    there = {(commit.note["batch_id"], commit.note.get("part")) for commit in commits if not commit.undone}
+    undone = [commit for commit in commits if (commit.note["batch_id"], commit.note.get("part")) not in there]
+    if not undone:
+        return
+    committed = {batch.batch_id for batch in batches.all() if batch.state == COMMITTED}
+    for commit in undone:
+        if commit.note["batch_id"] in committed:
+            term = f"version {commit.version}, of batch {commit.note['batch_id']}"
+            advice = f"put the table back to its version {commit.version} or newer, by number; else {_MEND}"
+            raise VerificationError(table.place, {term: "there"}, {term: "undone by a RESTORE"}, advice)
 
 
 def _gone(table: TableContract, batch: Batch) -> VerificationError:

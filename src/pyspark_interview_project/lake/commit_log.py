@@ -1,0 +1,73 @@
+"""What the entries of a table's log say, whichever engine or tool wrote them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pyspark_interview_project.lake.interface import TableCommit, Written
+
+# What a commit of either engine, a merge, a write or a deletion, calls the rows that it counts.
+_METRICS = {
+    "inserted": ("num_target_rows_inserted", "numTargetRowsInserted", "num_added_rows", "numOutputRows"),
+    "updated": ("num_target_rows_updated", "numTargetRowsUpdated"),
+    "deleted": ("num_target_rows_deleted", "numTargetRowsDeleted", "num_deleted_rows", "numDeletedRows"),
+}
+# Operations, as Spark and delta-rs call them, behind which a table has the rows that it had.
+_KEEP_ROWS = frozenset(
+    {
+        "ADD COLUMNS",
+        "ADD CONSTRAINT",
+        "CHANGE COLUMN",
+        "CREATE TABLE",
+        "DROP CONSTRAINT",
+        "OPTIMIZE",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "UPDATE TABLE METADATA",
+        "UPGRADE PROTOCOL",
+        "VACUUM END",
+        "VACUUM START",
+    }
+)
+
+
+def commits_of(history: Sequence[Mapping[str, Any]]) -> Iterator[TableCommit]:
+    """The commits of a history whose newest entry comes first.
+
+    Behind a RESTORE the table stands as it stood at an older version: what came between is undone, and what stood at
+    that version stands again. A RESTORE to a time says no version: nothing before it is known to stand.
+    """
+    stands_at = history[0]["version"] if history else 0
+    for entry in history:
+        version, operation = entry["version"], entry.get("operation") or ""
+        undone = version > stands_at
+        yield TableCommit(version, note_of(entry), operation, operation in _KEEP_ROWS, undone)
+        if operation == "RESTORE" and not undone:
+            stands_at = _restored_version(entry)
+
+
+def _restored_version(entry: Mapping[str, Any]) -> int:
+    """The version that a RESTORE put the table back to; -1 where it does not say."""
+    restored = str((entry.get("operationParameters") or {}).get("version"))
+    return int(restored) if restored.isdecimal() else -1
+
+
+def written_by(history_entry: Mapping[str, Any]) -> Written:
+    """What a commit did, in rows."""
+    metrics = history_entry.get("operationMetrics") or {}
+
+    def count(happened: str) -> int:
+        return next((int(metrics[name]) for name in _METRICS[happened] if name in metrics), 0)
+
+    return Written(history_entry["version"], count("inserted"), count("updated"), count("deleted"))
+
+
+def note_of(history_entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a commit of ours says of itself; empty for those of others."""
+    try:
+        note = json.loads(history_entry.get("userMetadata") or "{}")
+    except ValueError:  # a commit of somebody else
+        return {}
+    return note if isinstance(note, dict) else {}
