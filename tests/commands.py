@@ -15,13 +15,14 @@ from typing import Any, TypeVar
 
 from forked_commands import ForkedCommands
 from spark_commands import SparkCommands
+from warm_jvm import WarmJvm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RETURNS = Path(sys.executable).with_name("returns")
 ENGINE = os.environ.get("ENGINE") or "embedded"
 
 _TIMEOUT_SECONDS = 300
-_SPARK, _FORKED = SparkCommands(), ForkedCommands()
+_SPARK, _FORKED, _WARM_JVM = SparkCommands(), ForkedCommands(), WarmJvm()
 
 T = TypeVar("T")
 
@@ -95,8 +96,8 @@ def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
     return _run_warm([sys.executable, "-m", name, *arguments], environment(lake, **env))
 
 
-def returns_that_may_be_killed(lake: Path, *arguments: str, **env: str) -> Ended:
-    """`returns …` on a lake, with all that it starts in a session of its own, on Spark too."""
+def returns_apart(lake: Path, *arguments: str, **env: str) -> Ended:
+    """`returns …` on a lake in a process and a session of its own, which may be killed, on Spark too."""
     return _run_apart([str(RETURNS), *arguments], environment(lake, **env))
 
 
@@ -109,9 +110,10 @@ def _run_warm(command: Sequence[str], env: dict[str, str]) -> Ended:
 
 def _run_apart(command: Sequence[str], env: dict[str, str]) -> Ended:
     """Run a command in a process and a session of its own: where it comes to the same, a fork of one that has
-    everything imported."""
-    if env["ENGINE"] != "spark" and _FORKED.takes(env):
-        return Ended(*_FORKED.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
+    everything imported, on Spark with a JVM that is there."""
+    forked = _WARM_JVM if env["ENGINE"] == "spark" else _FORKED
+    if forked.takes(env):
+        return Ended(*forked.run(command, env, REPOSITORY, _TIMEOUT_SECONDS))
     return run(command, env, in_own_session=True)
 
 

@@ -25,7 +25,7 @@ from typing import NoReturn
 
 from spark_commands import Answer, exit_code_of
 
-# What a run imports only when it comes to it.
+# What a run on the embedded engine imports only when it comes to it.
 _IMPORTED_LATE = ("sqlframe.duckdb", "sqlframe.duckdb.functions", "pyspark_interview_project.lake.embedded")
 # What an interpreter or its linker reads as it starts, so that a fork would be too late.
 _READ_AT_START = ("LD_", "LC_", "LANG", "PYTHON")
@@ -34,7 +34,9 @@ _READ_AT_START = ("LD_", "LC_", "LANG", "PYTHON")
 class ForkedCommands:
     """The process that others are forked from; started by the first command."""
 
-    def __init__(self) -> None:
+    def __init__(self, imported: Sequence[str] = _IMPORTED_LATE) -> None:
+        """`imported`: the modules that are there when a command begins, beside those of the command line."""
+        self._imported = imported
         self._process: subprocess.Popen[str] | None = None
         self._directory: str | None = None
         self._starting = threading.Lock()
@@ -62,7 +64,9 @@ class ForkedCommands:
                 self._directory = tempfile.mkdtemp(prefix="forked-")
                 atexit.register(self.close)
                 self._process = subprocess.Popen(
-                    [sys.executable, __file__, f"{self._directory}/commands"], stdout=subprocess.PIPE, text=True
+                    [sys.executable, __file__, f"{self._directory}/commands", *self._imported],
+                    stdout=subprocess.PIPE,
+                    text=True,
                 )
                 assert self._process.stdout is not None
                 assert self._process.stdout.readline() == "listening\n"
@@ -78,10 +82,10 @@ class ForkedCommands:
             self._directory = None
 
 
-def _listen(address: str) -> None:
+def _listen(address: str, imported: Sequence[str]) -> None:
     from pyspark_interview_project import cli  # noqa: F401
 
-    for module in _IMPORTED_LATE:
+    for module in imported:
         import_module(module)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how an answer ended
     with socket.socket(socket.AF_UNIX) as listener:
@@ -141,4 +145,4 @@ def _become(command: Sequence[str], env: Mapping[str, str], cwd: str) -> NoRetur
 
 
 if __name__ == "__main__":
-    _listen(sys.argv[1])
+    _listen(sys.argv[1], sys.argv[2:])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, environment, returns, returns_that_may_be_killed, succeeded
+from commands import REPOSITORY, RETURNS, environment, returns_apart, succeeded
 from landing import land, row_of
 
 LANDED = "bronze/returns_raw"
@@ -63,7 +63,7 @@ def land_one_more(lake: Path) -> None:
 
 def run_whole(lake: Path, as_of: str, **env: str) -> None:
     """A run that nothing disturbs."""
-    succeeded(returns(lake, "run", "--as-of", as_of, **(SETTINGS | env)))
+    succeeded(returns_apart(lake, "run", "--as-of", as_of, **(SETTINGS | env)))
 
 
 def run_elsewhere(lake: Path, as_of: str) -> None:
@@ -92,7 +92,7 @@ def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[
 
 def run_killed(lake: Path, as_of: str, kill: Kill, **settings: str) -> None:
     """A run that is killed, with everything that it started. It fails the test if it came to its end."""
-    ended = returns_that_may_be_killed(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
+    ended = returns_apart(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
     assert ended.exit_code == -signal.SIGKILL, f"not killed at {kill.name}: {ended}"
 
 

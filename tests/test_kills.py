@@ -31,9 +31,8 @@ from pyspark_interview_project.faults import POINTS
 # Points that a run comes by more than once: at the first time, and when some of it is done.
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
-# A run on Spark takes most of a minute: `make test-long` kills one at each point, `make rest-on-spark` the others.
+# On Spark `make test-long` kills a run at each point once, `make rest-on-spark` at the other moments.
 KILLS_ON_SPARK = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS]
-ENDED_BY_THE_SAME_ENGINE = ("after_silver_part-2", f"log of {lake_reading.SILVER}, entry 1")
 PAIRS = [
     (at_point("after_plan"), at_point("after_quarantine")),
     (at_point("after_quarantine"), at_point("after_quarantine")),
@@ -97,12 +96,18 @@ def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Pat
 def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, publishing_faults: Path, place: str
 ) -> None:
-    assert_survives(tmp_path / "lake", never, [before_log(place, publishing_faults)])
+    # Either engine ends what the other began.
+    assert_survives(tmp_path / "lake", never, [before_log(place, publishing_faults)], ended_by="embedded")
 
 
 @pytest.mark.parametrize(
     "kills",
-    [pytest.param(pair, marks=pytest.mark.long if pair in PAIRS[1:5] else pytest.mark.nightly) for pair in PAIRS],
+    [
+        pytest.param(
+            pair, marks=[pytest.mark.on_spark, pytest.mark.long if pair in PAIRS[1:5] else pytest.mark.nightly]
+        )
+        for pair in PAIRS
+    ],
     ids=lambda kills: "-".join(kill.name for kill in kills),
 )
 def test_run_killed_twice_and_run_again_makes_the_same_tables(
@@ -111,12 +116,12 @@ def test_run_killed_twice_and_run_again_makes_the_same_tables(
     assert_survives(tmp_path / "lake", never, kills)
 
 
-def assert_survives(lake: Path, never: Never, kills: Sequence[Kill]) -> None:
-    """Kill runs of the second day, one behind the other, then let one be: either engine ends what the other began."""
+def assert_survives(lake: Path, never: Never, kills: Sequence[Kill], ended_by: str = ENGINE) -> None:
+    """Kill runs of the second day, one behind the other, then let one be."""
     shutil.copytree(never.first, lake)
     for kill in kills:
         run_killed(lake, SECOND_DAY, kill)
-    run_whole(lake, SECOND_DAY, ENGINE=ENGINE if kills[-1].name in ENDED_BY_THE_SAME_ENGINE else "embedded")
+    run_whole(lake, SECOND_DAY, ENGINE=ended_by)
     assert lake_reading.comparable(lake) == lake_reading.comparable(never.second)
     assert counts(lake) == counts(never.second)
 
@@ -151,7 +156,10 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
 
 @pytest.mark.parametrize(
     "kill",
-    [pytest.param(kill, marks=pytest.mark.long if kill in LATE[:3] else pytest.mark.nightly) for kill in LATE],
+    [
+        pytest.param(kill, marks=[pytest.mark.on_spark, pytest.mark.long if kill in LATE[:3] else pytest.mark.nightly])
+        for kill in LATE
+    ],
     ids=lambda kill: kill.name,
 )
 def test_file_that_lands_behind_a_kill_is_taken_too(tmp_path: Path, never: Never, kill: Kill) -> None:
