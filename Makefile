@@ -38,7 +38,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-connect test-airflow test-airflow-on-spark soak rest-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-long-embedded test-long-on-spark test-connect test-airflow test-airflow-on-spark soak rest-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -76,8 +76,14 @@ test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the em
 test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-test-long: $(JARS_STAMP) compiler monitoring-tools browser test-connect ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
+# Beside each other: a session of Spark leaves half a processor idle.
+test-long: $(JARS_STAMP) compiler monitoring-tools browser ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-long-embedded test-long-on-spark
+
+test-long-embedded: $(DEV_STAMP)
+	@ENGINE=embedded $(BIN)/python -m pytest -q -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
+
+test-long-on-spark: $(JARS_STAMP) test-connect
 	@$(ON_SPARK) -m "not nightly" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(WHOLE_RUNS)
 	@$(KILLED_ON_SPARK) -m on_spark $(FAULT_TESTS)

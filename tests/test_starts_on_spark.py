@@ -15,7 +15,7 @@ import pytest
 import lake_reading
 from commands import REPOSITORY, RETURNS, at_once, environment
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
-from landing import land, row_of
+from landing import COLUMNS, land, row_of, write_text
 from spark_commands import SparkCommands
 
 SECONDS = 300
@@ -38,7 +38,7 @@ def contenders() -> Iterator[list[SparkCommands]]:
 def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake with its tables, of a file without rows, where the rows have landed behind that."""
     lake = tmp_path_factory.mktemp("landed") / "lake"
-    land(lake / LANDED / "nothing.csv", [])
+    write_text(lake / LANDED / "nothing.csv", f"{','.join(COLUMNS)}\n")
     run_elsewhere(lake, FIRST_DAY)
     land(lake / LANDED / "shop.csv", ROWS)
     return lake
