@@ -87,7 +87,7 @@ test-long-on-spark: $(JARS_STAMP) test-connect
 	@$(ON_SPARK) -m "not nightly" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(WHOLE_RUNS)
 	@$(KILLED_ON_SPARK) -m on_spark $(FAULT_TESTS)
-	@$(ON_SPARK) -k "not run_without" $(INPUT_TESTS)
+	@$(ON_SPARK) -m "not nightly" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
 	@$(IN_SHORT_SESSIONS) $(ON_SPARK) tests/connect
@@ -106,7 +106,7 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to the embedded engine, on Spark (an hour)
 	@$(KILLED_ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
 	@$(ON_SPARK) -m "not on_spark" $(WHOLE_RUNS)
-	@$(ON_SPARK) -m nightly tests/test_lake_parity.py
+	@$(ON_SPARK) -m nightly tests/test_lake_parity.py tests/test_corpus.py
 
 test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_databricks_task.py \

@@ -32,7 +32,7 @@ LEAST_SHARE = 0.85
 PROCESSES = 2
 KILLED = ("killed", "timeout")  # a mutant that never ends does not go unnoticed
 
-_TRANSFORMS = ("judge.py", "versions.py")
+_TRANSFORMS = ("judge.py", "parts.py", "versions.py")
 
 # What is changed in the SQL of a rule, wherever it stands.
 _SQL_CHANGES = (

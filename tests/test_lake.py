@@ -544,7 +544,7 @@ def test_merge_updates_what_it_knows_and_inserts_the_rest(tables: LakeBench) -> 
     tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
     expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B2", "part": 3}
     newest = next(tables.lake.commits(SILVER))
-    assert newest == TableCommit(before + 1, expected, "WRITE", keeps_rows=False, undone=False)
+    assert newest == TableCommit(before + 1, expected, "MERGE", keeps_rows=False, undone=False)
 
 
 def test_merge_correction_of_the_date_moves_the_row_to_another_partition(tables: LakeBench) -> None:
@@ -671,6 +671,23 @@ def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(ta
     assert [commit.version for commit in commits] == [*range(made + 2, -1, -1)]
     assert [commit.note.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
     assert commits[-1] == TableCommit(0, {}, "CREATE TABLE", keeps_rows=True)
+
+
+def test_commits_of_a_table_that_went_on_or_was_made_anew_are_those_of_now(tables: LakeBench) -> None:
+    made = [*tables.lake.commits(SILVER)]
+    shutil.copytree(tables.root / SILVER.place, tables.root / "aside")
+    for number in (1, 2):
+        tables.lake.append(SILVER, silver_frame(tables, silver_row(f"R{number}")), note("B1", part=number))
+    parts = [commit.note.get("part") for commit in tables.lake.commits(SILVER)]
+    assert parts == [2, 1, *[None] * len(made)]
+    shutil.rmtree(tables.root / SILVER.place)
+    shutil.move(tables.root / "aside", tables.root / SILVER.place)
+    assert [*tables.lake.commits(SILVER)] == made
+    shutil.rmtree(tables.root / SILVER.place)
+    tables.lake.ensure_tables()
+    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B2"))
+    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B3"))
+    assert [commit.note.get("batch_id") for commit in tables.lake.commits(SILVER)][:2] == ["B3", "B2"]
 
 
 def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_restore(tables: LakeBench) -> None:

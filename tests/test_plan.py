@@ -21,14 +21,21 @@ from landing import land as land_rows
 from landing import row_of, write_text
 from pyspark_interview_project import faults
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.errors import DamageError, UnreadableInputError
 from pyspark_interview_project.lake.batches import ABANDONED, PLANNED, Batch, Batches, Counted
 from pyspark_interview_project.lake.interface import CommitNote
 from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
 from pyspark_interview_project.pipeline import plan
 from pyspark_interview_project.pipeline.execution import Execution
-from pyspark_interview_project.pipeline.plan import Draft, draft_batch, parts_in, pending_batch, planned_batch
+from pyspark_interview_project.pipeline.plan import (
+    Draft,
+    check_batches,
+    draft_batch,
+    parts_in,
+    pending_batch,
+    planned_batch,
+)
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
 
@@ -200,6 +207,32 @@ def test_parts_in_a_table_are_the_batchs_commits_by_part(bench: LakeBench) -> No
     assert parts_in(bench.lake, SILVER, "B1") == {1: versions[0], 2: versions[2]}
     assert parts_in(bench.lake, SILVER, "B2") == {1: versions[1]}
     assert parts_in(bench.lake, SILVER, "B3") == {}
+
+
+def test_check_batches_of_tables_whose_batches_are_all_there_passes(run: Execution, bench: LakeBench) -> None:
+    check_batches(bench.lake, run.batches)  # there are no tables yet
+    batch = planned(run, A)
+    bench.lake.ensure_tables()
+    put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+    quarantine(bench, batch.batch_id)
+    check_batches(bench.lake, run.batches)
+
+
+@pytest.mark.parametrize("table", [SILVER, QUARANTINE])
+def test_check_batches_names_each_batch_that_a_table_has_and_that_is_written_down_nowhere(
+    run: Execution, bench: LakeBench, table: TableContract
+) -> None:
+    bench.lake.ensure_tables()
+    for batch_id in ("000001-lost", "000002-lost"):
+        if table is SILVER:
+            put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch_id, {"part": 1}))
+        else:
+            quarantine(bench, batch_id)
+    with pytest.raises(DamageError) as raised:
+        check_batches(bench.lake, run.batches)
+    assert raised.value.place == str(run_root(run) / "ops" / "batches")
+    lost = [finding.split(" is not there, but rows of it are in the tables")[0] for finding in raised.value.findings]
+    assert lost == ["batch 000002-lost", "batch 000001-lost"]
 
 
 def test_pending_batch_of_a_lake_without_one_is_none(run: Execution) -> None:

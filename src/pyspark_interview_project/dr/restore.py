@@ -44,7 +44,6 @@ class RestorePlan:
     target: Path
     tables: Sequence[str]
     files: Sequence[FileEntry]
-    resumes: bool
 
     @property
     def bytes(self) -> int:
@@ -63,7 +62,7 @@ def plan_restore(
     real = Path(os.path.realpath(target.expanduser()))
     if table is not None and table not in manifest.tables:
         raise RestoreRefusedError(table, f"is not in backup {manifest.id}; it has {', '.join(manifest.tables)}")
-    resumes = _check_place(store, [Path(manifest.lake), *lakes], manifest, real, table)
+    _check_place(store, [Path(manifest.lake), *lakes], manifest, real, table)
     tables = [table] if table else list(manifest.tables)
     files = manifest.of_table(table) if table else manifest.files
     for one in tables:
@@ -75,7 +74,7 @@ def plan_restore(
             ) from error
         if findings:
             raise RestoreRefusedError(findings[0], "nothing was restored; run returns dr verify to see what is whole")
-    return RestorePlan(manifest, real, tables, files, resumes)
+    return RestorePlan(manifest, real, tables, files)
 
 
 def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
@@ -106,8 +105,8 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
     sync_file_system(plan.target)
 
 
-def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target: Path, table: str | None) -> bool:
-    """Whether the target has a restore of the same that was interrupted. Raises RestoreRefusedError."""
+def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target: Path, table: str | None) -> None:
+    """Raise RestoreRefusedError unless the target is free, or has a restore of the same that was interrupted."""
     marker, tables = target / paths.RESTORE_MARKER, [table] if table else list(manifest.tables)
     resumes = marker.is_file() and marker.read_text(encoding="utf-8") == _marker_text(manifest, tables)
     in_use = [lake.resolve() for lake in lakes if lake.is_absolute() and _is_in_use(lake)]
@@ -121,7 +120,6 @@ def _check_place(store: Store, lakes: Sequence[Path], manifest: Manifest, target
             )
     if _is_in_use(target) and not resumes:
         raise RestoreRefusedError(str(target), "is not empty; name an empty place, which the restore may also create")
-    return resumes
 
 
 def _is_in_use(place: Path) -> bool:

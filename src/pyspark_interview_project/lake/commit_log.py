@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from deltalake import DeltaTable
+
 from pyspark_interview_project.lake.interface import TableCommit, Written
 
 # What a commit of either engine, a merge, a write or a deletion, calls the rows that it counts.
@@ -31,6 +33,25 @@ _KEEP_ROWS = frozenset(
         "VACUUM START",
     }
 )
+
+
+class History:
+    """The entries of one table's log, each read once: an entry never changes, and there may be thousands."""
+
+    def __init__(self) -> None:
+        self._table_id: str | None = None
+        self._entries: list[Mapping[str, Any]] = []
+
+    def of(self, table: DeltaTable) -> Sequence[Mapping[str, Any]]:
+        """The entries up to the version of the table, the newest first."""
+        table_id, version = str(table.metadata().id), table.version()
+        known = self._entries[0]["version"] if self._entries and table_id == self._table_id else None
+        if known is None or known > version:
+            self._entries = [*table.history()]
+        elif known < version:
+            self._entries = [*table.history(version - known), *self._entries]
+        self._table_id = table_id
+        return self._entries
 
 
 def commits_of(history: Sequence[Mapping[str, Any]]) -> Iterator[TableCommit]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -26,7 +27,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
-from pyspark_interview_project.lake.commit_log import commits_of, note_of, written_by
+from pyspark_interview_project.lake.commit_log import History, commits_of, note_of, written_by
 from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
 from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import delta_schema_json
@@ -60,6 +61,7 @@ class DeltaTables:
 
     def __init__(self, paths: LakePaths) -> None:
         self._paths = paths
+        self._histories: defaultdict[str, History] = defaultdict(History)
 
     def place(self, table: TableContract) -> str:
         return self._paths.place(table.place)
@@ -149,7 +151,7 @@ class DeltaTables:
             delta = self.open(table)
             if (delta.transaction_version(transaction[0]) or 0) < transaction[1]:
                 return None
-            entries = delta.history()
+            entries = self._histories[table.place].of(delta)
         for entry, commit in zip(entries, commits_of(entries), strict=True):
             if (commit.note.get("batch_id"), commit.note.get("part")) == transaction and not commit.undone:
                 return replace(written_by(entry), was_there=True)
@@ -184,8 +186,8 @@ class DeltaTables:
 
     def commits(self, table: TableContract) -> Iterator[TableCommit]:
         with _errors(table):
-            history = self.open(table).history()
-        yield from commits_of(history)
+            entries = self._histories[table.place].of(self.open(table))
+        yield from commits_of(entries)
 
     def fence(self, table: TableContract, batch_id: str) -> None:
         """Change the table's metadata, which every write that has begun by now conflicts with: no such one commits."""

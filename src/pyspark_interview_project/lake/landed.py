@@ -65,15 +65,21 @@ def format_of(path: str) -> str | None:
     return None if found == "parquet" and plain != name else found
 
 
+def landing_directory(lake: LakePaths) -> Path:
+    """Where files land. Raises ConfigurationError where there is no such directory."""
+    landing = Path(lake.place(paths.LANDED))
+    if not landing.is_dir():
+        raise ConfigurationError(str(landing), "there is no such directory; land files there or set DATA_ROOT")
+    return landing
+
+
 def find_landed(lake: LakePaths, as_of: date) -> Landing:
     """List the landed files, in the order of their paths, but those under a directory dt=… later than `as_of`.
 
     Raises ConfigurationError where the landing directory does not exist, and UnreadableInputError naming a file whose
     name is not UTF-8.
     """
-    landing = Path(lake.place(paths.LANDED))
-    if not landing.is_dir():
-        raise ConfigurationError(str(landing), "there is no such directory; land files there or set DATA_ROOT")
+    landing = landing_directory(lake)
     files, ignored = [], {}
     for path in sorted(_walk(landing, as_of)):
         relative = f"{paths.LANDED}/{path.relative_to(landing).as_posix()}"

@@ -23,6 +23,7 @@ from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, recordable
 from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.lake.interface import CommitNote, Lake
+from pyspark_interview_project.lake.landed import landing_directory
 from pyspark_interview_project.lake.lease import Lease
 from pyspark_interview_project.lake.lock import writing
 from pyspark_interview_project.lake.opening import open_lake
@@ -127,9 +128,7 @@ def execution(
         raise ConfigurationError("--accept-quarantined", f"must be a share from 0 to 1, not {accept_quarantined:g}")
     identity = checked_run_id(run_id)
     set_run_id(identity)
-    landed = Path(settings.paths.place(places.LANDED))
-    if not landed.is_dir():  # before the lock: nothing is to be made in a place that is no lake
-        raise ConfigurationError(str(landed), "there is no such directory; land files there or set DATA_ROOT")
+    landing_directory(settings.paths)  # before the lock: nothing is to be made in a place that is no lake
     records = run_records(settings)
     record = records.find(identity)
     if record is None:
