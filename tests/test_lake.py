@@ -746,12 +746,15 @@ def test_fence_lets_no_write_commit_that_began_before_it(
     late = begun.to_pyarrow_table()
     late = late.set_column(0, "return_id", pa.array(["R3", "R4"])).set_column(9, "batch_id", pa.array(["B2", "B2"]))
     before = version(tables)
-    tables.lake.fence(SILVER, "B2")
+    protocol = begun.protocol()
+    tables.lake.fence(SILVER)
     with pytest.raises(CommitFailedError, match="(?i)metadata"):
         write(begun, late)
     tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, rows)
     assert version(tables) == before + 1
     assert next(tables.lake.commits(SILVER)).keeps_rows
+    fenced = DeltaTable(tables.root / SILVER.place)
+    assert (fenced.protocol().min_reader_version, fenced.metadata()) == (protocol.min_reader_version, begun.metadata())
     assert tables.lake.append(SILVER, silver_frame(tables, silver_row("R3")), note("B3")).inserted == 1
 
 

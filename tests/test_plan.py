@@ -299,10 +299,10 @@ def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandon
     (run_root(run) / A).unlink()
     fence = bench.lake.fence
 
-    def fence_behind_a_late_commit(table: TableContract, batch_id: str) -> None:
+    def fence_behind_a_late_commit(table: TableContract) -> None:
         if table is SILVER:
             put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
-        fence(table, batch_id)
+        fence(table)
 
     monkeypatch.setattr(bench.lake, "fence", fence_behind_a_late_commit)
     with pytest.raises(UnreadableInputError, match="silver has a part of its batch"):

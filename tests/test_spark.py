@@ -236,7 +236,7 @@ def test_fence_lets_no_write_of_spark_commit_that_is_under_way(
         while not spark.sparkContext.statusTracker().getActiveJobsIds():
             assert not write.done()
             time.sleep(0.01)
-        bench.lake.fence(SILVER, "B2")
+        bench.lake.fence(SILVER)
         with pytest.raises(PySparkException, match="(?i)metadata"):
             write.result()
     assert [row["return_id"] for row in bench.lake.collect(bench.lake.read(SILVER))] == ["R1"]

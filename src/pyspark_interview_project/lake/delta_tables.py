@@ -41,19 +41,17 @@ _OFF = (
     "delta.enableRowTracking",
     "delta.enableInCommitTimestamps",
 )
-_LOG_CLEANUP = "delta.enableExpiredLogCleanup"
+LOG_CLEANUP = "delta.enableExpiredLogCleanup"
 # Of either engine's tables. Set off explicitly where it can be: a platform may have other defaults.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.columnMapping.mode": "none",
     # The log says what a batch has done and what gold covers. By default a commit removes what it has of a month ago,
     # even the entry that the batch of this commit was counted against.
-    _LOG_CLEANUP: "false",
+    LOG_CLEANUP: "false",
     # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
     "delta.enableDeletionVectors": "false",
 }
-# The batch that was given up last: a write of it might not have been at its end.
-_FENCE = "returns.fenced_batch"
 
 
 class DeltaTables:
@@ -82,7 +80,7 @@ class DeltaTables:
                     configuration=TABLE_PROPERTIES,
                 )
         self.check_shapes()
-        self.keep_logs()
+        self._keep_logs()
         for table in TABLES:
             if missing := self.missing_checks(table):
                 delta = self.open(table)
@@ -113,13 +111,19 @@ class DeltaTables:
             configuration = self.open(table).metadata().configuration
         return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
 
-    def keep_logs(self) -> None:
-        """Set the cleaning of logs off in tables that were made before it was set off from the start."""
-        for table in TABLES:
-            with _errors(table):
-                delta = self.open(table)
-                if delta.metadata().configuration.get(_LOG_CLEANUP) != TABLE_PROPERTIES[_LOG_CLEANUP]:
-                    delta.alter.set_table_properties({_LOG_CLEANUP: TABLE_PROPERTIES[_LOG_CLEANUP]})
+    def without_kept_logs(self) -> list[TableContract]:
+        """The tables that were made before the cleaning of logs was set off from the start."""
+        return [table for table in TABLES if self._log_cleanup(table) != TABLE_PROPERTIES[LOG_CLEANUP]]
+
+    def _log_cleanup(self, table: TableContract) -> str | None:
+        with _errors(table):
+            return self.open(table).metadata().configuration.get(LOG_CLEANUP)
+
+    def _keep_logs(self) -> None:
+        for table in self.without_kept_logs():
+            delta = self.open(table)
+            if delta.protocol().min_writer_version < 7:  # else it is of Spark's, and delta-rs would change its protocol
+                delta.alter.set_table_properties({LOG_CLEANUP: TABLE_PROPERTIES[LOG_CLEANUP]})
 
     def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this note, or none. The log says what it did, also where `write`
@@ -189,10 +193,12 @@ class DeltaTables:
             entries = self._histories[table.place].of(self.open(table))
         yield from commits_of(entries)
 
-    def fence(self, table: TableContract, batch_id: str) -> None:
-        """Change the table's metadata, which every write that has begun by now conflicts with: no such one commits."""
-        with _errors(table):
-            self.open(table).alter.set_table_properties({_FENCE: batch_id}, raise_if_not_exists=False)
+    def fence(self, table: TableContract) -> None:
+        """Commit the table's metadata again, which every write that has begun by now conflicts with: none commits."""
+        with _errors(
+            table
+        ):  # by its description: behind a property delta-rs would change the protocol of Spark's tables
+            self.open(table).alter.set_table_description(table.description)
 
     def changes(self, table: TableContract, since: int, until: int) -> Any:
         """The change feed of versions since + 1 to until as an Arrow stream."""

@@ -263,9 +263,9 @@ class EmbeddedLake:
             return Written(None)
         return self._settled(table, note, lambda: self._tables.merge(table, stream.reader(), note, upsert, within))
 
-    def fence(self, table: TableContract, batch_id: str) -> None:
+    def fence(self, table: TableContract) -> None:
         with _writing(table.place):
-            self._tables.fence(table, batch_id)
+            self._tables.fence(table)
 
     def _settled(self, table: TableContract, note: CommitNote, write: Callable[[], None]) -> Written:
         def guarded() -> None:

@@ -149,8 +149,8 @@ class Lake(Protocol):
         """Put the rows in the place of all that the table has."""
         ...
 
-    def fence(self, table: TableContract, batch_id: str) -> None:
-        """See to it that no write of the batch that has begun can commit any more: a server may outlive its caller."""
+    def fence(self, table: TableContract) -> None:
+        """See to it that no write that has begun by now can commit any more: a server may outlive its caller."""
         ...
 
     def close(self) -> None:

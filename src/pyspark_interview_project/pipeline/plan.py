@@ -117,14 +117,15 @@ def pending_batch(run: Execution) -> Batch | None:
 def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
 
-    A server whose caller died may yet be in a commit of it, so the tables are fenced first. Raises UnreadableInputError
-    if silver has a part of it.
+    Where an earlier run was at it, a server whose caller died may yet be in a commit of it, so the tables are fenced first.
+    Raises UnreadableInputError if silver has a part of it.
     """
     _check_untouched(run, batch, problems)
-    for table in (QUARANTINE, SILVER) if batch.counted else (QUARANTINE,):
+    begun_before = batch.counted is not None or batch.planned_by != run.run_id
+    for table in (QUARANTINE, SILVER) if batch.counted else (QUARANTINE,) if begun_before else ():
         if run.lake.version(table) is not None:
             run.check_lease()
-            run.lake.fence(table, batch.batch_id)
+            run.lake.fence(table)
     _check_untouched(run, batch, problems)
     why = "; ".join(f"{path}: {problem}" for path, problem in problems.items())
     if run.lake.version(QUARANTINE) is not None:
