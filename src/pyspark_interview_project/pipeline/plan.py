@@ -117,7 +117,7 @@ def pending_batch(run: Execution) -> Batch | None:
 def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
 
-    Where an earlier run was at it, a server whose caller died may yet be in a commit of it, so the tables are fenced first.
+    Where an earlier run was at it, a server whose caller died may be in a commit of it: the tables are fenced first.
     Raises UnreadableInputError if silver has a part of it.
     """
     _check_untouched(run, batch, problems)
