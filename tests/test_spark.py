@@ -10,21 +10,16 @@ import shutil
 import signal
 import stat
 import sys
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import expr
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, Ended, environment, run, succeeded
-from conftest import LakeBench
 from kills import waiting_at
 from landing import COLUMNS, Row, csv_text, json_line, row_of
 from pyspark_interview_project import engine
@@ -33,11 +28,9 @@ from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.lake.spark_jars import JARS, checked_jars, jar_directory
 from pyspark_interview_project.lake.spark_session import open_session
 from pyspark_interview_project.pipeline import run_pipeline
-from pyspark_interview_project.schemas.tables import SILVER
 from test_corpus import CORPUS, EXPECTED, READABLE, SETTINGS, SHOWN
 from test_corpus import landed as place_of
 from test_corpus import shown
-from test_lake import note, silver_frame, silver_row
 from test_properties import as_before
 
 LANDED = "bronze/returns_raw"
@@ -211,36 +204,6 @@ def test_open_session_has_the_settings_that_suit_one_machine(spark: SparkSession
     jars = (spark.conf.get("spark.jars") or "").split(",")
     assert [jar.removeprefix("file://") for jar in jars] == [str(jar) for jar in checked_jars()]
     assert spark.conf.get("spark.jars.packages", None) is None  # nothing is resolved when a session starts
-
-
-@pytest.mark.parametrize(
-    "late",
-    [
-        "insert into {silver} select * from late_rows",
-        "merge into {silver} as target using late_rows as source on target.return_id = source.return_id "
-        "when not matched then insert *",
-    ],
-    ids=["append", "merge"],
-)
-def test_fence_lets_no_write_of_spark_commit_that_is_under_way(
-    bench: LakeBench, spark: SparkSession, late: str
-) -> None:
-    bench.lake.ensure_tables()
-    bench.lake.append(SILVER, silver_frame(bench, silver_row("R1")), note("B1"))
-    before = bench.lake.version(SILVER)
-    slow = expr("reflect('java.lang.Thread', 'sleep', 4000L) = 'null'")
-    silver_frame(bench, silver_row("R2")).filter(slow).createOrReplaceTempView("late_rows")
-    silver = f"delta.`{bench.root / SILVER.place}`"
-    with ThreadPoolExecutor() as pool:
-        write = pool.submit(spark.sql, late.format(silver=silver))
-        while not spark.sparkContext.statusTracker().getActiveJobsIds():
-            assert not write.done()
-            time.sleep(0.01)
-        bench.lake.fence(SILVER)
-        with pytest.raises(PySparkException, match="(?i)metadata"):
-            write.result()
-    assert [row["return_id"] for row in bench.lake.collect(bench.lake.read(SILVER))] == ["R1"]
-    assert before is not None and bench.lake.version(SILVER) == before + 1
 
 
 def test_open_session_listens_to_this_machine_only(spark: SparkSession) -> None:
