@@ -22,7 +22,7 @@ SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parit
 # Of which some are run on Spark each time, and the others in `make rest-on-spark`.
 WHOLE_RUNS := tests/test_end_to_end.py tests/test_properties.py
 # Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
-FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py tests/test_starts_on_spark.py
+FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
 INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_starts_on_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
@@ -31,7 +31,8 @@ APART := tests/airflow
 ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
 # Of a session that lasts for a minute the JVM's second compiler, and code that Spark generates, cost more than they gain.
 IN_SHORT_SESSIONS = JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1
-KILLED_ON_SPARK = $(IN_SHORT_SESSIONS) SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
+TINY_ON_SPARK = SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
+KILLED_ON_SPARK = $(IN_SHORT_SESSIONS) $(TINY_ON_SPARK)
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
@@ -87,6 +88,7 @@ test-long-on-spark: $(JARS_STAMP) test-connect
 	@$(ON_SPARK) -m "not nightly" $(SPARK_LONG_TESTS)
 	@$(ON_SPARK) -m on_spark $(WHOLE_RUNS)
 	@$(KILLED_ON_SPARK) -m on_spark $(FAULT_TESTS)
+	@$(TINY_ON_SPARK) tests/test_starts_on_spark.py
 	@$(ON_SPARK) -m "not nightly" $(INPUT_TESTS)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server

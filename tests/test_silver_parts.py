@@ -21,6 +21,7 @@ from pyspark_interview_project.pipeline.silver_parts import (
 )
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.transforms.parts import CountedPart, Part
+from test_lake import SILVER_COLUMNS, silver_row
 
 MONDAY, TUESDAY, WEDNESDAY, FRIDAY = (date(2026, 1, day) for day in (5, 6, 7, 9))
 
@@ -97,24 +98,18 @@ def test_plan_parts_take_every_row_once_and_none_is_empty(rows_per_part: int) ->
 
 # Silver as it is written ---------------------------------------------------------------------------------------------
 
-RETURN = (
-    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2)"
-)
-WINNERS = (
-    f"{RETURN}, return_date date, ingest_ts timestamp, source_file string, silver_return_date date, outcome string"
-)
-IN_SILVER = f"{RETURN}, return_date date, ingest_ts timestamp, batch_id string, source_file string"
+WINNERS = f"{SILVER_COLUMNS.replace('batch_id string, ', '')}, silver_return_date date, outcome string"
 LONG_AGO, LATER = date(2025, 6, 1), date(2026, 2, 1)
+
+
+def in_silver(return_id: str, day: date, batch_id: str) -> tuple[Any, ...]:
+    return silver_row(return_id, batch_id, return_date=day.isoformat())
 
 
 def winner(return_id: str, day: date, replaces: date | None = None) -> tuple[Any, ...]:
     """A new return, or a version of one that silver has with the date that it replaces."""
-    row = (return_id, "O1", None, "MUG", "late", 2, "1.00", day.isoformat(), None, "f")
-    return (*row, replaces and replaces.isoformat(), "updated" if replaces else "inserted")
-
-
-def in_silver(return_id: str, day: date, batch_id: str) -> tuple[Any, ...]:
-    return (return_id, "O1", None, "MUG", "late", 2, "1.00", day.isoformat(), None, batch_id, "f")
+    *row, _, source_file = in_silver(return_id, day, "none yet")
+    return (*row, source_file, replaces and replaces.isoformat(), "updated" if replaces else "inserted")
 
 
 def note_of(batch_id: str, number: int) -> CommitNote:
@@ -130,7 +125,7 @@ def filled(bench: LakeBench) -> LakeBench:
     """A lake whose silver has two returns of batch B0."""
     bench.lake.ensure_tables()
     rows = [in_silver("R1", LONG_AGO, "B0"), in_silver("R2", LATER, "B0")]
-    bench.lake.append(SILVER, bench.frame_of(rows, IN_SILVER), note_of("B0", 1))
+    bench.lake.append(SILVER, bench.frame_of(rows, SILVER_COLUMNS), note_of("B0", 1))
     return bench
 
 
@@ -141,7 +136,7 @@ def test_plan_silver_write_into_an_empty_silver_is_one_append_however_much_it_is
     assert write.parts == [PartWrite(CountedPart(Part(1, MONDAY, FRIDAY), 3, 0), (MONDAY, FRIDAY))]
 
 
-def test_plan_silver_write_of_no_winners_has_no_parts(bench: LakeBench, filled: LakeBench) -> None:
+def test_plan_silver_write_of_no_winners_has_no_parts(filled: LakeBench) -> None:
     write = planned(filled)
     assert (write.counted, write.rows) == ((), {"inserted": 0, "updated": 0})
 
@@ -194,7 +189,7 @@ def test_write_part_appends_or_merges_and_says_what_silver_did(bench: LakeBench)
     for part in second.parts:
         write_part(bench.lake, second, part, note_of("B2", part.counted.part.number))
     expected = [in_silver("R1", MONDAY, "B1"), in_silver("R2", FRIDAY, "B2"), in_silver("R3", MONDAY, "B2")]
-    bench.assert_frame(bench.lake.read(SILVER), IN_SILVER, expected)
+    bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, expected)
 
 
 def test_write_part_that_silver_has_already_is_appended_once(
@@ -207,7 +202,7 @@ def test_write_part_that_silver_has_already_is_appended_once(
     assert again == replace(first, was_there=True)
     assert caplog.messages == [f"silver {how} part 1: 2 inserted, 0 updated" for how in ("took", "had")]
     bench.assert_frame(
-        bench.lake.read(SILVER), IN_SILVER, [in_silver("R1", MONDAY, "B1"), in_silver("R2", TUESDAY, "B1")]
+        bench.lake.read(SILVER), SILVER_COLUMNS, [in_silver("R1", MONDAY, "B1"), in_silver("R2", TUESDAY, "B1")]
     )
 
 

@@ -52,7 +52,6 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, landed: Path) -> Path:
     return lake
 
 
-@pytest.mark.on_spark
 @pytest.mark.parametrize("turn", range(20))
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     tmp_path: Path, contenders: list[SparkCommands], landed: Path, undisturbed: Path, turn: int

@@ -41,14 +41,14 @@ _OFF = (
     "delta.enableRowTracking",
     "delta.enableInCommitTimestamps",
 )
-LOG_CLEANUP = "delta.enableExpiredLogCleanup"
+_LOG_CLEANUP = "delta.enableExpiredLogCleanup"
 # Of either engine's tables. Set off explicitly where it can be: a platform may have other defaults.
 TABLE_PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     "delta.columnMapping.mode": "none",
     # The log says what a batch has done and what gold covers. By default a commit removes what it has of a month ago,
     # even the entry that the batch of this commit was counted against.
-    LOG_CLEANUP: "false",
+    _LOG_CLEANUP: "false",
     # The others of _OFF cannot be named when delta-rs creates a table, not even to set them off; they are off then.
     "delta.enableDeletionVectors": "false",
 }
@@ -80,8 +80,13 @@ class DeltaTables:
                     configuration=TABLE_PROPERTIES,
                 )
         self.check_shapes()
-        self._keep_logs()
         for table in TABLES:
+            if properties := self.missing_properties(table):
+                delta = self.open(table)
+                if (
+                    delta.protocol().min_writer_version < 7
+                ):  # else it is of Spark's, and delta-rs would change its protocol
+                    delta.alter.set_table_properties(dict(properties))
             if missing := self.missing_checks(table):
                 delta = self.open(table)
                 for name, check in missing.items():
@@ -107,23 +112,17 @@ class DeltaTables:
 
     def missing_checks(self, table: TableContract) -> Mapping[str, str]:
         """The constraints of the contract that the table does not have: a run was killed between its first commits."""
-        with _errors(table):
-            configuration = self.open(table).metadata().configuration
+        configuration = self._configuration(table)
         return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
 
-    def without_kept_logs(self) -> list[TableContract]:
-        """The tables that were made before the cleaning of logs was set off from the start."""
-        return [table for table in TABLES if self._log_cleanup(table) != TABLE_PROPERTIES[LOG_CLEANUP]]
+    def missing_properties(self, table: TableContract) -> Mapping[str, str]:
+        """The properties that a table lacks which was made before they were set from the start."""
+        kept = {_LOG_CLEANUP: TABLE_PROPERTIES[_LOG_CLEANUP]}
+        return {} if kept.items() <= self._configuration(table).items() else kept
 
-    def _log_cleanup(self, table: TableContract) -> str | None:
+    def _configuration(self, table: TableContract) -> Mapping[str, str | None]:
         with _errors(table):
-            return self.open(table).metadata().configuration.get(LOG_CLEANUP)
-
-    def _keep_logs(self) -> None:
-        for table in self.without_kept_logs():
-            delta = self.open(table)
-            if delta.protocol().min_writer_version < 7:  # else it is of Spark's, and delta-rs would change its protocol
-                delta.alter.set_table_properties({LOG_CLEANUP: TABLE_PROPERTIES[LOG_CLEANUP]})
+            return self.open(table).metadata().configuration
 
     def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this note, or none. The log says what it did, also where `write`

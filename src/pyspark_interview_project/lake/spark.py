@@ -26,7 +26,7 @@ from pyspark_interview_project.errors import (
     StorageError,
     UnreadableInputError,
 )
-from pyspark_interview_project.lake.delta_tables import LOG_CLEANUP, TABLE_PROPERTIES, DeltaTables, transaction_of
+from pyspark_interview_project.lake.delta_tables import TABLE_PROPERTIES, DeltaTables, transaction_of
 from pyspark_interview_project.lake.interface import (
     ALL_TEXT,
     CommitNote,
@@ -131,10 +131,9 @@ class SparkLake:
             if self._tables.version(table) is None:
                 self._create(table)
         self._tables.check_shapes()
-        for table in self._tables.without_kept_logs():
-            kept = _literal(TABLE_PROPERTIES[LOG_CLEANUP])
-            self._sql(table, f"alter table {self._name(table)} set tblproperties ('{LOG_CLEANUP}' = {kept})")
         for table in TABLES:
+            for name, value in self._tables.missing_properties(table).items():
+                self._sql(table, f"alter table {self._name(table)} set tblproperties ('{name}' = {_literal(value)})")
             for name, check in self._tables.missing_checks(table).items():
                 self._sql(table, f"alter table {self._name(table)} add constraint {name} check ({check})")
 

@@ -31,8 +31,8 @@ class Covered:
 
 def covered(lake: Lake, table: TableContract) -> Covered | None:
     """What of silver a gold table covers; None where no commit says so."""
-    notes = (commit.note for commit in lake.commits(table) if not commit.undone)
-    covering = (note for note in notes if note.get(_VERSION) is not None)
+    standing = (commit.note for commit in lake.commits(table) if not commit.undone)
+    covering = (note for note in standing if note.get(_VERSION) is not None)
     return next((Covered(int(note[_VERSION]), note.get(_TABLE_ID)) for note in covering), None)
 
 

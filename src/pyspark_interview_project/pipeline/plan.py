@@ -122,8 +122,8 @@ def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     """
     _check_untouched(run, batch, problems)
     begun_before = batch.counted is not None or batch.planned_by != run.run_id
-    for table in (QUARANTINE, SILVER) if batch.counted else (QUARANTINE,) if begun_before else ():
-        if run.lake.version(table) is not None:
+    for table, may_be_written in ((QUARANTINE, begun_before), (SILVER, batch.counted is not None)):
+        if may_be_written and run.lake.version(table) is not None:
             run.check_lease()
             run.lake.fence(table)
     _check_untouched(run, batch, problems)
