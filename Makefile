@@ -15,24 +15,19 @@ ACTIONLINT_VERSION := v1.7.12
 # Airflow has an environment of its own, as it has where it runs: it and the package want other versions of the same things.
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
-# On Spark in one session.
+# On Spark in one session, as users have it.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
-# Those that test more than a transform, on Spark too.
-SPARK_LONG_TESTS := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_differential.py
-# Of which some are run on Spark each time, and the others in `make rest-on-spark`.
-WHOLE_RUNS := tests/test_end_to_end.py tests/test_properties.py
-# Those whose runs are killed or stopped: on Spark each takes a JVM of its own, so that not all are run there each time.
-FAULT_TESTS := tests/test_kills.py tests/test_interruptions.py tests/test_storage_faults.py
-INPUT_TESTS := tests/test_corpus.py tests/test_injection.py
+# Those that test more than a transform. Of them `make test-long` runs on Spark what is marked on_spark and not nightly.
+ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
+    tests/test_corpus.py tests/test_injection.py tests/test_kills.py tests/test_interruptions.py \
+    tests/test_storage_faults.py tests/test_starts_on_spark.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_starts_on_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # Not with the others: what they run in is set up by a target of their own.
 APART := tests/airflow
 ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
-# Of a session that lasts for a minute the JVM's second compiler, and code that Spark generates, cost more than they gain.
-IN_SHORT_SESSIONS = JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1
-TINY_ON_SPARK = SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
-KILLED_ON_SPARK = $(IN_SHORT_SESSIONS) $(TINY_ON_SPARK)
+# For a few rows, code that Spark generates and the JVM compiles costs more than it gains.
+FEW_ROWS_ON_SPARK = SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
 HOOK_TOOLS := black isort flake8 detect-secrets
 
 SHELL := /bin/bash
@@ -85,14 +80,11 @@ test-long-embedded: $(DEV_STAMP)
 	@ENGINE=embedded $(BIN)/python -m pytest -q -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 
 test-long-on-spark: $(JARS_STAMP) test-connect
-	@$(ON_SPARK) -m "not nightly" $(SPARK_LONG_TESTS)
-	@$(ON_SPARK) -m on_spark $(WHOLE_RUNS)
-	@$(KILLED_ON_SPARK) -m on_spark $(FAULT_TESTS)
-	@$(TINY_ON_SPARK) tests/test_starts_on_spark.py
-	@$(ON_SPARK) -m "not nightly" $(INPUT_TESTS)
+	@$(ON_SPARK) tests/test_differential.py
+	@$(FEW_ROWS_ON_SPARK) -m "on_spark and not nightly" $(ON_SPARK_TOO)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
-	@$(IN_SHORT_SESSIONS) $(ON_SPARK) tests/connect
+	@JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(ON_SPARK) tests/connect
 
 test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
 	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
@@ -106,9 +98,7 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
 
 rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to the embedded engine, on Spark (an hour)
-	@$(KILLED_ON_SPARK) -m "not on_spark and not embedded_only" $(FAULT_TESTS)
-	@$(ON_SPARK) -m "not on_spark" $(WHOLE_RUNS)
-	@$(ON_SPARK) -m nightly tests/test_lake_parity.py tests/test_corpus.py
+	@$(FEW_ROWS_ON_SPARK) -m "not embedded_only and (nightly or not on_spark)" $(ON_SPARK_TOO) tests/test_properties.py
 
 test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_databricks_task.py \

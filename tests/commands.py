@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from forked_commands import ForkedCommands
-from spark_commands import SparkCommands
+from spark_commands import JVM_OF_ONE_COMMAND, SparkCommands
 from warm_jvm import WarmJvm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -53,9 +53,9 @@ class Ended:
 
 def environment(lake: Path, **more: str) -> dict[str, str]:
     """The whole environment of a command that works on `lake`. Of our own only what a process needs is in it."""
-    needed = ("HOME", "PATH", "JAVA_HOME", "JAVA_TOOL_OPTIONS", "SPARK_CONF_DIR", "PYTHONPATH")
+    needed = ("HOME", "PATH", "JAVA_HOME", "SPARK_CONF_DIR", "PYTHONPATH")
     own = {name: os.environ[name] for name in needed if name in os.environ}
-    return own | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
+    return own | JVM_OF_ONE_COMMAND | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
 
 
 def run(

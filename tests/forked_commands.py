@@ -23,10 +23,19 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
+from sqlglot.dialects import DIALECT_MODULE_NAMES
+
 from spark_commands import Answer, exit_code_of
 
 # What a run on the embedded engine imports only when it comes to it.
-_IMPORTED_LATE = ("sqlframe.duckdb", "sqlframe.duckdb.functions", "pyspark_interview_project.lake.embedded")
+_IMPORTED_LATE = (
+    "sqlframe.duckdb",
+    "sqlframe.duckdb.functions",
+    "pyspark_interview_project.lake.embedded",
+    "dateutil.parser",
+    "pandas",  # Arrow asks for it where it is installed
+    *(f"sqlglot.dialects.{name}" for name in DIALECT_MODULE_NAMES),  # SQLFrame looks at all of them
+)
 # What an interpreter or its linker reads as it starts, so that a fork would be too late.
 _READ_AT_START = ("LD_", "LC_", "LANG", "PYTHON")
 

@@ -26,6 +26,8 @@ from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
 from make_corpus import CORPUS, make_corpus
 
+pytestmark = pytest.mark.on_spark
+
 LANDED = "bronze/returns_raw"
 EXPECTED: Mapping[str, Any] = json.loads((CORPUS / "expected.json").read_text(encoding="utf-8"))
 READABLE = [name for name, outcome in EXPECTED.items() if "exit" not in outcome]

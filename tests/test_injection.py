@@ -19,6 +19,8 @@ from commands import Ended, at_once, returns, succeeded
 from lake_reading import QUARANTINE, SILVER
 from landing import json_line, land, row_of, write_text
 
+pytestmark = pytest.mark.on_spark
+
 LANDED = "bronze/returns_raw"
 AS_OF = ("--as-of", "2026-11-20")
 ROOT = """it's "a" lake; `drop` $HOME {x,y} %s * é"""

@@ -31,8 +31,8 @@ from pyspark_interview_project.faults import POINTS
 # Points that a run comes by more than once: at the first time, and when some of it is done.
 PASSES = dict.fromkeys(("before_silver_part", "after_silver_part", "before_gold_table", "after_gold_table"), (1, 2))
 POINT_KILLS = [at_point(point, passes) for point in POINTS for passes in PASSES.get(point, (1,))]
-# On Spark `make test-long` kills a run at each point once, `make rest-on-spark` at the other moments.
-KILLS_ON_SPARK = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS]
+# At each point once, when some of it is done; at the other moments in `make test-nightly` and `make rest-on-spark`.
+KILLS_IN_EVERY_TEST = [at_point(point, PASSES.get(point, (1,))[-1]) for point in POINTS]
 PAIRS = [
     (at_point("after_plan"), at_point("after_quarantine")),
     (at_point("after_quarantine"), at_point("after_quarantine")),
@@ -46,11 +46,6 @@ PAIRS = [
 LATE = POINT_KILLS[::3]
 # Of a first run, whose tables are made and whose silver is appended to; the other points in `make test-nightly`.
 FIRST_RUN_IN_EVERY_TEST = ("before_silver_part", "after_silver_part")
-
-
-def on_spark_too(also: bool) -> list[pytest.MarkDecorator]:
-    """The marks of a case that `make test-long` runs on Spark too; on Spark, `make rest-on-spark` runs the others."""
-    return [pytest.mark.on_spark] if also else []
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,10 @@ def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
 
 @pytest.mark.parametrize(
     "kill",
-    [pytest.param(kill, marks=on_spark_too(kill in KILLS_ON_SPARK), id=kill.name) for kill in POINT_KILLS],
+    [
+        pytest.param(kill, marks=pytest.mark.on_spark if kill in KILLS_IN_EVERY_TEST else pytest.mark.nightly, id=kill.name)
+        for kill in POINT_KILLS
+    ],
 )
 def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Path, never: Never, kill: Kill) -> None:
     assert_survives(tmp_path / "lake", never, [kill])

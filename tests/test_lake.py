@@ -30,6 +30,8 @@ from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TA
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
+pytestmark = pytest.mark.on_spark
+
 TEXT = f"{', '.join(f'{name} string' for name in RAW_NAMES)}, raw_record string, is_corrupt boolean, source_file string"
 SILVER_COLUMNS = (
     "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "

@@ -14,6 +14,8 @@ from commands import REPOSITORY, environment, returns, run, succeeded
 from hostile_values import USUAL
 from landing import csv_text, write_bytes, write_text
 
+pytestmark = pytest.mark.on_spark
+
 LANDED = "bronze/returns_raw"
 INCREMENTS = ("2026-11-20", "2026-11-21", "2026-11-23")
 

@@ -162,10 +162,10 @@ def run(bench: LakeBench, root: Path) -> Execution:
 
 
 def planned(run: Execution, *paths: str) -> Batch:
-    """A batch of newly landed files, written down."""
+    """A batch of newly landed files, written down, as by a run that is tried again under its id."""
     for path in paths:
         land(run_root(run), path)
-    batch = draft_batch(run.settings, AS_OF, "run-before").batch
+    batch = draft_batch(run.settings, AS_OF, RUN_ID).batch
     assert batch is not None
     run.batches.plan(batch)
     return batch

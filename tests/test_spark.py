@@ -33,6 +33,8 @@ from test_corpus import landed as place_of
 from test_corpus import shown
 from test_properties import as_before
 
+pytestmark = pytest.mark.on_spark
+
 LANDED = "bronze/returns_raw"
 PACKAGE = REPOSITORY / "src" / "pyspark_interview_project"
 GOOD = row_of("R-1", "O-1", "C-1", "MUG", "damaged", "2", "19.90", "2026-11-18", "2026-11-18T08:00:00Z")

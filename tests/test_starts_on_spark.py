@@ -18,6 +18,8 @@ from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import COLUMNS, land, row_of, write_text
 from spark_commands import SparkCommands
 
+pytestmark = pytest.mark.on_spark
+
 SECONDS = 300
 ROWS = [
     row_of("R-1", "O-1", "C-1", "MUG", "damaged", "1", "12.00", "2026-11-18", "2026-11-19T08:00:00Z"),

@@ -19,12 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from forked_commands import ForkedCommands
-from spark_commands import Answer
+from spark_commands import Answer, of_one_that_lasts
 
 # What a run on Spark imports; the forked process has neither gateway nor session.
 _IMPORTED = ("pyspark.sql", "pyspark.sql.functions", "pyspark_interview_project.lake.spark", "pyarrow.parquet")
-# A JVM that lasts is better off with both of its compilers.
-_FOR_SHORT_SESSIONS = "JAVA_TOOL_OPTIONS"
 
 
 class WarmJvm:
@@ -50,7 +48,7 @@ class WarmJvm:
             return self._commands.run(command, {**env, **self._gateway}, cwd, timeout)
 
     def _started(self, env: Mapping[str, str]) -> subprocess.Popen[str]:
-        own = {name: value for name, value in env.items() if name not in (_FOR_SHORT_SESSIONS, "FAULT")}
+        own = {name: value for name, value in of_one_that_lasts(env).items() if name != "FAULT"}
         process = subprocess.Popen(
             [sys.executable, __file__], env=own, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Batch:
     """A batch and how far it has come. The id sorts by age and is the same for the same history of the same files.
 
     Its local times are of `spark_tz`, whichever zone a later run has; None: planned before the zone was kept.
+    `is_resumed`: another process planned it, which may have been at it.
     """
 
     batch_id: str
@@ -57,6 +58,7 @@ class Batch:
     state: str = PLANNED
     counted: Counted | None = None
     spark_tz: str | None = None
+    is_resumed: bool = field(default=False, compare=False)
 
 
 class Batches:
@@ -153,6 +155,7 @@ class Batches:
                 files=tuple(LandedFile(**file) for file in plan["files"]),
                 state=next((s for s in (COMMITTED, ABANDONED) if (directory / f"{s}.json").exists()), PLANNED),
                 spark_tz=plan.get("spark_tz"),
+                is_resumed=True,
             )
             file = directory / "counted.json"
             if file.exists():

@@ -117,12 +117,11 @@ def pending_batch(run: Execution) -> Batch | None:
 def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
 
-    Where an earlier run was at it, a server whose caller died may be in a commit of it: the tables are fenced first.
+    Where another process was at it, a server whose caller died may be in a commit of it: the tables are fenced first.
     Raises UnreadableInputError if silver has a part of it.
     """
     _check_untouched(run, batch, problems)
-    begun_before = batch.counted is not None or batch.planned_by != run.run_id
-    for table, may_be_written in ((QUARANTINE, begun_before), (SILVER, batch.counted is not None)):
+    for table, may_be_written in ((QUARANTINE, batch.is_resumed), (SILVER, batch.counted is not None)):
         if may_be_written and run.lake.version(table) is not None:
             run.check_lease()
             run.lake.fence(table)
