@@ -18,11 +18,11 @@ AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session, as users have it.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
 # Those that test more than a transform. Of them `make test-long` runs on Spark what is marked on_spark and not nightly.
-ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_lake_parity.py tests/test_end_to_end.py \
+ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_late_writes.py tests/test_lake_parity.py tests/test_end_to_end.py \
     tests/test_corpus.py tests/test_injection.py tests/test_kills.py tests/test_interruptions.py \
-    tests/test_storage_faults.py tests/test_starts_on_spark.py
+    tests/test_storage_faults.py tests/test_starts.py
 # Only for Spark: left out on the embedded engine.
-SPARK_ONLY := tests/test_spark.py tests/test_starts_on_spark.py tests/test_parity.py tests/test_lake_parity.py tests/connect
+SPARK_ONLY := tests/test_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # Not with the others: what they run in is set up by a target of their own.
 APART := tests/airflow
 ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
@@ -77,7 +77,7 @@ test-long: $(JARS_STAMP) compiler monitoring-tools browser ## Run the lake and w
 	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-long-embedded test-long-on-spark
 
 test-long-embedded: $(DEV_STAMP)
-	@ENGINE=embedded $(BIN)/python -m pytest -q -m long $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
+	@ENGINE=embedded $(BIN)/python -m pytest -q -m "long and not nightly" $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
 
 test-long-on-spark: $(JARS_STAMP) test-connect
 	@$(ON_SPARK) tests/test_differential.py
@@ -102,7 +102,8 @@ rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to
 
 test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
 	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_databricks_task.py \
-	    tests/test_dr_damage.py tests/test_dr_kills.py tests/test_kills.py
+	    tests/test_dr_cut.py tests/test_dr_damage.py tests/test_dr_kills.py tests/test_dr_whole_lake.py tests/test_kills.py \
+	    tests/test_storage_faults.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py

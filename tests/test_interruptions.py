@@ -153,15 +153,7 @@ def start_both(lake: Path) -> list[int]:
     return sorted(process.wait(timeout=PATIENCE_SECONDS) for process in both)
 
 
-@pytest.mark.parametrize(
-    "turn",
-    [
-        pytest.param(0, marks=pytest.mark.on_spark),
-        1,
-        *(pytest.param(turn, marks=pytest.mark.long) for turn in range(2, 20)),
-    ],
-)
-def test_two_runs_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, first_day: Path, turn: int) -> None:
+def test_two_new_processes_started_together_one_runs_and_nothing_is_lost(tmp_path: Path, first_day: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     codes = start_both(lake)
     # The second may also come when the first has just ended: then it finds nothing new.

@@ -82,7 +82,9 @@ def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
 @pytest.mark.parametrize(
     "kill",
     [
-        pytest.param(kill, marks=pytest.mark.on_spark if kill in KILLS_IN_EVERY_TEST else pytest.mark.nightly, id=kill.name)
+        pytest.param(
+            kill, marks=pytest.mark.on_spark if kill in KILLS_IN_EVERY_TEST else pytest.mark.nightly, id=kill.name
+        )
         for kill in POINT_KILLS
     ],
 )

@@ -756,7 +756,12 @@ def test_fence_lets_no_write_commit_that_began_before_it(
     assert version(tables) == before + 1
     assert next(tables.lake.commits(SILVER)).keeps_rows
     fenced = DeltaTable(tables.root / SILVER.place)
-    assert (fenced.protocol().min_reader_version, fenced.metadata()) == (protocol.min_reader_version, begun.metadata())
+    assert fenced.metadata().name == f"silver_returns, fenced at version {before + 1}"
+    assert fenced.protocol().min_reader_version == protocol.min_reader_version
+    assert (fenced.metadata().configuration, fenced.metadata().description) == (
+        begun.metadata().configuration,
+        begun.metadata().description,
+    )
     assert tables.lake.append(SILVER, silver_frame(tables, silver_row("R3")), note("B3")).inserted == 1
 
 

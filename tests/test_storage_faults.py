@@ -149,7 +149,7 @@ def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
     assert complaint == f"error: {of_the_run}"
 
 
-@pytest.mark.long
+@pytest.mark.nightly
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     tmp_path: Path, first_day: Path, second_day: Path, point: str

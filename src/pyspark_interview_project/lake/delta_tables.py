@@ -193,11 +193,15 @@ class DeltaTables:
         yield from commits_of(entries)
 
     def fence(self, table: TableContract) -> None:
-        """Commit the table's metadata again, which every write that has begun by now conflicts with: none commits."""
-        with _errors(
-            table
-        ):  # by its description: behind a property delta-rs would change the protocol of Spark's tables
-            self.open(table).alter.set_table_description(table.description)
+        """Give the table another name in its metadata, which every write that has begun by now conflicts with: none
+        commits.
+
+        Spark minds no metadata that comes to the same. And behind a new property delta-rs would change the protocol of
+        tables that Spark made.
+        """
+        with _errors(table):
+            opened = self.open(table)
+            opened.alter.set_table_name(f"{table.name}, fenced at version {opened.version() + 1}")
 
     def changes(self, table: TableContract, since: int, until: int) -> Any:
         """The change feed of versions since + 1 to until as an Arrow stream."""

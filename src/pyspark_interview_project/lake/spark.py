@@ -45,6 +45,8 @@ from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
+# How Delta begins the names of the errors by which a commit gives way to one that came before.
+_CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
 
 
@@ -302,7 +304,7 @@ class SparkLake:
             said = without_values(cause_of(error))
             if path := file_named(str(error), self._rows):
                 raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
-            if "DELTA_CONCURRENT" in str(error):
+            if any(conflict in str(error) for conflict in _CONFLICTS):
                 raise ConflictError(place, said) from error
             if problem := storage_error(place, error, said):
                 raise problem from error
