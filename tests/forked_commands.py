@@ -84,7 +84,7 @@ class ForkedCommands:
     def close(self) -> None:
         if self._process is not None:
             self._process.terminate()
-            self._process.wait()
+            self._process.communicate()
             self._process = None
         if self._directory is not None:
             shutil.rmtree(self._directory)

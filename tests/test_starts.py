@@ -32,7 +32,7 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def contenders() -> Iterator[Sequence[Contender]]:
-    both: Sequence[Contender] = [SparkCommands() if ENGINE == "spark" else ForkedCommands() for _ in range(2)]
+    both: Sequence[Contender] = [SparkCommands(), SparkCommands()] if ENGINE == "spark" else [ForkedCommands()] * 2
     yield both
     for one in both:
         one.close()
