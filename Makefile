@@ -84,7 +84,7 @@ test-long-on-spark: $(JARS_STAMP) test-connect
 	@$(FEW_ROWS_ON_SPARK) -m "on_spark and not nightly" $(ON_SPARK_TOO)
 
 test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
-	@JAVA_TOOL_OPTIONS=-XX:TieredStopAtLevel=1 $(ON_SPARK) tests/connect
+	@$(FEW_ROWS_ON_SPARK) tests/connect
 
 test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
 	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
