@@ -26,8 +26,6 @@ from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
 from make_corpus import CORPUS, make_corpus
 
-pytestmark = pytest.mark.on_spark
-
 LANDED = "bronze/returns_raw"
 EXPECTED: Mapping[str, Any] = json.loads((CORPUS / "expected.json").read_text(encoding="utf-8"))
 READABLE = [name for name, outcome in EXPECTED.items() if "exit" not in outcome]
@@ -131,6 +129,7 @@ def outcomes(readable: dict[str, Path]) -> dict[str, dict[str, list[Any]]]:
     return found
 
 
+@pytest.mark.on_spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_has_its_rows_in_silver_and_quarantine(
     outcomes: dict[str, dict[str, list[Any]]], name: str
@@ -140,6 +139,7 @@ def test_readable_file_has_its_rows_in_silver_and_quarantine(
     assert found == expected
 
 
+@pytest.mark.on_spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, Path], name: str) -> None:
     warnings = lake_reading.latest_run_record(readable[ZONES[0]])["warnings"]
@@ -148,6 +148,7 @@ def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, P
     assert EXPECTED[name].get("warns", "") in "".join(own)
 
 
+@pytest.mark.on_spark
 @pytest.mark.parametrize("zone", ZONES[1:])
 def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
     readable: dict[str, Path], zone: str
@@ -247,6 +248,7 @@ def assert_recovered(recovery: Recovery, name: str) -> None:
     assert recovery.after_moved_away == recovery.after_skipped
 
 
+@pytest.mark.on_spark
 @pytest.mark.parametrize("name", FOUND_BY_PLAN)
 def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusal], name: str) -> None:
     planned = refusals[name].planned
@@ -254,6 +256,7 @@ def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusa
     assert_names_it(planned, name)
 
 
+@pytest.mark.on_spark
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dict[str, Refusal], name: str) -> None:
     assert_names_it(refusals[name].ended, name)

@@ -14,8 +14,6 @@ from commands import REPOSITORY, environment, returns, run, succeeded
 from hostile_values import USUAL
 from landing import csv_text, write_bytes, write_text
 
-pytestmark = pytest.mark.on_spark
-
 LANDED = "bronze/returns_raw"
 INCREMENTS = ("2026-11-20", "2026-11-21", "2026-11-23")
 
@@ -71,12 +69,10 @@ def embedded_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_increments(tmp_path_factory.mktemp("embedded"), ["embedded"] * 3, "Europe/Berlin")
 
 
-@pytest.mark.nightly
 def test_lakes_of_one_engine_each_are_equal(tmp_path: Path, embedded_lake: Path) -> None:
     assert_equal_lakes(run_increments(tmp_path, ["spark"] * 3, "Europe/Berlin"), embedded_lake)
 
 
-@pytest.mark.nightly
 def test_lakes_of_one_engine_each_are_equal_in_utc(tmp_path: Path) -> None:
     lakes = [run_increments(tmp_path / engine, [engine] * 3, "UTC") for engine in ("spark", "embedded")]
     assert_equal_lakes(*lakes)
@@ -84,7 +80,7 @@ def test_lakes_of_one_engine_each_are_equal_in_utc(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "engines",
-    [("spark", "embedded", "spark"), pytest.param(("embedded", "spark", "embedded"), marks=pytest.mark.nightly)],
+    [("spark", "embedded", "spark"), ("embedded", "spark", "embedded")],
     ids=lambda names: names[0],
 )
 def test_lakes_continued_by_the_other_engine_are_equal_to_those_of_one(
@@ -95,7 +91,6 @@ def test_lakes_continued_by_the_other_engine_are_equal_to_those_of_one(
     assert [record["engine"] for record in lake_reading.run_records(lake)] == list(engines)
 
 
-@pytest.mark.nightly
 @pytest.mark.parametrize("table", ["catalog_returns", "web_returns"])
 def test_lakes_of_tpcds_are_equal(tmp_path: Path, table: str) -> None:
     lakes = {engine: tmp_path / engine for engine in ("spark", "embedded")}

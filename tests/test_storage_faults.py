@@ -64,12 +64,12 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     ("when", "what", "place"),
     [
         ("write", "ENOSPC", "ops/scratch"),
-        ("write", "ENOSPC", "silver/returns"),
+        pytest.param("write", "ENOSPC", "silver/returns", marks=pytest.mark.long),
         pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.on_spark),
         ("create", "EACCES", "quarantine/returns"),
         ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
-        ("open", "EACCES", "ops/scratch/staged-*/rows_"),
-        ("open", "EACCES", "silver/returns/_delta_log"),
+        pytest.param("open", "EACCES", "ops/scratch/staged-*/rows_", marks=pytest.mark.long),
+        pytest.param("open", "EACCES", "silver/returns/_delta_log", marks=pytest.mark.long),
         ("open", "EACCES", "silver/returns/return_date="),
     ],
 )
