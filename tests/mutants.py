@@ -90,9 +90,8 @@ def mutants_of_functions() -> list[Mutant]:
         data = SourceFileMutationData(path=path)
         data.load()
         for name, exit_code in data.exit_code_by_key.items():
-            if exit_code == 255:  # to mutmut a timeout, but so ends a process that could not run the tests at all
-                sys.exit(f"error: the tests of {name} did not run")
-            status = status_by_exit_code[exit_code]
+            # To mutmut 255 is a timeout, but so ends a process that could not run the tests at all.
+            status = "not run" if exit_code == 255 else status_by_exit_code[exit_code]
             diff = [] if status in KILLED else get_diff_for_mutant(name, path=path).splitlines()[2:]
             lines = (" ".join(line[1:].strip() for line in diff if line.startswith(sign)) for sign in "-+")
             found.append(Mutant(path.name, orig_function_and_class_names_from_key(name)[0], status, *lines))

@@ -146,6 +146,19 @@ def test_plan_silver_write_without_a_silver_has_no_parts_either(bench: LakeBench
     assert (write.appends, write.counted) == (True, ())
 
 
+def test_plan_silver_write_goes_by_the_silver_that_the_batch_was_classified_against(filled: LakeBench) -> None:
+    winners = filled.frame_of([winner("R3", MONDAY), winner("R4", TUESDAY)], WINNERS)
+    newest = filled.lake.version(SILVER)
+    assert newest is not None
+    appends = [plan_silver_write(filled.lake, winners, version, 1).appends for version in (newest - 1, newest)]
+    assert appends == [True, False]
+
+
+def test_plan_silver_write_date_of_just_the_limit_is_one_part_with_every_share(filled: LakeBench) -> None:
+    write = planned(filled, winner("R3", MONDAY), winner("R4", MONDAY), limit=2)
+    assert [part.part for part in write.counted] == [Part(1, MONDAY, MONDAY, "00", "ff")]
+
+
 def test_plan_silver_write_parts_reach_to_what_their_rows_replace(filled: LakeBench) -> None:
     write = planned(filled, winner("R1", MONDAY, LONG_AGO), winner("R3", TUESDAY), winner("R2", FRIDAY, LATER), limit=2)
     assert not write.appends and write.rows == {"inserted": 1, "updated": 2}

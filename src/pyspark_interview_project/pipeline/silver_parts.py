@@ -141,8 +141,7 @@ def write_part(lake: Lake, write: SilverWrite, part: PartWrite, note: CommitNote
         written = lake.merge(SILVER, winners, note, _NEWEST_VERSION, {"return_date": part.within})
     faults.reached("after_silver_part")
     if not written.was_there:
-        rows = before.rows + written.inserted - written.deleted
-        check_commit(lake, SILVER, before.version, note, rows)
+        check_commit(lake, SILVER, before.version, note, rows=before.rows + written.inserted)
     expected = {INSERTED: counted.inserted, UPDATED: counted.updated}
     found = {INSERTED: written.inserted, UPDATED: written.updated}
     if found != expected:
