@@ -57,8 +57,10 @@ def test_fence_lets_no_write_of_spark_commit_that_began_before_it(
         written = pool.submit(write, bench.lake, rows, late)
         while not (os.path.exists(begun) or written.done()):
             time.sleep(0.05)
-        bench.lake.fence(SILVER)
-        Path(fenced).touch()
+        try:
+            bench.lake.fence(SILVER)
+        finally:
+            Path(fenced).touch()
         with pytest.raises(ConflictError):
             written.result()
     bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [there])
