@@ -108,7 +108,7 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     "kills",
     [
         pytest.param(
-            pair, marks=[pytest.mark.on_spark, pytest.mark.long if pair in PAIRS[1:5] else pytest.mark.nightly]
+            pair, marks=[pytest.mark.on_spark, pytest.mark.long if pair in PAIRS[1:4:2] else pytest.mark.nightly]
         )
         for pair in PAIRS
     ],
@@ -161,7 +161,9 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
 @pytest.mark.parametrize(
     "kill",
     [
-        pytest.param(kill, marks=[pytest.mark.on_spark, pytest.mark.long if kill in LATE[:3] else pytest.mark.nightly])
+        pytest.param(
+            kill, marks=[pytest.mark.on_spark, pytest.mark.long if kill in LATE[1:5:3] else pytest.mark.nightly]
+        )
         for kill in LATE
     ],
     ids=lambda kill: kill.name,

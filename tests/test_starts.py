@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import ENGINE, REPOSITORY, RETURNS, at_once, environment
+from commands import ENGINE, REPOSITORY, RETURNS, at_once, environment, returns, succeeded
 from forked_commands import ForkedCommands
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import COLUMNS, land, row_of, write_text
@@ -49,6 +49,14 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def in_silver(tmp_path_factory: pytest.TempPathFactory, landed: Path) -> Path:
+    """The same when silver has the rows and gold has not."""
+    lake = Path(shutil.copytree(landed, tmp_path_factory.mktemp("in_silver") / "lake"))
+    succeeded(returns(lake, "bronze-to-silver", "--as-of", FIRST_DAY, **SETTINGS, ENGINE="embedded"))
+    return lake
+
+
+@pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, landed: Path) -> Path:
     """The same behind a run that had no other beside it."""
     lake = Path(shutil.copytree(landed, tmp_path_factory.mktemp("undisturbed") / "lake"))
@@ -56,12 +64,26 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, landed: Path) -> Path:
     return lake
 
 
-@pytest.mark.parametrize("turn", [0, *(pytest.param(turn, marks=pytest.mark.long) for turn in range(1, 20))])
+# A stage by itself takes the lock as a whole run does, and is soon done on Spark.
+TURNS = [("run", "landed", turn) for turn in range(5)] + [
+    ("silver-to-gold", "in_silver", turn) for turn in range(5, 20)
+]
+
+
+@pytest.mark.parametrize(
+    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.long) for one in TURNS[1:])]
+)
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
-    tmp_path: Path, contenders: Sequence[Contender], landed: Path, undisturbed: Path, turn: int
+    tmp_path: Path,
+    contenders: Sequence[Contender],
+    undisturbed: Path,
+    what: str,
+    begun: str,
+    turn: int,
+    request: pytest.FixtureRequest,
 ) -> None:
-    lake = Path(shutil.copytree(landed, tmp_path / "lake"))
-    command, env = [str(RETURNS), "run", "--as-of", FIRST_DAY], environment(lake, **SETTINGS)
+    lake = Path(shutil.copytree(request.getfixturevalue(begun), tmp_path / "lake"))
+    command, env = [str(RETURNS), what, "--as-of", FIRST_DAY], environment(lake, **SETTINGS)
     answers = at_once(*(partial(one.run, command, env, REPOSITORY, SECONDS) for one in contenders))
     # The second may also come when the first has just ended: then it finds nothing new.
     assert sorted(exit_code for exit_code, _, _ in answers) in ([0, 6], [0, 0])
