@@ -18,9 +18,9 @@ AIRFLOW_STAMP := .venv-airflow/.installed
 # On Spark in one session, as users have it.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
 # Those that test more than a transform. Of them `make test-long` runs on Spark what is marked on_spark and not nightly.
-ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_late_writes.py tests/test_lake_parity.py tests/test_end_to_end.py \
-    tests/test_corpus.py tests/test_injection.py tests/test_kills.py tests/test_interruptions.py \
-    tests/test_storage_faults.py tests/test_starts.py
+ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_late_writes.py tests/test_lake_parity.py \
+    tests/test_end_to_end.py tests/test_corpus.py tests/test_injection.py tests/test_kills.py \
+    tests/test_interruptions.py tests/test_storage_faults.py tests/test_starts.py
 # Only for Spark: left out on the embedded engine.
 SPARK_ONLY := tests/test_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect
 # Not with the others: what they run in is set up by a target of their own.

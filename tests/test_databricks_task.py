@@ -156,7 +156,7 @@ def test_tasks_take_the_session_that_is_there_and_leave_it(
 ) -> None:
     lake, twin = lakes
     tasks = [task for day in days for task in tasks_of_a_run(lake, day, day)]
-    env = of_process(lake) | of_platform | {"JAVA_TOOL_OPTIONS": "-XX:TieredStopAtLevel=1"}
+    env = of_process(lake) | of_platform
     ended = run_in_kernel(WITH_SESSION + KERNEL + how + STILL_THERE + REPORT, tasks, env)
     assert [outcome for outcome, *_ in ended] == ["returned"] * len(tasks), ended
     assert [record["engine"] for record in lake_reading.run_records(lake)] == ["spark"] * len(days)

@@ -14,9 +14,9 @@ from pyspark.sql import DataFrame, functions
 
 from conftest import LakeBench
 from pyspark_interview_project.errors import ConflictError
-from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
+from pyspark_interview_project.lake.interface import CommitNote, Lake, Written
 from pyspark_interview_project.schemas.tables import SILVER
-from test_lake import SILVER_COLUMNS, silver_frame, silver_row
+from test_lake import NEWEST, SILVER_COLUMNS, silver_frame, silver_row
 
 pytestmark = pytest.mark.on_spark
 
@@ -26,8 +26,7 @@ def append_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
 
 
 def merge_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
-    newest = Upsert(keys=("return_id",), update_when="target.batch_id <> source.batch_id")
-    return lake.merge(SILVER, rows, note, newest, {"return_date": (date(2026, 1, 1), date(2026, 1, 31))})
+    return lake.merge(SILVER, rows, note, NEWEST, {"return_date": (date(2026, 1, 1), date(2026, 1, 31))})
 
 
 def replace_slice_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
