@@ -21,7 +21,7 @@ COPY configs configs
 COPY src/pyspark_interview_project src/pyspark_interview_project
 RUN pip wheel --no-deps --no-index --no-build-isolation --wheel-dir /build/dist . \
     && pip --python /opt/returns/bin/python install --no-index --no-deps /build/dist/*.whl \
-    && /opt/returns/bin/python -m pyspark_interview_project.lake.spark_jars
+    && /opt/returns/bin/python -m pyspark_interview_project.engines.spark_jars
 
 FROM base AS final
 LABEL org.opencontainers.image.title="returns-lakehouse" \

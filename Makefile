@@ -212,11 +212,11 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@$(PIP_INSTALL) --only-binary=:all: --no-binary=pyspark --requirement requirements/dev.txt
 	@touch $@
 
-$(JARS_STAMP): src/pyspark_interview_project/lake/spark_jars.py $(DEV_STAMP)
+$(JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py $(DEV_STAMP)
 	@command -v java >/dev/null || { \
 	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make test-embedded" >&2; exit 2; }
 	@echo "Fetching Spark's Delta jars (once)"
-	@$(BIN)/python -m pyspark_interview_project.lake.spark_jars >/dev/null
+	@$(BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
 	@touch $@
 
 $(DEPLOY_STAMP): requirements/deploy.txt

@@ -27,8 +27,8 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
 from pyspark_interview_project.dr.cut import pin
 from pyspark_interview_project.dr.store import DirectoryStore
-from pyspark_interview_project.durable_files import sync_file_system
 from pyspark_interview_project.progress import Steps
+from pyspark_interview_project.storage.files import sync_file_system
 
 
 def made_lake(root: Path, files: int, megabytes: int) -> Path:

@@ -27,7 +27,7 @@ from object_stores import s3_server
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
-from pyspark_interview_project.lake.interface import Lake
+from pyspark_interview_project.engines.base import Lake
 
 # Behind a shell that put the tests into the background, Ctrl-C would be ignored by whatever they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -143,7 +143,7 @@ class EmbeddedFrames:
 
 @contextmanager
 def _embedded_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Lake, Frames]]:
-    from pyspark_interview_project.lake.embedded import EmbeddedLake
+    from pyspark_interview_project.engines.duckdb import EmbeddedLake
 
     lake = EmbeddedLake(LakePaths.at(str(root)), time_zone, "500MB", scratch)
     try:
@@ -156,7 +156,7 @@ class SparkFrames:
     """Frames of the one Spark session of the suite."""
 
     def __init__(self) -> None:
-        from pyspark_interview_project.lake.spark_session import open_session
+        from pyspark_interview_project.engines.spark_session import open_session
 
         self._spark = open_session(_settings(Path("unused"), "UTC")).spark
         self.set_time_zone("UTC")
@@ -182,7 +182,7 @@ class SparkFrames:
 
 @contextmanager
 def _spark_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Lake, Frames]]:
-    from pyspark_interview_project.lake.spark import SparkLake
+    from pyspark_interview_project.engines.spark import SparkLake
 
     frames = SparkFrames()
     lake = SparkLake(LakePaths.at(str(root)), _settings(root, time_zone), scratch)

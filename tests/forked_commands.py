@@ -31,7 +31,7 @@ from spark_commands import Answer, exit_code_of
 _IMPORTED_LATE = (
     "sqlframe.duckdb",
     "sqlframe.duckdb.functions",
-    "pyspark_interview_project.lake.embedded",
+    "pyspark_interview_project.engines.duckdb",
     "dateutil.parser",
     "pandas",  # Arrow asks for it where it is installed
     *(f"sqlglot.dialects.{name}" for name in DIALECT_MODULE_NAMES),  # SQLFrame looks at all of them

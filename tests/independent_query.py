@@ -289,7 +289,7 @@ def parse_timestamp(text: str, tz: str) -> datetime.datetime | None:
 
 
 # ---------------------------------------------------------------------------------------------------------------- rules
-def judge(texts: tuple[str | None, ...], as_of: datetime.date, tz: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+def validate(texts: tuple[str | None, ...], as_of: datetime.date, tz: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
     """The nine normalised values (unreadable ones None) and the reason codes."""
     trimmed = [None if text is None else text.strip(WHITE) or None for text in texts]
     return_id, order_id, customer_id, sku, reason, qty_text, amount_text, date_text, ingest_text = trimmed
@@ -366,7 +366,7 @@ def query(bronze: Path, as_of: datetime.date, tz: str = "UTC") -> Result:
             if texts is None:
                 result.quarantine.append((source, None, ("corrupt_record",)))
                 continue
-            row, codes = judge(texts, as_of, tz)
+            row, codes = validate(texts, as_of, tz)
             if codes:
                 result.quarantine.append((source, row[0], codes))
             else:

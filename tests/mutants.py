@@ -32,7 +32,7 @@ LEAST_SHARE = 0.85
 PROCESSES = 2
 KILLED = ("killed", "timeout")  # a mutant that never ends does not go unnoticed
 
-_TRANSFORMS = ("judge.py", "parts.py", "versions.py")
+_TRANSFORMS = ("validate.py", "parts.py", "versions.py")
 
 # What is changed in the SQL of a rule, wherever it stands.
 _SQL_CHANGES = (
@@ -51,7 +51,7 @@ _SQL_CHANGES = (
     (re.escape(rules.FIRST_RETURN_DATE), "1989-12-31"),
     (r"\b(\w+)_given\b", r"\1 is not null"),
 )
-_RULES_TESTS = ("-k", "judge or rules", "tests/test_pipeline_components.py")
+_RULES_TESTS = ("-k", "validate or rules", "tests/test_pipeline_components.py")
 # As for mutmut in pyproject.toml.
 _PYTEST = ("pytest", "-x", "-q", "-p", "tests.mutants_plugin", "-p", "no:hypothesispytest", "--assert=plain")
 
@@ -99,7 +99,7 @@ def mutants_of_functions() -> list[Mutant]:
 
 
 def mutants_of_rules() -> list[Mutant]:
-    """Run the tests of judging on each change of a rule."""
+    """Run the tests of validating on each change of a rule."""
     with ThreadPoolExecutor(PROCESSES) as pool:
         return [*pool.map(_rule_mutant, *zip(*_changed_rules()))]
 

@@ -259,7 +259,7 @@ def test_files_that_run_there_use_nothing_that_serverless_forbids() -> None:
 
 
 def test_settings_of_a_session_there_are_those_that_serverless_lets_one_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pyspark_interview_project.lake import spark_session
+    from pyspark_interview_project.engines import spark_session
 
     monkeypatch.setenv("DATABRICKS_RUNTIME_VERSION", "client.5")
     settings = load_settings({"app_env": "prod"})

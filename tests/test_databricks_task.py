@@ -57,7 +57,7 @@ print(json.dumps(ended), file=said)
 WITH_SESSION = """
 import os, sys
 from pyspark.sql import SparkSession
-from pyspark_interview_project.lake.spark_jars import checked_jars
+from pyspark_interview_project.engines.spark_jars import checked_jars
 
 os.environ["PYSPARK_PYTHON"] = sys.executable
 found = SparkSession.builder.master("local[2]").config(map={

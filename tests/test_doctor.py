@@ -19,9 +19,9 @@ from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.doctor import lake_state, machine
-from pyspark_interview_project.lake.lease import leased
-from pyspark_interview_project.lake.lock import writing
-from pyspark_interview_project.lake.spark_jars import JARS, jar_directory
+from pyspark_interview_project.engines.spark_jars import JARS, jar_directory
+from pyspark_interview_project.storage.lease import leased
+from pyspark_interview_project.storage.lock import writing
 
 PAIR = "pyspark 4.2.0 with delta-spark 4.4.0"
 NAMES = ["settings", "engine", "java", "spark", "jars", "port", "data_root", "disk", "clock", "lock", "backup"]
@@ -201,7 +201,7 @@ def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(lake: Path, t
         return ended.exit_code, *lines(ended)["jars"]
 
     fix = (
-        "run 'make install' (or python -m pyspark_interview_project.lake.spark_jars), "
+        "run 'make install' (or python -m pyspark_interview_project.engines.spark_jars), "
         "or use the embedded engine, which does without"
     )
     first, second = (f"{artifact}-4.4.0.jar" for artifact in JARS)

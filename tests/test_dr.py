@@ -33,8 +33,8 @@ from kills import (
 from object_stores import BUCKET, s3_environment
 from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.dr import protection
-from pyspark_interview_project.pipeline.execution import run_records
 from pyspark_interview_project.pipeline.finalize import protect_run
+from pyspark_interview_project.pipeline.run_context import run_records
 from recovery import dr, files_under, modified, write_replication, write_strategy
 
 ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")

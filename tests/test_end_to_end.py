@@ -29,7 +29,7 @@ from commands import ENGINE, REPOSITORY, Ended, at_once, environment, module, re
 from lake_reading import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TABLES
 from landing import csv_text, json_line, land, row_of, write_text
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.lake.lock import writing
+from pyspark_interview_project.storage.lock import writing
 
 LANDED = "bronze/returns_raw"
 FIRST_DAY, SECOND_DAY = "2026-11-20", "2026-11-21"

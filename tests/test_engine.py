@@ -78,7 +78,7 @@ def test_engine_importing_the_transforms_chooses_none_and_loads_none() -> None:
 import sys
 from pyspark_interview_project import engine
 from pyspark_interview_project.pipeline import rules
-from pyspark_interview_project.transforms import aggregate, judge, parts, quarantine, text_fields, versions
+from pyspark_interview_project.transforms import aggregate, validate, parts, quarantine, text_fields, versions
 from pyspark_interview_project.schemas import returns_raw, tables
 print(engine._chosen, sorted({"pyspark", "sqlframe", "duckdb"} & sys.modules.keys()))
 """

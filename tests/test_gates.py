@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from pyspark_interview_project.metrics.gates import Gate, quarantine_gate, volume_gate
+from pyspark_interview_project.pipeline.gates import Gate, quarantine_gate, volume_gate
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def stopped_after(lake: Path, seconds: float, number: int, settings: dict[str, s
         text=True,
     ) as process:
         assert process.stderr is not None
-        if any("judging batch" in line for line in process.stderr):
+        if any("validating batch" in line for line in process.stderr):
             time.sleep(seconds)
             process.send_signal(number)
         exit_code = process.wait(timeout=30)

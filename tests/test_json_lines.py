@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pyspark_interview_project.lake.json_lines import members_of, strict_decoder
+from pyspark_interview_project.sources.json_lines import members_of, strict_decoder
 
 # line -> its members as text
 FLAT: dict[str, dict[str, str | None]] = {

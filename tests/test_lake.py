@@ -22,11 +22,12 @@ from deltalake.exceptions import CommitFailedError
 from conftest import LakeBench
 from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.lake.interface import CommitNote, Delivery, TableCommit, Upsert, Written
-from pyspark_interview_project.lake.landed import LandedFile, find_landed, new_files
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TABLES
+from pyspark_interview_project.sources.discovery import LandedFile, find_landed, new_files
+from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, Upsert, Written
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
@@ -42,7 +43,7 @@ QUARANTINE_COLUMNS = (
     "source_file string, batch_id string, quarantined_at timestamp, attempts int"
 )
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
-NOTE = CommitNote("run-1", "bronze_to_silver", "B1", {"part": 1})
+NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1", {"part": 1})
 TYPED_KINDS = {
     **dict.fromkeys(RAW_NAMES, "text"),
     "qty": "integer",
@@ -420,8 +421,8 @@ def quarantine_frame(bench: LakeBench, *rows: tuple[Any, ...]) -> Any:
     return bench.frame_of(rows, QUARANTINE_COLUMNS)
 
 
-def note(batch_id: str, **facts: int | str) -> CommitNote:
-    return CommitNote("run-1", "bronze_to_silver", batch_id, facts)
+def note(batch_id: str, **facts: int | str) -> CommitMetadata:
+    return CommitMetadata("run-1", "bronze_to_silver", batch_id, facts)
 
 
 def version(bench: LakeBench, table: Any = SILVER) -> int:
@@ -480,7 +481,7 @@ def test_append_more_columns_than_the_table_has_writes_only_its_own(tables: Lake
 
 def test_append_of_a_part_twice_adds_its_rows_once_and_says_so(tables: LakeBench) -> None:
     first = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1", part=1))
-    again = CommitNote("run-2", "bronze_to_silver", "B1", {"part": 1})
+    again = CommitMetadata("run-2", "bronze_to_silver", "B1", {"part": 1})
     second = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), again)
     assert second == replace(first, was_there=True) == Written(version(tables), inserted=2, was_there=True)
     tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])

@@ -13,29 +13,30 @@ import pytest
 from pyspark.sql import DataFrame, functions
 
 from conftest import LakeBench
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConflictError
-from pyspark_interview_project.lake.interface import CommitNote, Lake, Written
 from pyspark_interview_project.schemas.tables import SILVER
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from test_lake import NEWEST, SILVER_COLUMNS, silver_frame, silver_row
 
 pytestmark = pytest.mark.on_spark
 
 
-def append_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
+def append_late(lake: Lake, rows: DataFrame, note: CommitMetadata) -> Written:
     return lake.append(SILVER, rows, note)
 
 
-def merge_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
+def merge_late(lake: Lake, rows: DataFrame, note: CommitMetadata) -> Written:
     return lake.merge(SILVER, rows, note, NEWEST, {"return_date": (date(2026, 1, 1), date(2026, 1, 31))})
 
 
-def replace_slice_late(lake: Lake, rows: DataFrame, note: CommitNote) -> Written:
+def replace_slice_late(lake: Lake, rows: DataFrame, note: CommitMetadata) -> Written:
     return lake.replace_slice(SILVER, rows, note)
 
 
 @pytest.mark.parametrize("write", [append_late, merge_late, replace_slice_late])
 def test_fence_lets_no_write_of_spark_commit_that_began_before_it(
-    bench: LakeBench, tmp_path: Path, write: Callable[[Lake, DataFrame, CommitNote], Written]
+    bench: LakeBench, tmp_path: Path, write: Callable[[Lake, DataFrame, CommitMetadata], Written]
 ) -> None:
     begun, fenced = str(tmp_path / "begun"), str(tmp_path / "fenced")
 
@@ -49,9 +50,9 @@ def test_fence_lets_no_write_of_spark_commit_that_began_before_it(
     slow = functions.udf(slowly, "string", useArrow=False).asNondeterministic()
     bench.lake.ensure_tables()
     there = silver_row("R1", "B1")
-    bench.lake.append(SILVER, silver_frame(bench, there), CommitNote("run-1", "bronze_to_silver", "B1"))
+    bench.lake.append(SILVER, silver_frame(bench, there), CommitMetadata("run-1", "bronze_to_silver", "B1"))
     rows = silver_frame(bench, silver_row("R2", "B2")).withColumn("return_id", slow("return_id"))
-    late = CommitNote("run-2", "bronze_to_silver", "B2", {"part": 1})
+    late = CommitMetadata("run-2", "bronze_to_silver", "B2", {"part": 1})
     with ThreadPoolExecutor() as pool:
         written = pool.submit(write, bench.lake, rows, late)
         while not (os.path.exists(begun) or written.done()):

@@ -25,7 +25,7 @@ from commands import Ended, at_once, returns, succeeded
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import Row, csv_text, json_line, land, row_of, write_bytes, write_text
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.pipeline.rules import REASON_CODES
+from pyspark_interview_project.schemas.rules import REASON_CODES
 
 LANDED = "bronze/returns_raw"
 RUN = ("run", "--as-of", "2026-11-20")

@@ -22,15 +22,15 @@ import lake_reading
 from commands import returns, succeeded
 from kills import FIRST_DAY, land_samples, waiting_at
 from pyspark_interview_project.config.settings import LeaseTerms
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
-from pyspark_interview_project.lake import lease
-from pyspark_interview_project.lake.interface import Lake
-from pyspark_interview_project.lake.lease import Lease, leased
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
-from pyspark_interview_project.pipeline.execution import execution
 from pyspark_interview_project.pipeline.plan import planned_batch
+from pyspark_interview_project.pipeline.run_context import execution
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.storage import lease
+from pyspark_interview_project.storage.lease import Lease, leased
 
 GOLD = "gold/returns_by_date_reason"  # the last one that is written
 

@@ -24,9 +24,9 @@ from landing import COLUMNS, land, row_of, write_text
 from lineage_endpoint import Endpoint, answer, answer_never_ending, endpoint
 from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.metrics import lineage
 from pyspark_interview_project.metrics.lineage import Caller, Dataset, Lineage
+from pyspark_interview_project.storage.places import check_places
 from report_reading import page_of
 from test_metrics_exporter import free_port
 

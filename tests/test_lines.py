@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake import lines
-from pyspark_interview_project.lake.lines import Line, read_lines
+from pyspark_interview_project.sources import lines
+from pyspark_interview_project.sources.lines import Line, read_lines
 
 NAME = "bronze/returns_raw/a.csv"
 # bytes of a file -> its records

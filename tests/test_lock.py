@@ -14,8 +14,8 @@ import pytest
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import LockedError
-from pyspark_interview_project.lake import lock
-from pyspark_interview_project.lake.lock import who_holds, writing
+from pyspark_interview_project.storage import lock
+from pyspark_interview_project.storage.lock import who_holds, writing
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def test_writing_again_after_the_holder_died_is_free(lake: LakePaths) -> None:
     script = """
 import os, sys
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.lake.lock import writing
+from pyspark_interview_project.storage.lock import writing
 with writing(LakePaths(sys.argv[1]), "run-1"):
     os._exit(9)
 """

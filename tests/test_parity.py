@@ -97,22 +97,22 @@ Compare = Callable[..., tuple[Rows, Rows]]
 
 @pytest.fixture
 def assert_alike(embedded: EmbeddedWorker, open_bench: OpenBench, engine_name: str) -> Compare:
-    """`assert_alike(root, time_zone, without_raw_record=())`: both engines read and judge the landed files alike.
+    """`assert_alike(root, time_zone, without_raw_record=())`: both engines read and validate the landed files alike.
 
-    Returns the records and the judged rows. Those of the return_ids in `without_raw_record` are compared without it.
+    Returns the records and the validated rows. Those of the return_ids in `without_raw_record` are compared without it.
     """
     assert engine_name == "spark", "run with ENGINE=spark: the other engine has a process of its own here"
 
     def alike(root: Path, time_zone: str, without_raw_record: frozenset[str] = frozenset()) -> tuple[Rows, Rows]:
         with open_bench(root, time_zone=time_zone) as bench:
-            records, judged = read_and_judge(bench.lake, root)
+            records, validated = read_and_judge(bench.lake, root)
         theirs = embedded.read_and_judge(root, time_zone)
         assert_same(records, theirs[0], f"records, {time_zone}")
-        for row in (*judged, *theirs[1]):
+        for row in (*validated, *theirs[1]):
             if row["return_id"] in without_raw_record:
                 row["raw_record"] = None
-        assert_same(judged, theirs[1], f"judged rows, {time_zone}")
-        return records, judged
+        assert_same(validated, theirs[1], f"validated rows, {time_zone}")
+        return records, validated
 
     return alike
 
@@ -179,9 +179,9 @@ def test_judge_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike: Co
         rows = numbered(found[start : start + ROWS_AT_ONCE], lambda number: ("return_id", "customer_id")[number % 2])
         land_typed(root / LANDED / "text.parquet", {}, rows)
 
-        _, judged = assert_alike(root, time_zone)
+        _, validated = assert_alike(root, time_zone)
 
-        assert len(judged) == len(rows)
+        assert len(validated) == len(rows)
         shutil.rmtree(root)
 
 
@@ -195,9 +195,9 @@ def test_judge_hostile_typed_values_gives_the_same_rows(tmp_path: Path, assert_a
         long_in_java |= land_typed(tmp_path / LANDED / f"{number}.parquet", SHAPES[number], rows)
         rows_landed += len(rows)
 
-    _, judged = assert_alike(tmp_path, time_zone, long_in_java)
+    _, validated = assert_alike(tmp_path, time_zone, long_in_java)
 
-    assert len(judged) == rows_landed
+    assert len(validated) == rows_landed
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------
@@ -211,9 +211,9 @@ def test_read_landed_hostile_json_lines_gives_the_same_records(tmp_path: Path, a
         )
         write_bytes(tmp_path / LANDED / f"{start}.jsonl", b"".join(ended))
 
-    records, judged = assert_alike(tmp_path, "Europe/Berlin")
+    records, validated = assert_alike(tmp_path, "Europe/Berlin")
 
-    assert len(judged) == len(records) >= len(lines)
+    assert len(validated) == len(records) >= len(lines)
     assert {record["is_corrupt"] for record in records} == {True, False}
 
 
@@ -224,9 +224,9 @@ def test_read_landed_hostile_csv_lines_gives_the_same_records(tmp_path: Path, as
         write_bytes(tmp_path / LANDED / f"{number}.csv", b"\n".join([header, b"".join(lines)]))
         rows_landed += len(lines)
 
-    records, judged = assert_alike(tmp_path, "Europe/Berlin")
+    records, validated = assert_alike(tmp_path, "Europe/Berlin")
 
-    assert len(judged) == len(records) > rows_landed / 2
+    assert len(validated) == len(records) > rows_landed / 2
     assert {record["is_corrupt"] for record in records} == {True, False}
 
 
@@ -254,9 +254,9 @@ def test_judge_case_found_before_gives_the_same_rows(
     rows = numbered(rows, lambda _: "return_id")
     long_in_java = land_typed(tmp_path / LANDED / "case.parquet", {case["column"]: case["type"]}, rows)
 
-    _, judged = assert_alike(tmp_path, case["time_zone"], long_in_java)
+    _, validated = assert_alike(tmp_path, case["time_zone"], long_in_java)
 
-    assert len(judged) == len(rows)
+    assert len(validated) == len(rows)
 
 
 @pytest.mark.parametrize("case", CASES["files"], ids=_case_ids(CASES["files"]))

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake.parquet_layout import ParquetLayout, parquet_layout
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
+from pyspark_interview_project.sources.parquet_layout import ParquetLayout, parquet_layout
 
 NAME = "bronze/returns_raw/a.parquet"
 TYPES: dict[str, pa.DataType] = {

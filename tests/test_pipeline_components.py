@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from pyspark_interview_project.metrics import law
-from pyspark_interview_project.pipeline.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.transforms import versions
+from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
+from pyspark_interview_project.transforms import deduplicate as versions
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, largest_groups, totals
-from pyspark_interview_project.transforms.judge import judge
 from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS
 from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_by_share, rows_of_part
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
 from pyspark_interview_project.transforms.text_fields import records_from_lines, split_header
+from pyspark_interview_project.transforms.validate import validate
 
 AS_OF = date(2026, 3, 10)
 
@@ -37,7 +37,7 @@ CONTESTED = "return_id string"
 
 ALL_TEXT = dict.fromkeys(RAW_NAMES, "text")
 
-# A good record as text, and the same one judged.
+# A good record as text, and the same one validated.
 GOOD_TEXT = {
     "return_id": "R1",
     "order_id": "O1",
@@ -63,12 +63,12 @@ def utc(text: str) -> datetime:
 
 
 def judged_record(raw: str | None, codes: list[str] | None, **values: Any) -> dict[str, Any]:
-    """A good record after judge, but for `values`; `raw` stays only with rejected ones."""
+    """A good record after validate, but for `values`; `raw` stays only with rejected ones."""
     return {**GOOD_VALUES, **values, "reasons": codes, "raw_record": raw if codes else None}
 
 
 # Values of text ------------------------------------------------------------------------------------------------------
-# (delivered, value after judge, codes)
+# (delivered, value after validate, codes)
 
 WHITE_SPACE = "\t\n\x0b\f\r \u00a0"
 # What Python, Java or Unicode also call white space or blank, and this package does not.
@@ -313,7 +313,7 @@ def text_row(name: str, **changes: Any) -> tuple[Any, ...]:
 
 @pytest.fixture(scope="module")
 def judged_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
-    """Every example of text in this file, judged in one pass: by its name, without its source_file."""
+    """Every example of text in this file, validated in one pass: by its name, without its source_file."""
     rows = [
         text_row(f"{column} {delivered!r}", **{column: delivered})
         for column, examples in TEXTS.items()
@@ -323,9 +323,9 @@ def judged_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
     rows += [text_row(f"edge {code}", **changes) for code, changes in EDGES.items()]
     rows += [text_row("nulls", **NO_VALUES), text_row("everything", **EVERYTHING_WRONG)]
     rows += [text_row("corrupt nulls", **NO_VALUES, is_corrupt=True)]
-    judged = records_of(judge(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))
-    assert len(judged) == len(rows)
-    return {record.pop("source_file"): record for record in judged}
+    validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))
+    assert len(validated) == len(rows)
+    return {record.pop("source_file"): record for record in validated}
 
 
 @pytest.mark.parametrize(
@@ -342,18 +342,18 @@ def test_judge_text_value_is_typed_or_rejected(
 
 @pytest.mark.parametrize("code", REASON_CODES)
 def test_judge_row_that_breaks_one_rule_carries_its_code_alone(judged_texts: Mapping[str, Any], code: str) -> None:
-    judged = judged_texts[f"breaking {code}"]
-    assert (judged["reasons"], judged["raw_record"]) == ([code], f"raw breaking {code}")
+    validated = judged_texts[f"breaking {code}"]
+    assert (validated["reasons"], validated["raw_record"]) == ([code], f"raw breaking {code}")
 
 
 @pytest.mark.parametrize("code", REASON_CODES)
 def test_judge_row_at_the_edge_of_a_rule_passes(judged_texts: Mapping[str, Any], code: str) -> None:
-    judged = judged_texts[f"edge {code}"]
-    assert (judged["reasons"], judged["raw_record"]) == (None, None)
+    validated = judged_texts[f"edge {code}"]
+    assert (validated["reasons"], validated["raw_record"]) == (None, None)
 
 
 def test_rules_examples_produce_every_reason_code(judged_texts: Mapping[str, Any]) -> None:
-    produced = {code for judged in judged_texts.values() for code in judged["reasons"] or ()}
+    produced = {code for validated in judged_texts.values() for code in validated["reasons"] or ()}
     assert produced == set(REASON_CODES)
 
 
@@ -401,20 +401,20 @@ def test_judge_row_with_many_faults_carries_every_code_in_the_order_of_the_rules
 
 
 def test_judge_corrupt_record_is_judged_for_nothing_else(judged_texts: Mapping[str, Any]) -> None:
-    judged = judged_texts["corrupt nulls"]
-    assert (judged["reasons"], judged["raw_record"]) == ([CORRUPT_RECORD], "raw corrupt nulls")
+    validated = judged_texts["corrupt nulls"]
+    assert (validated["reasons"], validated["raw_record"]) == ([CORRUPT_RECORD], "raw corrupt nulls")
 
 
 def test_judge_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any) -> None:
     rows = [text_row("a.csv"), text_row("b.csv", amount="-1")]
-    judged = judge(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF)
+    validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF)
     good = ("R1", "O1", "C1", "MUG", "damaged", 2)
     day = ("2026-01-05", "2026-01-05T10:20:30")
     expected = [
         (*good, "10.00", *day, None, None, "a.csv"),
         (*good, "-1.00", *day, ["amount_negative"], "raw b.csv", "b.csv"),
     ]
-    assert_frame(judged, JUDGED, expected)
+    assert_frame(validated, JUDGED, expected)
 
 
 # Local times ---------------------------------------------------------------------------------------------------------
@@ -450,8 +450,10 @@ def test_judge_local_time_text_takes_the_sessions_zone_and_the_earlier_offset(
     in_time_zone(zone)
     texts = LOCAL_TIMES[zone] + TIMES_WITH_OFFSET
     delivery = frame_of([text_row(text, ingest_ts=text) for text, _ in texts], DELIVERED_TEXT)
-    judged = {record["source_file"]: record["ingest_ts"] for record in records_of(judge(delivery, ALL_TEXT, AS_OF))}
-    assert judged == {text: utc(instant) for text, instant in texts}
+    validated = {
+        record["source_file"]: record["ingest_ts"] for record in records_of(validate(delivery, ALL_TEXT, AS_OF))
+    }
+    assert validated == {text: utc(instant) for text, instant in texts}
 
 
 @pytest.mark.parametrize("zone", LOCAL_TIMES)
@@ -462,12 +464,12 @@ def test_judge_typed_local_time_takes_the_sessions_zone_and_the_earlier_offset(
     columns = f"{TEXT_COLUMNS}, source_file string".replace("ingest_ts string", "ingest_ts timestamp_ntz")
     rows = [(*[*GOOD_TEXT.values()][:8], text, text) for text, _ in LOCAL_TIMES[zone]]
     kinds = {**ALL_TEXT, "ingest_ts": "local_timestamp"}
-    judged = {r["source_file"]: r["ingest_ts"] for r in records_of(judge(frame_of(rows, columns), kinds, AS_OF))}
-    assert judged == {text: utc(instant) for text, instant in LOCAL_TIMES[zone]}
+    validated = {r["source_file"]: r["ingest_ts"] for r in records_of(validate(frame_of(rows, columns), kinds, AS_OF))}
+    assert validated == {text: utc(instant) for text, instant in LOCAL_TIMES[zone]}
 
 
 # Typed deliveries ----------------------------------------------------------------------------------------------------
-# column -> kind -> (type of the frame, examples of (delivered, value after judge, codes)), of which the first is good
+# column -> kind -> (type of the frame, examples of (delivered, value after validate, codes)), of which the first is good
 
 NOT_A_NUMBER, INFINITY = float("nan"), float("inf")
 TYPED: dict[str, dict[str, tuple[str, list[tuple[Any, Any, list[str] | None]]]]] = {
@@ -606,7 +608,7 @@ TYPED_DELIVERIES = [
 
 
 def _goods(kinds: Mapping[str, str], position: int) -> dict[str, Any]:
-    """The good record as a delivery of these kinds (position 0) or judged (1)."""
+    """The good record as a delivery of these kinds (position 0) or validated (1)."""
     text = GOOD_VALUES if position else GOOD_TEXT
     return {
         column: text[column] if kind == "text" else TYPED[column][kind][1][0][position]
@@ -616,8 +618,8 @@ def _goods(kinds: Mapping[str, str], position: int) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def judged_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
-    """Every typed example, judged with the other columns good: by column, kind and value."""
-    judged: dict[str, dict[str, Any]] = {}
+    """Every typed example, validated with the other columns good: by column, kind and value."""
+    validated: dict[str, dict[str, Any]] = {}
     for kinds in TYPED_DELIVERIES:
         types = {column: "string" if kind == "text" else TYPED[column][kind][0] for column, kind in kinds.items()}
         columns = ", ".join(f"{column} {type_}" for column, type_ in types.items())
@@ -626,9 +628,9 @@ def judged_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
             for column, kind, delivered, _, _ in TYPED_EXAMPLES
             if kinds[column] == kind
         ]
-        frame = judge(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF)
-        judged |= {record.pop("source_file"): record for record in records_of(frame)}
-    return judged
+        frame = validate(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF)
+        validated |= {record.pop("source_file"): record for record in records_of(frame)}
+    return validated
 
 
 @pytest.mark.parametrize(("column", "kind", "delivered", "value", "codes"), TYPED_EXAMPLES)
@@ -636,9 +638,9 @@ def test_judge_typed_value_is_settled_or_rejected(
     judged_typed: Mapping[str, Any], column: str, kind: str, delivered: Any, value: Any, codes: list[str] | None
 ) -> None:
     kinds = next(kinds for kinds in TYPED_DELIVERIES if kinds[column] == kind)
-    judged = dict(judged_typed[f"{column} {kind} {delivered!r}"])
-    has_raw_record = judged.pop("raw_record") is not None
-    assert judged == {**_goods(kinds, 1), column: value, "reasons": codes}
+    validated = dict(judged_typed[f"{column} {kind} {delivered!r}"])
+    has_raw_record = validated.pop("raw_record") is not None
+    assert validated == {**_goods(kinds, 1), column: value, "reasons": codes}
     assert has_raw_record == (codes is not None)
 
 
@@ -685,9 +687,9 @@ def raw_records(frames: Any, frame_of: Any, records_of: Any) -> dict[str, str]:
         *[(*[None] * 8, instant, instant) for instant, _ in INSTANTS],
     ]
     frames.set_time_zone("America/New_York")
-    judged = records_of(judge(frame_of(rows, TYPED_COLUMNS), TYPED_KINDS, AS_OF))
+    validated = records_of(validate(frame_of(rows, TYPED_COLUMNS), TYPED_KINDS, AS_OF))
     frames.set_time_zone("UTC")
-    return {record["source_file"]: record["raw_record"] for record in judged}
+    return {record["source_file"]: record["raw_record"] for record in validated}
 
 
 def test_raw_record_of_typed_row_is_a_json_object_in_the_order_of_the_columns(raw_records: Mapping[str, str]) -> None:
@@ -877,7 +879,7 @@ def test_content_hash_tells_contents_apart_whose_joined_text_is_the_same(frame_o
 
 
 def test_accepted_keeps_the_rows_that_broke_no_rule(frame_of: Any, assert_frame: Any) -> None:
-    judged = frame_of(
+    validated = frame_of(
         [
             (*returned(), None, None, "f"),
             (*returned(return_id="R2", qty=0), ["qty_not_positive"], "raw", "f"),
@@ -886,7 +888,7 @@ def test_accepted_keeps_the_rows_that_broke_no_rule(frame_of: Any, assert_frame:
         JUDGED,
     )
     expected = [(*returned(), "f"), (*returned(return_id="R3", ingest_ts=None), "g")]
-    assert_frame(versions.accepted(judged), ACCEPTED, expected)
+    assert_frame(versions.accepted(validated), ACCEPTED, expected)
 
 
 def test_repeated_ids_are_those_with_more_than_one_row(frame_of: Any, assert_frame: Any) -> None:
@@ -1028,12 +1030,12 @@ def test_winners_are_the_uncontested_and_the_settled_that_silver_takes(frame_of:
         (*returned(return_id="R5"), "a", "2026-01-05", DUPLICATE),
     ]
     contested = frame_of([("R2",), ("R3",), ("R4",), ("R5",)], CONTESTED)
-    found = versions.winners(frame_of(batch, ACCEPTED), contested, frame_of(settled, SETTLED))
+    found = versions.upserts(frame_of(batch, ACCEPTED), contested, frame_of(settled, SETTLED))
     assert_frame(found, SETTLED, [(*returned(), "a", None, INSERTED), *settled[:2]])
 
 
 def test_count_outcomes_counts_every_judged_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
-    judged = frame_of(
+    validated = frame_of(
         [
             (*returned(return_id="R1", amount="0.10"), None, None, "a"),
             (*returned(return_id="R2", amount="0.20"), None, None, "a"),
@@ -1052,7 +1054,7 @@ def test_count_outcomes_counts_every_judged_row_and_its_amount_once(frame_of: An
         ],
         SETTLED,
     )
-    counted = versions.count_outcomes(judged, frame_of([("R3",)], CONTESTED), settled)
+    counted = versions.count_outcomes(validated, frame_of([("R3",)], CONTESTED), settled)
     expected = [
         (INSERTED, 2, "0.30"),
         (UPDATED, 1, "1.00"),
@@ -1064,8 +1066,8 @@ def test_count_outcomes_counts_every_judged_row_and_its_amount_once(frame_of: An
 
 
 def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, assert_frame: Any) -> None:
-    judged = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
-    counted = versions.count_outcomes(frame_of(judged, JUDGED), frame_of([], CONTESTED), frame_of([], SETTLED))
+    validated = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
+    counted = versions.count_outcomes(frame_of(validated, JUDGED), frame_of([], CONTESTED), frame_of([], SETTLED))
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
 
 
@@ -1074,7 +1076,7 @@ def test_versions_outcomes_are_those_of_the_law() -> None:
 
 
 def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_of: Any, assert_frame: Any) -> None:
-    judged = frame_of(
+    validated = frame_of(
         [
             (*returned(amount="1.00"), None, None, "a"),
             (*returned(amount="-2.00"), ["amount_negative"], "raw", "a"),
@@ -1083,11 +1085,11 @@ def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_o
         JUDGED,
     )
     counts = [("a", 2, "-1.00"), ("b", 1, None)]
-    assert_frame(versions.count_read(judged), "source_file string, rows bigint, amount decimal(38,2)", counts)
+    assert_frame(versions.count_read(validated), "source_file string, rows bigint, amount decimal(38,2)", counts)
 
 
 def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, assert_frame: Any) -> None:
-    judged = frame_of(
+    validated = frame_of(
         [
             (*returned(), None, None, "a"),
             (*returned(), ["sku_missing", "qty_invalid"], "raw", "a"),
@@ -1096,7 +1098,7 @@ def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, asse
         JUDGED,
     )
     counts = [("sku_missing", 1), ("qty_invalid", 2)]
-    assert_frame(versions.count_reasons(judged), "reason string, rows bigint", counts)
+    assert_frame(versions.count_reasons(validated), "reason string, rows bigint", counts)
 
 
 # Quarantine ----------------------------------------------------------------------------------------------------------
@@ -1110,8 +1112,8 @@ def rejected_row(raw: str, source_file: str = "a", **changes: Any) -> tuple[Any,
 
 
 def test_quarantine_slice_rejected_row_says_what_it_was_and_why(frame_of: Any, assert_frame: Any) -> None:
-    judged = frame_of([rejected_row("raw"), (*returned(), None, None, "a")], JUDGED)
-    without_id = quarantine_slice(judged, "B1", QUARANTINED_AT).drop("quarantine_id")
+    validated = frame_of([rejected_row("raw"), (*returned(), None, None, "a")], JUDGED)
+    without_id = quarantine_slice(validated, "B1", QUARANTINED_AT).drop("quarantine_id")
     columns = (
         "return_id string, return_date date, raw_record string, reasons array<string>, source_file string, "
         "batch_id string, quarantined_at timestamp, attempts int"
@@ -1128,8 +1130,10 @@ def test_quarantine_slice_time_is_the_instant_whatever_the_sessions_zone(
     assert row["quarantined_at"] == QUARANTINED_AT
 
 
-def quarantine_ids(records_of: Any, judged: Any, batch_id: str = "B1") -> list[str]:
-    return sorted(record["quarantine_id"] for record in records_of(quarantine_slice(judged, batch_id, QUARANTINED_AT)))
+def quarantine_ids(records_of: Any, validated: Any, batch_id: str = "B1") -> list[str]:
+    return sorted(
+        record["quarantine_id"] for record in records_of(quarantine_slice(validated, batch_id, QUARANTINED_AT))
+    )
 
 
 def test_quarantine_slice_repeated_judgement_gives_the_same_ids(frame_of: Any, records_of: Any) -> None:
@@ -1144,8 +1148,8 @@ def test_quarantine_slice_equal_records_have_ids_of_their_own(frame_of: Any, rec
 
 
 def test_quarantine_slice_same_record_in_another_batch_has_another_id(frame_of: Any, records_of: Any) -> None:
-    judged = frame_of([rejected_row("raw")], JUDGED)
-    assert quarantine_ids(records_of, judged, "B1") != quarantine_ids(records_of, judged, "B2")
+    validated = frame_of([rejected_row("raw")], JUDGED)
+    assert quarantine_ids(records_of, validated, "B1") != quarantine_ids(records_of, validated, "B2")
 
 
 # Parts ---------------------------------------------------------------------------------------------------------------
@@ -1155,17 +1159,17 @@ SILVER_COLUMNS = f"{RETURN}, batch_id string, source_file string"
 
 def test_rows_by_date_counts_the_winners_of_each_date(frame_of: Any, assert_frame: Any) -> None:
     dates = ("2026-01-05", "2026-01-05", "2024-02-29")
-    winners = frame_of([(*returned(return_date=day), "a", None, INSERTED) for day in dates], SETTLED)
-    assert_frame(rows_by_date(winners), "return_date date, rows bigint", [("2026-01-05", 2), ("2024-02-29", 1)])
+    upserts = frame_of([(*returned(return_date=day), "a", None, INSERTED) for day in dates], SETTLED)
+    assert_frame(rows_by_date(upserts), "return_date date, rows bigint", [("2026-01-05", 2), ("2024-02-29", 1)])
 
 
 def test_rows_of_part_range_of_dates_includes_both_ends(frame_of: Any, assert_frame: Any) -> None:
     days = ("2026-01-04", "2026-01-05", "2026-01-06", "2026-01-07")
-    winners = frame_of([(*returned(return_date=day), "a", "2025-12-31", UPDATED) for day in days], SETTLED)
+    upserts = frame_of([(*returned(return_date=day), "a", "2025-12-31", UPDATED) for day in days], SETTLED)
     part = Part(1, date(2026, 1, 5), date(2026, 1, 6))
     expected = [(*returned(return_date=day), "B1", "a", UPDATED, "2025-12-31") for day in days[1:3]]
     columns = f"{SILVER_COLUMNS}, outcome string, silver_return_date date"
-    assert_frame(rows_of_part(winners, part, "B1"), columns, expected)
+    assert_frame(rows_of_part(upserts, part, "B1"), columns, expected)
 
 
 @pytest.mark.parametrize(("first", "last"), [("00", "7f"), ("80", "ff"), ("40", "4f"), ("00", "ff")])
@@ -1173,21 +1177,21 @@ def test_rows_of_part_share_of_a_date_goes_by_the_hash_of_the_id(
     frame_of: Any, records_of: Any, first: str, last: str
 ) -> None:
     ids = [f"R{number}" for number in range(300)]
-    winners = frame_of([(*returned(return_id=return_id), "a", None, INSERTED) for return_id in ids], SETTLED)
+    upserts = frame_of([(*returned(return_id=return_id), "a", None, INSERTED) for return_id in ids], SETTLED)
     part = Part(1, date(2026, 1, 5), date(2026, 1, 5), first, last)
     first_digits = {return_id: hashlib.sha256(return_id.encode()).hexdigest()[:2] for return_id in ids}
     expected = {return_id for return_id, digits in first_digits.items() if first <= digits <= last}
-    assert expected and {record["return_id"] for record in records_of(rows_of_part(winners, part, "B1"))} == expected
+    assert expected and {record["return_id"] for record in records_of(rows_of_part(upserts, part, "B1"))} == expected
 
 
 def test_rows_by_share_counts_the_rows_of_each_date_by_the_hash_of_the_id(frame_of: Any, assert_frame: Any) -> None:
     days = {"R1": "2026-01-05", "R2": "2026-01-05", "R3": "2026-01-06", "R4": "2026-01-04", "R5": "2026-01-07"}
     ids = [*days, "R1"]  # twice, to be counted twice
-    winners = frame_of([(*returned(return_id=one, return_date=days[one]), "a", None, INSERTED) for one in ids], SETTLED)
+    upserts = frame_of([(*returned(return_id=one, return_date=days[one]), "a", None, INSERTED) for one in ids], SETTLED)
     shares = {one: hashlib.sha256(one.encode()).hexdigest()[:2] for one in days}
     assert shares["R1"] != shares["R2"]
     expected = [("2026-01-05", shares["R1"], 2), ("2026-01-05", shares["R2"], 1), ("2026-01-06", shares["R3"], 1)]
-    counted = rows_by_share(winners, date(2026, 1, 5), date(2026, 1, 6))
+    counted = rows_by_share(upserts, date(2026, 1, 5), date(2026, 1, 6))
     assert_frame(counted, "return_date date, share string, rows bigint", expected)
 
 
@@ -1359,7 +1363,7 @@ def test_judge_wide_space_is_no_white_space(frame_of: Any, records_of: Any, spac
         text_row("alone", order_id=f" {space} "),
         text_row("qty", qty=f"{space}2"),
     ]
-    found = {r["source_file"]: r for r in records_of(judge(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))}
+    found = {r["source_file"]: r for r in records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))}
     assert (found["id"]["return_id"], found["alone"]["order_id"]) == (f"{space}R1{space}", space)
     assert found["qty"]["reasons"] == ["qty_invalid"]
 
@@ -1375,6 +1379,6 @@ def test_judge_local_time_in_a_zone_that_shifts_by_two_hours(
 ) -> None:
     in_time_zone("Antarctica/Troll")
     [row] = records_of(
-        judge(frame_of([text_row("t", ingest_ts="2026-10-25T02:30:00")], DELIVERED_TEXT), ALL_TEXT, AS_OF)
+        validate(frame_of([text_row("t", ingest_ts="2026-10-25T02:30:00")], DELIVERED_TEXT), ALL_TEXT, AS_OF)
     )
     assert row["ingest_ts"] == utc("2026-10-25T00:30:00")  # the earlier offset is +02:00

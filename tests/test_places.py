@@ -10,7 +10,7 @@ from commands import returns
 from landing import json_line, land, row_of, write_text
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.lake.places import check_places
+from pyspark_interview_project.storage.places import check_places
 
 ROW = row_of("R-1", "O-1", "C-1", "MUG", "damaged", "1", "10.00", "2026-11-18", "2026-11-19T08:00:00Z")
 

@@ -22,12 +22,9 @@ from landing import row_of, write_text
 from pyspark_interview_project import faults
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import DamageError, UnreadableInputError
-from pyspark_interview_project.lake.batches import ABANDONED, PLANNED, Batch, Batches, Counted
-from pyspark_interview_project.lake.interface import CommitNote
-from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
 from pyspark_interview_project.pipeline import plan
-from pyspark_interview_project.pipeline.execution import Execution
+from pyspark_interview_project.pipeline.ledger import ABANDONED, PLANNED, Batch, Batches, Counted
 from pyspark_interview_project.pipeline.plan import (
     Draft,
     check_batches,
@@ -36,8 +33,11 @@ from pyspark_interview_project.pipeline.plan import (
     pending_batch,
     planned_batch,
 )
+from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.storage.commits import CommitMetadata
 
 LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
@@ -153,15 +153,15 @@ def test_draft_batch_file_beyond_the_settings_limits_is_named(root: Path) -> Non
 
 
 @pytest.fixture
-def run(bench: LakeBench, root: Path) -> Execution:
+def run(bench: LakeBench, root: Path) -> RunContext:
     """A run on the lake of `bench` and `root`."""
     settings = settings_of(root)
     record = RunRecord(RUN_ID, "test", "any")
     records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
-    return Execution(settings, RUN_ID, AS_OF, record, records, bench.lake, Steps())
+    return RunContext(settings, RUN_ID, AS_OF, record, records, bench.lake, Steps())
 
 
-def planned(run: Execution, *paths: str) -> Batch:
+def planned(run: RunContext, *paths: str) -> Batch:
     """A batch of newly landed files, written down, as by a run that is tried again under its id."""
     for path in paths:
         land(run_root(run), path)
@@ -171,15 +171,15 @@ def planned(run: Execution, *paths: str) -> Batch:
     return batch
 
 
-def run_root(run: Execution) -> Path:
+def run_root(run: RunContext) -> Path:
     return Path(run.paths.root)
 
 
-def counted(run: Execution, batch: Batch, commits: int) -> Batch:
+def counted(run: RunContext, batch: Batch, commits: int) -> Batch:
     return run.batches.count(batch, Counted(silver_version=0, commits=commits, figures={}))
 
 
-def put_into_silver(bench: LakeBench, note: CommitNote) -> int:
+def put_into_silver(bench: LakeBench, note: CommitMetadata) -> int:
     """Append a return to silver; the version that this makes."""
     values = ("R1", "O1", None, "MUG", "late", 1, "1.00", "2026-01-05", None, note.batch_id or "none", A)
     version = bench.lake.append(SILVER, bench.frame_of([values], SILVER_COLUMNS), note).version
@@ -190,7 +190,7 @@ def put_into_silver(bench: LakeBench, note: CommitNote) -> int:
 def quarantine(bench: LakeBench, *batch_ids: str) -> None:
     for batch_id in batch_ids:
         row = (f"Q-{batch_id}", None, None, "raw", ["sku_missing"], A, batch_id, "2026-03-10T12:00:00", 1)
-        note = CommitNote(RUN_ID, "bronze_to_silver", batch_id)
+        note = CommitMetadata(RUN_ID, "bronze_to_silver", batch_id)
         bench.lake.append(QUARANTINE, bench.frame_of([row], QUARANTINE_COLUMNS), note)
 
 
@@ -201,7 +201,7 @@ def test_parts_in_a_table_that_is_not_there_are_none(bench: LakeBench) -> None:
 def test_parts_in_a_table_are_the_batchs_commits_by_part(bench: LakeBench) -> None:
     bench.lake.ensure_tables()
     versions = [
-        put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch_id, facts))
+        put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch_id, facts))
         for batch_id, facts in (("B1", {}), ("B2", {"part": 1}), ("B1", {"part": 2}), (None, {}))
     ]
     assert parts_in(bench.lake, SILVER, "B1") == {1: versions[0], 2: versions[2]}
@@ -209,23 +209,23 @@ def test_parts_in_a_table_are_the_batchs_commits_by_part(bench: LakeBench) -> No
     assert parts_in(bench.lake, SILVER, "B3") == {}
 
 
-def test_check_batches_of_tables_whose_batches_are_all_there_passes(run: Execution, bench: LakeBench) -> None:
+def test_check_batches_of_tables_whose_batches_are_all_there_passes(run: RunContext, bench: LakeBench) -> None:
     check_batches(bench.lake, run.batches)  # there are no tables yet
     batch = planned(run, A)
     bench.lake.ensure_tables()
-    put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
     quarantine(bench, batch.batch_id)
     check_batches(bench.lake, run.batches)
 
 
 @pytest.mark.parametrize("table", [SILVER, QUARANTINE])
 def test_check_batches_names_each_batch_that_a_table_has_and_that_is_written_down_nowhere(
-    run: Execution, bench: LakeBench, table: TableContract
+    run: RunContext, bench: LakeBench, table: TableContract
 ) -> None:
     bench.lake.ensure_tables()
     for batch_id in ("000001-lost", "000002-lost"):
         if table is SILVER:
-            put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch_id, {"part": 1}))
+            put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch_id, {"part": 1}))
         else:
             quarantine(bench, batch_id)
     with pytest.raises(DamageError) as raised:
@@ -235,11 +235,11 @@ def test_check_batches_names_each_batch_that_a_table_has_and_that_is_written_dow
     assert lost == ["batch 000002-lost", "batch 000001-lost"]
 
 
-def test_pending_batch_of_a_lake_without_one_is_none(run: Execution) -> None:
+def test_pending_batch_of_a_lake_without_one_is_none(run: RunContext) -> None:
     assert (pending_batch(run), run.record.warnings) == (None, [])
 
 
-def test_pending_batch_whose_files_are_as_planned_goes_first(run: Execution, caplog: pytest.LogCaptureFixture) -> None:
+def test_pending_batch_whose_files_are_as_planned_goes_first(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     batch = planned(run, A)
     land(run_root(run), B)
     with caplog.at_level(logging.INFO):
@@ -248,7 +248,7 @@ def test_pending_batch_whose_files_are_as_planned_goes_first(run: Execution, cap
     assert run.record.warnings == []
 
 
-def test_pending_batch_whose_files_are_not_what_they_were_is_abandoned(run: Execution) -> None:
+def test_pending_batch_whose_files_are_not_what_they_were_is_abandoned(run: RunContext) -> None:
     batch = planned(run, A, B, C)
     (run_root(run) / A).unlink()
     land(run_root(run), C, "other content")
@@ -263,11 +263,11 @@ def test_pending_batch_whose_files_are_not_what_they_were_is_abandoned(run: Exec
     assert run.record.warnings == [f"batch {batch.batch_id} is abandoned: {why}"]
 
 
-def test_pending_batch_that_is_abandoned_takes_its_quarantine_slice_along(run: Execution, bench: LakeBench) -> None:
+def test_pending_batch_that_is_abandoned_takes_its_quarantine_slice_along(run: RunContext, bench: LakeBench) -> None:
     batch = counted(run, planned(run, A), commits=1)
     bench.lake.ensure_tables()
     quarantine(bench, batch.batch_id, "another")
-    put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", "another", {"part": 1}))
+    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", "another", {"part": 1}))
     (run_root(run) / A).unlink()
 
     assert pending_batch(run) is None
@@ -278,7 +278,7 @@ def test_pending_batch_that_is_abandoned_takes_its_quarantine_slice_along(run: E
 
 
 def test_pending_batch_that_is_abandoned_is_fenced_where_it_may_have_been_in_a_commit(
-    run: Execution, bench: LakeBench
+    run: RunContext, bench: LakeBench
 ) -> None:
     bench.lake.ensure_tables()
     for path, expected in ((A, {QUARANTINE.name}), (B, {QUARANTINE.name, SILVER.name})):
@@ -292,7 +292,7 @@ def test_pending_batch_that_is_abandoned_is_fenced_where_it_may_have_been_in_a_c
 
 
 def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandoned_names_the_file_that_is_gone(
-    run: Execution, bench: LakeBench, monkeypatch: pytest.MonkeyPatch
+    run: RunContext, bench: LakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batch = counted(run, planned(run, A), commits=2)
     bench.lake.ensure_tables()
@@ -301,7 +301,7 @@ def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandon
 
     def fence_behind_a_late_commit(table: TableContract) -> None:
         if table is SILVER:
-            put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+            put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
         fence(table)
 
     monkeypatch.setattr(bench.lake, "fence", fence_behind_a_late_commit)
@@ -310,19 +310,19 @@ def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandon
     assert [batch.state for batch in run.batches.all()] == [PLANNED]
 
 
-def test_pending_batch_of_which_silver_has_all_needs_no_files(run: Execution, bench: LakeBench) -> None:
+def test_pending_batch_of_which_silver_has_all_needs_no_files(run: RunContext, bench: LakeBench) -> None:
     batch = counted(run, planned(run, A), commits=2)
     bench.lake.ensure_tables()
     for part in (1, 2):
-        put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": part}))
+        put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": part}))
     (run_root(run) / A).unlink()
     assert pending_batch(run) == batch
 
 
-def test_pending_batch_of_which_silver_has_a_part_names_a_file_that_is_gone(run: Execution, bench: LakeBench) -> None:
+def test_pending_batch_of_which_silver_has_a_part_names_a_file_that_is_gone(run: RunContext, bench: LakeBench) -> None:
     batch = counted(run, planned(run, A, B), commits=2)
     bench.lake.ensure_tables()
-    put_into_silver(bench, CommitNote(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
     (run_root(run) / B).unlink()
     with pytest.raises(UnreadableInputError) as raised:
         pending_batch(run)
@@ -334,14 +334,14 @@ def test_pending_batch_of_which_silver_has_a_part_names_a_file_that_is_gone(run:
 # The next batch ------------------------------------------------------------------------------------------------------
 
 
-def test_planned_batch_is_the_pending_one_before_any_other(run: Execution) -> None:
+def test_planned_batch_is_the_pending_one_before_any_other(run: RunContext) -> None:
     batch = planned(run, A)
     land(run_root(run), B)
     assert planned_batch(run) == batch
     assert [*run.batches.all()] == [batch]
 
 
-def test_planned_batch_of_new_files_is_written_down(run: Execution, caplog: pytest.LogCaptureFixture) -> None:
+def test_planned_batch_of_new_files_is_written_down(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     for path in (A, B):
         land(run_root(run), path)
     with caplog.at_level(logging.INFO):
@@ -352,7 +352,7 @@ def test_planned_batch_of_new_files_is_written_down(run: Execution, caplog: pyte
     assert caplog.messages == [f"planned batch {batch.batch_id} of 2 files"]
 
 
-def test_planned_batch_of_a_draft_takes_what_was_seen_then(run: Execution) -> None:
+def test_planned_batch_of_a_draft_takes_what_was_seen_then(run: RunContext) -> None:
     land(run_root(run), A)
     draft = draft_batch(run.settings, AS_OF, RUN_ID)
     land(run_root(run), B)
@@ -360,12 +360,12 @@ def test_planned_batch_of_a_draft_takes_what_was_seen_then(run: Execution) -> No
     assert [*run.batches.all()] == [draft.batch]
 
 
-def test_planned_batch_of_nothing_new_writes_nothing(run: Execution) -> None:
+def test_planned_batch_of_nothing_new_writes_nothing(run: RunContext) -> None:
     assert planned_batch(run) is None
     assert [*run.batches.all()] == []
 
 
-def test_planned_batch_remarks_go_on_record_once(run: Execution, caplog: pytest.LogCaptureFixture) -> None:
+def test_planned_batch_remarks_go_on_record_once(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     run.record.warnings = ["one"]
     assert planned_batch(run, Draft(None, ["one", "two", "two"])) is None
     assert run.record.warnings == ["one", "two"]
@@ -374,7 +374,7 @@ def test_planned_batch_remarks_go_on_record_once(run: Execution, caplog: pytest.
 
 @pytest.mark.parametrize(("point", "states"), [("before_plan", []), ("after_plan", [PLANNED])])
 def test_planned_batch_can_be_interrupted_on_either_side_of_the_plan(
-    run: Execution, point: str, states: list[str]
+    run: RunContext, point: str, states: list[str]
 ) -> None:
     land(run_root(run), A)
     faults.arm(f"{point}:raise")

@@ -18,7 +18,7 @@ import pytest
 from commands import REPOSITORY, environment, run, succeeded
 from pyspark_interview_project import cli
 from pyspark_interview_project.config.settings import Settings
-from pyspark_interview_project.pipeline.rules import REASON_CODES
+from pyspark_interview_project.schemas.rules import REASON_CODES
 
 README = REPOSITORY / "README.md"
 RUNBOOK = REPOSITORY / "docs" / "runbook.md"

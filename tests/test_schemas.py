@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pyspark_interview_project.engine import types
-from pyspark_interview_project.pipeline.rules import RULES
 from pyspark_interview_project.schemas import returns_raw
 from pyspark_interview_project.schemas.columns import Column, delta_schema_json, struct_type
+from pyspark_interview_project.schemas.rules import RULES
 from pyspark_interview_project.schemas.tables import (
     GOLD_BY_DATE_REASON,
     GOLD_BY_SKU_REASON,

@@ -11,7 +11,6 @@ import pytest
 
 from conftest import LakeBench
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.interface import CommitNote, Written
 from pyspark_interview_project.pipeline.silver_parts import (
     PartWrite,
     SilverWrite,
@@ -20,6 +19,7 @@ from pyspark_interview_project.pipeline.silver_parts import (
     write_part,
 )
 from pyspark_interview_project.schemas.tables import SILVER
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.transforms.parts import CountedPart, Part
 from test_lake import SILVER_COLUMNS, silver_row
 
@@ -112,12 +112,12 @@ def winner(return_id: str, day: date, replaces: date | None = None) -> tuple[Any
     return (*row, source_file, replaces and replaces.isoformat(), "updated" if replaces else "inserted")
 
 
-def note_of(batch_id: str, number: int) -> CommitNote:
-    return CommitNote("run-1", "bronze_to_silver", batch_id, {"part": number})
+def note_of(batch_id: str, number: int) -> CommitMetadata:
+    return CommitMetadata("run-1", "bronze_to_silver", batch_id, {"part": number})
 
 
-def planned(bench: LakeBench, *winners: tuple[Any, ...], limit: int = 10, **begun: Any) -> SilverWrite:
-    return plan_silver_write(bench.lake, bench.frame_of(winners, WINNERS), bench.lake.version(SILVER), limit, **begun)
+def planned(bench: LakeBench, *upserts: tuple[Any, ...], limit: int = 10, **begun: Any) -> SilverWrite:
+    return plan_silver_write(bench.lake, bench.frame_of(upserts, WINNERS), bench.lake.version(SILVER), limit, **begun)
 
 
 @pytest.fixture
@@ -147,10 +147,10 @@ def test_plan_silver_write_without_a_silver_has_no_parts_either(bench: LakeBench
 
 
 def test_plan_silver_write_goes_by_the_silver_that_the_batch_was_classified_against(filled: LakeBench) -> None:
-    winners = filled.frame_of([winner("R3", MONDAY), winner("R4", TUESDAY)], WINNERS)
+    upserts = filled.frame_of([winner("R3", MONDAY), winner("R4", TUESDAY)], WINNERS)
     newest = filled.lake.version(SILVER)
     assert newest is not None
-    appends = [plan_silver_write(filled.lake, winners, version, 1).appends for version in (newest - 1, newest)]
+    appends = [plan_silver_write(filled.lake, upserts, version, 1).appends for version in (newest - 1, newest)]
     assert appends == [True, False]
 
 

@@ -24,9 +24,9 @@ from kills import waiting_at
 from landing import COLUMNS, Row, csv_text, json_line, row_of
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.engines.spark_jars import JARS, checked_jars, jar_directory
+from pyspark_interview_project.engines.spark_session import open_session
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.lake.spark_jars import JARS, checked_jars, jar_directory
-from pyspark_interview_project.lake.spark_session import open_session
 from pyspark_interview_project.pipeline import run_pipeline
 from test_corpus import CORPUS, EXPECTED, READABLE, SETTINGS, SHOWN
 from test_corpus import landed as place_of

@@ -106,8 +106,8 @@ assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
 ENGINE_AT_WORK = """
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import choose_engine
-from pyspark_interview_project.lake.embedded import EmbeddedLake
-from pyspark_interview_project.lake.interface import CommitNote
+from pyspark_interview_project.engines.duckdb import EmbeddedLake
+from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON
 choose_engine("embedded")
 lake = EmbeddedLake(LakePaths(sys.argv[2]), "UTC", "500MB", Path(sys.argv[2]) / "scratch")
@@ -126,7 +126,7 @@ finally:
 CALLS = {
     "stage": "lake.stage(hours)",
     "collect": "lake.collect(hours)",
-    "write": "lake.overwrite(GOLD_BY_SKU_REASON, hours, CommitNote('run', 'stage'))",
+    "write": "lake.overwrite(GOLD_BY_SKU_REASON, hours, CommitMetadata('run', 'stage'))",
 }
 
 

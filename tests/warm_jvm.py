@@ -22,7 +22,7 @@ from forked_commands import ForkedCommands
 from spark_commands import Answer, of_one_that_lasts
 
 # What a run on Spark imports; the forked process has neither gateway nor session.
-_IMPORTED = ("pyspark.sql", "pyspark.sql.functions", "pyspark_interview_project.lake.spark", "pyarrow.parquet")
+_IMPORTED = ("pyspark.sql", "pyspark.sql.functions", "pyspark_interview_project.engines.spark", "pyarrow.parquet")
 
 
 class WarmJvm:
@@ -70,7 +70,7 @@ def _hold() -> None:
     from pyspark import SparkContext
 
     from pyspark_interview_project.config.settings import load_settings
-    from pyspark_interview_project.lake.spark_session import open_session
+    from pyspark_interview_project.engines.spark_session import open_session
 
     settings = load_settings({"app_env": "test", "data_root": os.environ["DATA_ROOT"]})
     open_session(settings).close()

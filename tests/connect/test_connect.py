@@ -21,7 +21,7 @@ THROUGH = {"connect": {"ENGINE": "", "SPARK_REMOTE": "local[2]"}, "embedded": {"
 WATCHED_RUN = """
 import sys
 
-from pyspark_interview_project.lake import spark
+from pyspark_interview_project.engines import spark
 from pyspark_interview_project.pipeline import run_pipeline
 
 seen = set()

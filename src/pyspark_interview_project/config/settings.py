@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
     )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
-    quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is judged")
+    quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is validated")
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")

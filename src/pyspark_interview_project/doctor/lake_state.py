@@ -15,16 +15,16 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.errors import LockedError
-from pyspark_interview_project.lake.lease import who_leased
-from pyspark_interview_project.lake.lock import who_holds
-from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import DRILL, SUCCEEDED
+from pyspark_interview_project.storage.lease import who_leased
+from pyspark_interview_project.storage.lock import who_holds
+from pyspark_interview_project.storage.places import check_places
 
 _LEAST_FREE_BYTES = 2**30
 _LEAST_FREE_FILES = 1000
-# As two machines' clocks may differ (lake/lease.py).
+# As two machines' clocks may differ (storage/lease.py).
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _WRITTEN = (paths.SILVER_RETURNS, paths.QUARANTINED_RETURNS, paths.GOLD_BY_SKU_REASON, paths.GOLD_BY_DATE_REASON)
 _WRITTEN_STATE = (paths.BATCHES, paths.SCRATCH, paths.RUN_RECORDS)

@@ -8,9 +8,9 @@ import subprocess
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
+from pyspark_interview_project.engines.java import checked_java
+from pyspark_interview_project.engines.spark_jars import checked_jars
 from pyspark_interview_project.errors import PipelineError
-from pyspark_interview_project.lake.java import checked_java
-from pyspark_interview_project.lake.spark_jars import checked_jars
 from pyspark_interview_project.metrics.metrics_exporter import PORTS_TRIED
 
 _DISTRIBUTION = "pyspark-interview-project"

@@ -174,7 +174,7 @@ def _belongs(record: Path, settled: Sequence[str]) -> bool:
     try:
         batch = json.loads(record.read_bytes()).get("batch_id")
     except (ValueError, AttributeError):
-        return True  # somebody else's; nothing of it is ours to judge
+        return True  # somebody else's; nothing of it is ours to validate
     return batch is None or batch in settled
 
 

@@ -102,7 +102,7 @@ def newest_version(listing: LogListing) -> int:
 
 
 def commit_notes(listing: LogListing, read: Callable[[str], bytes]) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """What each commit that the log still has says of itself (`CommitNote.as_metadata`), the oldest first."""
+    """What each commit that the log still has says of itself (`CommitMetadata.as_metadata`), the oldest first."""
     for version, name in sorted(listing.commits.items()):
         content = read(name)
         with _told_as_broken(f"{LOG}/{name}"):

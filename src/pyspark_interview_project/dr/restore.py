@@ -29,9 +29,9 @@ from pyspark_interview_project.dr.store import (
     read_object,
 )
 from pyspark_interview_project.dr.table_facts import findings_of_table, opening_problem
-from pyspark_interview_project.durable_files import new_file, sync_file_system, write_atomically
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from pyspark_interview_project.progress import Steps
+from pyspark_interview_project.storage.files import new_file, sync_file_system, write_atomically
 
 _BEING_WRITTEN = ".restoring"
 

@@ -20,8 +20,8 @@ from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.dr.at_once import ON_A_DISK, OVER_A_NETWORK
-from pyspark_interview_project.durable_files import new_file, sync_file_system
 from pyspark_interview_project.errors import ConfigurationError, LockedError, StorageError
+from pyspark_interview_project.storage.files import new_file, sync_file_system
 
 CHUNK_BYTES = 1 << 20
 # What is no larger is taken into memory once, hashed and sent; what is larger is read twice.
@@ -273,7 +273,7 @@ class ObjectStore:
 
     @contextmanager
     def locked(self, purpose: str) -> Iterator[Check]:
-        from pyspark_interview_project.lake.lease import leased
+        from pyspark_interview_project.storage.lease import leased
 
         if self.url.startswith("memory:"):
             yield _always_ours

@@ -133,7 +133,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     ),
     CatalogueEntry(
         "quarantined_rows",
-        "Rows that were quarantined for a reason when rows were last judged; a row may have several.",
+        "Rows that were quarantined for a reason when rows were last validated; a row may have several.",
         ("reason",),
         lambda h: _by(h.last_quarantined),
     ),

@@ -20,7 +20,6 @@ from prometheus_client.registry import Collector
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import history_families
@@ -32,6 +31,7 @@ from pyspark_interview_project.metrics.recorded_runs import (
     read_run,
     record_files,
 )
+from pyspark_interview_project.storage.files import write_atomically
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.storage.files import write_atomically
 
 SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
 # Kinds of records that are of no run of the pipeline: what is left of them is their part `dr`.

@@ -1,1 +1,1 @@
-"""The stages of the pipeline and the rules they judge by."""
+"""The stages of the pipeline and the rules they validate by."""

@@ -1,6 +1,6 @@
-"""Bronze to silver: landed files into judged returns; the rejected into quarantine, the newest versions into silver.
+"""Bronze to silver: landed files into validated returns; the rejected into quarantine, the newest versions into silver.
 
-The batch is judged and classified once and counted there. Its counts, the law and the quality gates come before any
+The batch is validated and classified once and counted there. Its counts, the law and the quality gates come before any
 write to silver, and what is written can be written again without effect.
 """
 
@@ -18,13 +18,19 @@ from typing import Any
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
-from pyspark_interview_project.lake.batches import Batch, Counted
-from pyspark_interview_project.lake.interface import Lake
-from pyspark_interview_project.lake.landed import LandedFile, changed_files
-from pyspark_interview_project.metrics.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
-from pyspark_interview_project.pipeline.execution import LANDED_FILES, Execution, execution, stage
+from pyspark_interview_project.pipeline.checks import (
+    changes_by_others,
+    check_commit,
+    check_figures,
+    check_parts,
+    check_silver_has,
+    check_tables_are_the_same,
+)
+from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
+from pyspark_interview_project.pipeline.ledger import Batch, Counted
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -33,20 +39,14 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
 )
 from pyspark_interview_project.pipeline.plan import Draft, abandon, go_on_or_end, parts_in, planned_batch
+from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, execution, stage
 from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
-from pyspark_interview_project.pipeline.verification import (
-    changes_by_others,
-    check_commit,
-    check_figures,
-    check_parts,
-    check_silver_has,
-    check_tables_are_the_same,
-)
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
-from pyspark_interview_project.transforms import versions
-from pyspark_interview_project.transforms.judge import judge
+from pyspark_interview_project.sources.discovery import LandedFile, changed_files
+from pyspark_interview_project.transforms import deduplicate as versions
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
+from pyspark_interview_project.transforms.validate import validate
 
 logger = logging.getLogger(__name__)
 
@@ -55,10 +55,10 @@ STAGE = "bronze_to_silver"
 
 @dataclass(frozen=True)
 class Classified:
-    """A batch, judged and classified, staged in the lake, and what it comes to."""
+    """A batch, validated and classified, staged in the lake, and what it comes to."""
 
-    judged: DataFrame
-    contested_ids: DataFrame
+    validated: DataFrame
+    conflicting_ids: DataFrame
     settled: DataFrame
     terms: LawTerms
     quarantined_by_reason: dict[str, int]
@@ -68,12 +68,12 @@ class Classified:
         return {**self.terms.as_record(), "quarantined_by_reason": self.quarantined_by_reason, "files": self.files}
 
     @property
-    def winners(self) -> DataFrame:
+    def upserts(self) -> DataFrame:
         """The rows that silver takes."""
-        return versions.winners(versions.accepted(self.judged), self.contested_ids, self.settled)
+        return versions.upserts(versions.accepted(self.validated), self.conflicting_ids, self.settled)
 
 
-def bronze_to_silver(run: Execution, draft: Draft | None = None) -> bool:
+def bronze_to_silver(run: RunContext, draft: Draft | None = None) -> bool:
     """Process every batch there is: the one that was not finished first, then one of all files not yet processed.
     Whether there was any.
 
@@ -99,21 +99,23 @@ def bronze_to_silver(run: Execution, draft: Draft | None = None) -> bool:
 
 
 def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_version: int | None) -> Classified:
-    """Read, judge and classify landed files against one version of silver (None: there is none), and count.
+    """Read, validate and classify landed files against one version of silver (None: there is none), and count.
 
     Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
     """
-    judged = lake.stage(*[judge(delivery.frame, delivery.kinds, as_of) for delivery in lake.read_landed(files)])
-    returns = versions.accepted(judged)
+    validated = lake.stage(*[validate(delivery.frame, delivery.kinds, as_of) for delivery in lake.read_landed(files)])
+    returns = versions.accepted(validated)
     has_rows = silver_version is not None and lake.facts(SILVER, silver_version).rows > 0
     silver = lake.read(SILVER, silver_version) if has_rows else None
     known = [versions.known_ids(returns, silver)] if silver is not None else []
-    contested_ids = lake.stage(versions.repeated_ids(returns), *known)
-    settled = lake.stage(versions.settle(returns, silver, contested_ids))
+    conflicting_ids = lake.stage(versions.repeated_ids(returns), *known)
+    settled = lake.stage(versions.settle(returns, silver, conflicting_ids))
 
     delivered = lake.rows_delivered()
-    read = {row["source_file"]: row for row in lake.collect(versions.count_read(judged))}
-    outcomes = {row["outcome"]: row for row in lake.collect(versions.count_outcomes(judged, contested_ids, settled))}
+    read = {row["source_file"]: row for row in lake.collect(versions.count_read(validated))}
+    outcomes = {
+        row["outcome"]: row for row in lake.collect(versions.count_outcomes(validated, conflicting_ids, settled))
+    }
     terms = LawTerms(
         rows_read=sum(delivered[file.path] for file in files),
         rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
@@ -121,17 +123,17 @@ def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_versio
         amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
     )
     terms.check()
-    reasons = {row["reason"]: row["rows"] for row in lake.collect(versions.count_reasons(judged))}
+    reasons = {row["reason"]: row["rows"] for row in lake.collect(versions.count_reasons(validated))}
     by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
     figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in files]
-    return Classified(judged, contested_ids, settled, terms, by_frequency, figures)
+    return Classified(validated, conflicting_ids, settled, terms, by_frequency, figures)
 
 
 def _sum_of(rows: Any) -> Decimal:
     return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))
 
 
-def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
+def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Counted:
     """Take one batch to its end. Returns what it came to; a batch that a gate stops leaves in `figures` why."""
     lake = run.lake
     lake.ensure_tables()
@@ -144,7 +146,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
     # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
     silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
     faults.reached("before_reading")
-    run.steps.step(f"judging batch {batch.batch_id} of {len(batch.files)} files")
+    run.steps.step(f"validating batch {batch.batch_id} of {len(batch.files)} files")
     lake.use_time_zone(batch.spark_tz or run.settings.spark_tz)
     try:
         classified = classify(lake, batch.files, batch.as_of, silver_version)
@@ -180,7 +182,7 @@ def _process(run: Execution, batch: Batch, figures: dict[str, Any]) -> Counted:
 
 
 def _planned_write(
-    run: Execution, batch: Batch, classified: Classified, silver_version: int | None, has_begun: bool
+    run: RunContext, batch: Batch, classified: Classified, silver_version: int | None, has_begun: bool
 ) -> SilverWrite:
     """The batch in the parts that it was counted in, so that what silver has of it stays one of them; else cut anew.
 
@@ -189,9 +191,9 @@ def _planned_write(
     counted, limit = batch.counted, run.settings.merge_rows_per_commit
     rows = {outcome: classified.terms.rows[outcome] for outcome in (versions.INSERTED, versions.UPDATED)}
     begun = counted.parts if counted and (has_begun or counted.silver_version == silver_version) else None
-    write = plan_silver_write(run.lake, classified.winners, silver_version, limit, begun)
+    write = plan_silver_write(run.lake, classified.upserts, silver_version, limit, begun)
     if begun is not None and not has_begun and (write.counted != begun or write.rows != rows):
-        write = plan_silver_write(run.lake, classified.winners, silver_version, limit)
+        write = plan_silver_write(run.lake, classified.upserts, silver_version, limit)
     if has_begun and counted:
         check_parts(batch, counted, write.counted)
     if write.rows != rows:
@@ -211,15 +213,15 @@ def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
     figures.update(terms, quarantined_by_reason=dict(reasons))
 
 
-def _commit(run: Execution, batch: Batch, counted: Counted) -> None:
+def _commit(run: RunContext, batch: Batch, counted: Counted) -> None:
     check_silver_has(run.lake, counted)
     faults.reached("before_commit")
     run.batches.commit(batch, run.run_id)
     faults.reached("after_commit")
 
 
-def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
-    rows = quarantine_slice(classified.judged, batch.batch_id, datetime.now(UTC))
+def _quarantine(run: RunContext, batch: Batch, classified: Classified) -> None:
+    rows = quarantine_slice(classified.validated, batch.batch_id, datetime.now(UTC))
     note = run.note(STAGE, batch.batch_id)
     before = run.lake.facts(QUARANTINE).version
     faults.reached("before_quarantine")
@@ -234,7 +236,7 @@ def _quarantine(run: Execution, batch: Batch, classified: Classified) -> None:
     run.steps.step(f"quarantined {expected} rows")
 
 
-def _check_gates(run: Execution, classified: Classified, has_begun: bool) -> None:
+def _check_gates(run: RunContext, classified: Classified, has_begun: bool) -> None:
     """Put the gates on record, and raise QualityGateError where one failed: not of a batch that silver has a part of,
     which can only go on, and was let in by the run that began it."""
     settings, terms = run.settings, classified.terms

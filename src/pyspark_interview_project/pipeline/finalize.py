@@ -17,13 +17,13 @@ from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest, latest_record
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
-from pyspark_interview_project.pipeline.execution import checked_run_id, run_records
 from pyspark_interview_project.pipeline.options import (
     EngineOption,
     IngestMetricsOption,
     SimulateOption,
     WithDrOption,
 )
+from pyspark_interview_project.pipeline.run_context import checked_run_id, run_records
 from pyspark_interview_project.progress import steps
 from pyspark_interview_project.shown_text import printable
 

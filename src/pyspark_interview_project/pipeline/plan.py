@@ -13,24 +13,24 @@ import typer
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake.batches import Batch, Batches
-from pyspark_interview_project.lake.interface import Lake
-from pyspark_interview_project.lake.landed import changed_files, find_landed, new_files
-from pyspark_interview_project.lake.layouts import check_layouts
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA
-from pyspark_interview_project.pipeline.execution import (
+from pyspark_interview_project.pipeline.ledger import Batch, Batches
+from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
+from pyspark_interview_project.pipeline.run_context import (
     LANDED_FILES,
-    Execution,
+    RunContext,
     execution,
     looking,
     planning_day,
     stage,
 )
-from pyspark_interview_project.pipeline.gold_coverage import is_current
-from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
+from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.sources.discovery import changed_files, find_landed, new_files
+from pyspark_interview_project.sources.layouts import check_layouts
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
     return {int(note.get("part", 1)): version for version, note in notes if note.get("batch_id") == batch_id}
 
 
-def go_on_or_end(run: Execution, has_work: bool) -> None:
+def go_on_or_end(run: RunContext, has_work: bool) -> None:
     """Say in the record of a stage that ran apart whether there is anything for the next ones."""
     if has_work or not is_current(run.lake, run.paths):
         run.record.go_on()
@@ -95,7 +95,7 @@ def check_batches(lake: Lake, batches: Batches) -> None:
     batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
 
 
-def pending_batch(run: Execution) -> Batch | None:
+def pending_batch(run: RunContext) -> Batch | None:
     """The batch that was planned and is to be finished, with the same files, before any other.
 
     One whose files are not what they were is abandoned, on record, if silver has nothing of it, and needs none of them
@@ -114,7 +114,7 @@ def pending_batch(run: Execution) -> Batch | None:
     return None
 
 
-def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
+def abandon(run: RunContext, batch: Batch, problems: Mapping[str, str]) -> None:
     """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
 
     Where another process was at it, a server whose caller died may be in a commit of it: the tables are fenced first.
@@ -133,7 +133,7 @@ def abandon(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
     run.warn(f"batch {batch.batch_id} is abandoned: {why}")
 
 
-def _check_untouched(run: Execution, batch: Batch, problems: Mapping[str, str]) -> None:
+def _check_untouched(run: RunContext, batch: Batch, problems: Mapping[str, str]) -> None:
     if batch.counted and parts_in(run.lake, SILVER, batch.batch_id):
         path, problem = next(iter(problems.items()))
         raise UnreadableInputError(
@@ -141,7 +141,7 @@ def _check_untouched(run: Execution, batch: Batch, problems: Mapping[str, str]) 
         )
 
 
-def planned_batch(run: Execution, draft: Draft | None = None) -> Batch | None:
+def planned_batch(run: RunContext, draft: Draft | None = None) -> Batch | None:
     """The batch to process next: the pending one, else a new one of the files not yet processed, written down.
 
     `draft` is what was seen of the landed files just before, so that they are not hashed again.

@@ -10,12 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from pyspark_interview_project.command_line import run_command
-from pyspark_interview_project.lake.batches import Batches
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
-from pyspark_interview_project.pipeline.execution import Execution, execution, looking, planning_day
+from pyspark_interview_project.pipeline.checks import check_tables_are_the_same
 from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
-from pyspark_interview_project.pipeline.gold_coverage import is_current
+from pyspark_interview_project.pipeline.ledger import Batches
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -28,9 +27,10 @@ from pyspark_interview_project.pipeline.options import (
     WithDrOption,
 )
 from pyspark_interview_project.pipeline.plan import check_batches, draft_batch, print_files
+from pyspark_interview_project.pipeline.run_context import RunContext, execution, looking, planning_day
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
-from pyspark_interview_project.pipeline.verification import check_tables_are_the_same
+from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
 from pyspark_interview_project.transforms.aggregate import largest_groups
 
@@ -68,7 +68,7 @@ def run(
     print_summary(this_run.record, this_run.paths, groups)
 
 
-def run_stages(this_run: Execution) -> list[dict[str, Any]]:
+def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
     """Run what there is to do, and say in the record whether there was anything. Returns the most returned SKUs."""
     record = this_run.record
     draft = None

@@ -10,10 +10,12 @@ from typing import TypeVar
 
 from pyspark_interview_project import faults
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
-from pyspark_interview_project.pipeline.verification import check_commit
+from pyspark_interview_project.pipeline.checks import check_commit
 from pyspark_interview_project.schemas.tables import SILVER
+from pyspark_interview_project.storage.commits import CommitMetadata, Upsert, Written
+from pyspark_interview_project.transforms.deduplicate import INSERTED, UPDATED
 from pyspark_interview_project.transforms.parts import (
     CountedPart,
     Part,
@@ -22,7 +24,6 @@ from pyspark_interview_project.transforms.parts import (
     rows_by_share,
     rows_of_part,
 )
-from pyspark_interview_project.transforms.versions import INSERTED, UPDATED
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class PartWrite:
 class SilverWrite:
     """How a batch goes into silver: appended to an empty table in one part, or merged in as many as it takes."""
 
-    winners: DataFrame
+    upserts: DataFrame
     parts: Sequence[PartWrite]
     appends: bool
 
@@ -64,36 +65,36 @@ class SilverWrite:
 
 def plan_silver_write(
     lake: Lake,
-    winners: DataFrame,
+    upserts: DataFrame,
     silver_version: int | None,
     rows_per_part: int,
     begun: Sequence[CountedPart] | None = None,
 ) -> SilverWrite:
-    """Decide the parts from the winners and the version of silver that they were classified against.
+    """Decide the parts from the upserts and the version of silver that they were classified against.
 
     `begun`: the parts that the batch has already, whatever the limit is by now.
     """
     is_empty = silver_version is None or lake.facts(SILVER, silver_version).rows == 0
     if not is_empty:
-        winners = lake.stage(winners)  # each part reads them several times; an append only once more
-    parts = [part.part for part in begun] if begun is not None else _parts_of(lake, winners, is_empty, rows_per_part)
-    return SilverWrite(winners, [_figured(lake, winners, part) for part in parts], is_empty)
+        upserts = lake.stage(upserts)  # each part reads them several times; an append only once more
+    parts = [part.part for part in begun] if begun is not None else _parts_of(lake, upserts, is_empty, rows_per_part)
+    return SilverWrite(upserts, [_figured(lake, upserts, part) for part in parts], is_empty)
 
 
-def _parts_of(lake: Lake, winners: DataFrame, is_one: bool, rows_per_part: int) -> list[Part]:
-    by_date = {row["return_date"]: row["rows"] for row in lake.collect(rows_by_date(winners))}
+def _parts_of(lake: Lake, upserts: DataFrame, is_one: bool, rows_per_part: int) -> list[Part]:
+    by_date = {row["return_date"]: row["rows"] for row in lake.collect(rows_by_date(upserts))}
     if is_one:
         return [Part(1, min(by_date), max(by_date))] if by_date else []
     large = [day for day, rows in by_date.items() if rows > rows_per_part]
     by_share: dict[date, dict[str, int]] = {day: {} for day in large}
-    for row in lake.collect(rows_by_share(winners, min(large), max(large))) if large else ():
+    for row in lake.collect(rows_by_share(upserts, min(large), max(large))) if large else ():
         if row["return_date"] in by_share:
             by_share[row["return_date"]][row["share"]] = row["rows"]
     return plan_parts(by_date, by_share, rows_per_part)
 
 
-def _figured(lake: Lake, winners: DataFrame, part: Part) -> PartWrite:
-    figures = lake.collect(part_figures(rows_of_part(winners, part, "")))[0]
+def _figured(lake: Lake, upserts: DataFrame, part: Part) -> PartWrite:
+    figures = lake.collect(part_figures(rows_of_part(upserts, part, "")))[0]
     days = [figures[name] for name in ("first_date", "last_date", "first_silver_date", "last_silver_date")]
     known = [day for day in days if day is not None] or [part.first_date]
     return PartWrite(CountedPart(part, figures["inserted"], figures["updated"]), (min(known), max(known)))
@@ -129,16 +130,16 @@ def _ranges(rows: Mapping[K, int], most_rows: int) -> list[tuple[K, K]]:
     return ranges
 
 
-def write_part(lake: Lake, write: SilverWrite, part: PartWrite, note: CommitNote) -> Written:
+def write_part(lake: Lake, write: SilverWrite, part: PartWrite, note: CommitMetadata) -> Written:
     """Write one part and check that silver has it. Raises VerificationError where it has something else."""
     counted = part.counted
-    winners = rows_of_part(write.winners, counted.part, str(note.batch_id))
+    upserts = rows_of_part(write.upserts, counted.part, str(note.batch_id))
     before = lake.facts(SILVER)
     faults.reached("before_silver_part")
     if write.appends:
-        written = lake.append(SILVER, winners, note)
+        written = lake.append(SILVER, upserts, note)
     else:
-        written = lake.merge(SILVER, winners, note, _NEWEST_VERSION, {"return_date": part.within})
+        written = lake.merge(SILVER, upserts, note, _NEWEST_VERSION, {"return_date": part.within})
     faults.reached("after_silver_part")
     if not written.was_there:
         check_commit(lake, SILVER, before.version, note, rows=before.rows + written.inserted)

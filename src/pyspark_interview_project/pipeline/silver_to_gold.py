@@ -14,11 +14,14 @@ from typing import Any
 from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConfigurationError, VerificationError
-from pyspark_interview_project.lake.interface import CommitNote, Lake, Upsert, Written
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.execution import Execution, execution, stage
-from pyspark_interview_project.pipeline.gold_coverage import (
+from pyspark_interview_project.pipeline.checks import check_commit, check_tables_are_the_same
+from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
+from pyspark_interview_project.pipeline.run_context import RunContext, execution, stage
+from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.pipeline.watermark import (
     Covered,
     covered,
     is_brought_up,
@@ -26,10 +29,8 @@ from pyspark_interview_project.pipeline.gold_coverage import (
     mark_checked,
     mark_unchecked,
 )
-from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
-from pyspark_interview_project.pipeline.summary import print_summary
-from pyspark_interview_project.pipeline.verification import check_commit, check_tables_are_the_same
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
+from pyspark_interview_project.storage.commits import CommitMetadata, Upsert, Written
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, group_figures, totals
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ STAGE = "silver_to_gold"
 _BUILD_ANEW = "move both gold tables away and run again: they are built anew from silver"
 
 
-def silver_to_gold(run: Execution) -> bool:
+def silver_to_gold(run: RunContext) -> bool:
     """Bring both gold tables up to the newest version of silver. Whether there was anything to bring."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
@@ -75,7 +76,7 @@ def check_totals(lake: Lake) -> None:
         raise VerificationError(GOLD_TABLES[1].place, one, other, _BUILD_ANEW)
 
 
-def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Written:
+def _bring_up(run: RunContext, table: TableContract, silver_version: int) -> Written:
     lake, by, silver_id = run.lake, (table.names[0], "reason"), run.lake.table_id(SILVER)
     if is_brought_up(lake, table, silver_version):
         return Written(None)
@@ -94,7 +95,7 @@ def _bring_up(run: Execution, table: TableContract, silver_version: int) -> Writ
     return written
 
 
-def _write(lake: Lake, table: TableContract, groups: DataFrame, note: CommitNote, is_whole: bool) -> Written:
+def _write(lake: Lake, table: TableContract, groups: DataFrame, note: CommitMetadata, is_whole: bool) -> Written:
     """Write groups, all that there are or those that changed. Raises VerificationError where the table took others."""
     figures, before = lake.collect(group_figures(groups))[0], lake.facts(table)
     if is_whole:

@@ -12,7 +12,6 @@ import typer
 from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
@@ -20,6 +19,7 @@ from pyspark_interview_project.report.contents import Report, report_of
 from pyspark_interview_project.report.gold import PLACES, read_gold
 from pyspark_interview_project.report.terminal import print_report
 from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.storage.files import write_atomically
 
 _OF_THE_EXTRA = ("jinja2", "markupsafe", "vl_convert")
 _HOW_TO_GET_IT = "pip install 'pyspark-interview-project[report]'"

@@ -28,8 +28,8 @@ def run_sections(runs: Sequence[RunFigures]) -> list[Section]:
     sections = []
     if reading := next((run for run in reversed(runs) if _reading_stage(run)), None):
         sections += [_law(reading), *_reasons(reading)]
-    if judged := next((run for run in reversed(runs) if run.gates), None):
-        sections.append(_gates(judged))
+    if validated := next((run for run in reversed(runs) if run.gates), None):
+        sections.append(_gates(validated))
     if staged := next((run for run in reversed(runs) if run.stages), None):
         sections.append(_stages(staged))
     if settled := next((run for run in reversed(runs) if run.tables), None):

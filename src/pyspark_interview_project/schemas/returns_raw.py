@@ -1,7 +1,7 @@
 """The raw record: what a landed file delivers of one return.
 
-Engines ignore declared nullability when they read files, so this is a contract to judge by, not a reader's option: the
-rules of pipeline/rules.py and the constraints of silver hold it.
+Engines ignore declared nullability when they read files, so this is a contract, not a reader's option: the
+rules of schemas/rules.py and the constraints of silver hold it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ QUARANTINE = TableContract(
         _SOURCE_FILE,
         _BATCH_ID,
         Column("quarantined_at", "timestamp", False, "when it was rejected, UTC"),
-        Column("attempts", "integer", False, "how often it was judged"),
+        Column("attempts", "integer", False, "how often it was validated"),
     ),
     near_unique=("quarantine_id", "return_id", "raw_record"),
 )

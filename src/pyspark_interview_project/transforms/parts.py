@@ -1,4 +1,4 @@
-"""Parts of a batch's winners: ranges of return dates, and shares of one date where it alone is too large."""
+"""Parts of a batch's upserts: ranges of return dates, and shares of one date where it alone is too large."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import date
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.tables import SILVER
-from pyspark_interview_project.transforms.versions import INSERTED, UPDATED
+from pyspark_interview_project.transforms.deduplicate import INSERTED, UPDATED
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class CountedPart:
     updated: int
 
 
-def rows_by_date(winners: DataFrame) -> DataFrame:
+def rows_by_date(upserts: DataFrame) -> DataFrame:
     """How many rows each return_date has: return_date, rows (long)."""
-    return winners.groupBy("return_date").agg(F.count(F.lit(1)).alias("rows"))
+    return upserts.groupBy("return_date").agg(F.count(F.lit(1)).alias("rows"))
 
 
-def rows_by_share(winners: DataFrame, first_date: date, last_date: date) -> DataFrame:
+def rows_by_share(upserts: DataFrame, first_date: date, last_date: date) -> DataFrame:
     """How many rows each share of the dates has: return_date, share, rows (long)."""
-    shares = _between(winners, first_date, last_date).withColumn("share", _share())
+    shares = _between(upserts, first_date, last_date).withColumn("share", _share())
     return shares.groupBy("return_date", "share").agg(F.count(F.lit(1)).alias("rows"))
 
 
@@ -49,14 +49,14 @@ def _share() -> Column:
     return F.substring(F.sha2(F.col("return_id"), 256), 1, 2)
 
 
-def _between(winners: DataFrame, first_date: date, last_date: date) -> DataFrame:
+def _between(upserts: DataFrame, first_date: date, last_date: date) -> DataFrame:
     first, last = (F.lit(bound.isoformat()).cast("date") for bound in (first_date, last_date))
-    return winners.filter((F.col("return_date") >= first) & (F.col("return_date") <= last))
+    return upserts.filter((F.col("return_date") >= first) & (F.col("return_date") <= last))
 
 
-def rows_of_part(winners: DataFrame, part: Part, batch_id: str) -> DataFrame:
+def rows_of_part(upserts: DataFrame, part: Part, batch_id: str) -> DataFrame:
     """The part's rows with the columns of silver, outcome and silver_return_date."""
-    rows = _between(winners, part.first_date, part.last_date)
+    rows = _between(upserts, part.first_date, part.last_date)
     if (part.first_share, part.last_share) != ("00", "ff"):
         rows = rows.filter((_share() >= F.lit(part.first_share)) & (_share() <= F.lit(part.last_share)))
     return rows.withColumn("batch_id", F.lit(batch_id)).select(*SILVER.names, "outcome", "silver_return_date")

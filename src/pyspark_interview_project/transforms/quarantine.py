@@ -10,13 +10,13 @@ from pyspark_interview_project.schemas.tables import QUARANTINE
 from pyspark_interview_project.transforms.hashing import hash_of
 
 
-def quarantine_slice(judged: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
-    """The rejected rows of `judged` with the columns of the quarantine table.
+def quarantine_slice(validated: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
+    """The rejected rows of `validated` with the columns of the quarantine table.
 
     quarantine_id is a hash of the batch, the file, the raw record and the how-manieth equal record of that file it is,
     so that a repeated judgement gives the same ids.
     """
-    rejected = judged.filter(F.col("reasons").isNotNull())
+    rejected = validated.filter(F.col("reasons").isNotNull())
     equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_file")
     numbered = rejected.withColumn("occurrence", F.row_number().over(equal_records))
     occurrence = F.col("occurrence").cast("string")

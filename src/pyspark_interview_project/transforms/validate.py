@@ -9,8 +9,8 @@ from operator import or_
 
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.pipeline.rules import CORRUPT_RECORD, RULES
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, RULES
 from pyspark_interview_project.transforms.normalise import Kind, settled_timestamp, taken, typed, without_blanks
 from pyspark_interview_project.transforms.raw_record import raw_record
 
@@ -18,8 +18,8 @@ from pyspark_interview_project.transforms.raw_record import raw_record
 _PARSED = ("qty", "amount", "return_date", "ingest_ts")
 
 
-def judge(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
-    """Type and judge delivered records.
+def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
+    """Type and validate delivered records.
 
     Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string); for deliveries
              of text also raw_record (string) and is_corrupt (boolean: the record could not be taken apart).

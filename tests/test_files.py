@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pyspark_interview_project.durable_files import write_atomically
+from pyspark_interview_project.storage.files import write_atomically
 
 
 def test_write_atomically_new_file_is_written_with_its_directories(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
+from pyspark_interview_project.engines.java import checked_java
+from pyspark_interview_project.engines.native_noise import native_noise_aside
+from pyspark_interview_project.engines.spark_jars import checked_jars, spark_home
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.lake.java import checked_java
-from pyspark_interview_project.lake.native_noise import native_noise_aside
-from pyspark_interview_project.lake.spark_jars import checked_jars, spark_home
 
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 

@@ -3,74 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.lake.landed import LandedFile
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, TableFacts, Upsert, Written
 from pyspark_interview_project.transforms.normalise import Kind
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """Landed records of one layout, for `judge`: `kinds` says how each of the nine columns was delivered."""
+    """Landed records of one layout, for `validate`: `kinds` says how each of the nine columns was delivered."""
 
     frame: DataFrame
     kinds: Mapping[str, Kind]
 
 
 ALL_TEXT: Mapping[str, Kind] = {name: "text" for name in RAW_NAMES}
-
-
-@dataclass(frozen=True)
-class CommitNote:
-    """What a commit says of itself: who made it, for which batch, and facts such as the part or the silver version."""
-
-    run_id: str
-    stage: str
-    batch_id: str | None = None
-    facts: Mapping[str, int | str] = field(default_factory=dict)
-
-    def as_metadata(self) -> dict[str, int | str | None]:
-        return {"run_id": self.run_id, "stage": self.stage, "batch_id": self.batch_id, **self.facts}
-
-
-@dataclass(frozen=True)
-class TableCommit:
-    """A commit of a table: `note` is what `CommitNote.as_metadata` gave it, empty for commits of others.
-
-    `operation` is Delta's name for what it did. `keeps_rows`: the rows are those of before, whatever else it changed.
-    `undone`: a RESTORE put the table back to a version before it.
-    """
-
-    version: int
-    note: Mapping[str, Any]
-    operation: str = ""
-    keeps_rows: bool = False
-    undone: bool = False
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a write did, as the table's log says it: the version it made (None: no rows, no commit) and the rows by what
-    happened to them. `was_there`: an earlier write had made it already, and this one did nothing."""
-
-    version: int | None
-    inserted: int = 0
-    updated: int = 0
-    deleted: int = 0
-    was_there: bool = False
-
-
-@dataclass(frozen=True)
-class TableFacts:
-    """How a table stands: its version, rows, and bytes of the files of that version."""
-
-    version: int
-    rows: int
-    bytes: int
 
 
 class Lake(Protocol):
@@ -130,22 +82,22 @@ class Lake(Protocol):
         """The change feed of versions since + 1 to until, with _change_type; None where it is gone."""
         ...
 
-    def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def append(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         """Add the rows, once for a part of a batch: a note that names both is looked for in the same commit, so that
         a second write, or one that comes late, adds nothing."""
         ...
 
-    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
+    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitMetadata) -> Written:
         """Put the rows in the place of all that the note's batch has in the table; None: only remove those."""
         ...
 
     def merge(
-        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
     ) -> Written:
         """Merge the rows into the table as `upsert` says. `within` bounds the target: column -> (least, greatest)."""
         ...
 
-    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         """Put the rows in the place of all that the table has."""
         ...
 
@@ -156,16 +108,3 @@ class Lake(Protocol):
     def close(self) -> None:
         """Let go of the session and of what was staged."""
         ...
-
-
-@dataclass(frozen=True)
-class Upsert:
-    """How rows meet a table: `keys` are equal in both. Conditions are plain comparisons of target.x and source.x.
-
-    A matched row is deleted where `delete_when` holds, else updated where `update_when` holds; a row without a match is
-    inserted. Where `delete_when` holds there must be a match.
-    """
-
-    keys: tuple[str, ...]
-    update_when: str | None = None
-    delete_when: str | None = None

@@ -4,11 +4,73 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from deltalake import DeltaTable
 
-from pyspark_interview_project.lake.interface import TableCommit, Written
+
+@dataclass(frozen=True)
+class CommitMetadata:
+    """What a commit says of itself: who made it, for which batch, and facts such as the part or the silver version."""
+
+    run_id: str
+    stage: str
+    batch_id: str | None = None
+    facts: Mapping[str, int | str] = field(default_factory=dict)
+
+    def as_metadata(self) -> dict[str, int | str | None]:
+        return {"run_id": self.run_id, "stage": self.stage, "batch_id": self.batch_id, **self.facts}
+
+
+@dataclass(frozen=True)
+class TableCommit:
+    """A commit of a table: `note` is what `CommitMetadata.as_metadata` gave it, empty for commits of others.
+
+    `operation` is Delta's name for what it did. `keeps_rows`: the rows are those of before, whatever else it changed.
+    `undone`: a RESTORE put the table back to a version before it.
+    """
+
+    version: int
+    note: Mapping[str, Any]
+    operation: str = ""
+    keeps_rows: bool = False
+    undone: bool = False
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a write did, as the table's log says it: the version it made (None: no rows, no commit) and the rows by what
+    happened to them. `was_there`: an earlier write had made it already, and this one did nothing."""
+
+    version: int | None
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+    was_there: bool = False
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """How a table stands: its version, rows, and bytes of the files of that version."""
+
+    version: int
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Upsert:
+    """How rows meet a table: `keys` are equal in both. Conditions are plain comparisons of target.x and source.x.
+
+    A matched row is deleted where `delete_when` holds, else updated where `update_when` holds; a row without a match is
+    inserted. Where `delete_when` holds there must be a match.
+    """
+
+    keys: tuple[str, ...]
+    update_when: str | None = None
+    delete_when: str | None = None
+
 
 # What a commit of either engine, a merge, a write or a deletion, calls the rows that it counts.
 _METRICS = {

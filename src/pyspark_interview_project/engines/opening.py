@@ -10,8 +10,8 @@ from pathlib import Path
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import chosen_engine
-from pyspark_interview_project.lake.embedded import EmbeddedLake
-from pyspark_interview_project.lake.interface import Lake
+from pyspark_interview_project.engines.base import Lake
+from pyspark_interview_project.engines.duckdb import EmbeddedLake
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def open_lake(settings: Settings, scratch: Path | None = None) -> Iterator[Lake]
     place = scratch or Path(str(settings.scratch_dir))
     lake: Lake
     if chosen_engine() == "spark":
-        from pyspark_interview_project.lake.spark import SparkLake  # needs the extra `spark`
+        from pyspark_interview_project.engines.spark import SparkLake  # needs the extra `spark`
 
         lake = SparkLake(settings.paths, settings, place, held_by_jvm)
     else:

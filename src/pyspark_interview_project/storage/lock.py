@@ -16,9 +16,9 @@ from filelock import FileLock, Timeout
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
-from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import LockedError
-from pyspark_interview_project.lake.lease import Lease, leased
+from pyspark_interview_project.storage.files import write_atomically
+from pyspark_interview_project.storage.lease import Lease, leased
 
 _PATIENCE_SECONDS = 1.0
 

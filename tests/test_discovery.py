@@ -13,7 +13,7 @@ import pytest
 from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.lake.landed import (
+from pyspark_interview_project.sources.discovery import (
     LandedFile,
     Landing,
     changed_files,

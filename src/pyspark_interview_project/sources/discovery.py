@@ -14,7 +14,7 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.lake.screening import screened_sha256, sha256_of
+from pyspark_interview_project.sources.preflight import screened_sha256, sha256_of
 
 _FORMATS: Mapping[str, str] = {
     ".jsonl": "json",

@@ -20,22 +20,23 @@ from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.engines.base import Lake
+from pyspark_interview_project.engines.opening import open_lake
 from pyspark_interview_project.errors import ConfigurationError, recordable
-from pyspark_interview_project.lake.batches import Batches
-from pyspark_interview_project.lake.interface import CommitNote, Lake
-from pyspark_interview_project.lake.landed import landing_directory
-from pyspark_interview_project.lake.lease import Lease
-from pyspark_interview_project.lake.lock import writing
-from pyspark_interview_project.lake.opening import open_lake
-from pyspark_interview_project.lake.places import check_places
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
 from pyspark_interview_project.metrics.recorded_runs import StageFigures
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.pipeline.ledger import Batches
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, QUARANTINE, SILVER, TABLES, TableContract
+from pyspark_interview_project.sources.discovery import landing_directory
+from pyspark_interview_project.storage.commits import CommitMetadata
+from pyspark_interview_project.storage.lease import Lease
+from pyspark_interview_project.storage.lock import writing
+from pyspark_interview_project.storage.places import check_places
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ Held = Dataset | TableContract
 
 
 @dataclass
-class Execution:
+class RunContext:
     """One process's part in a run."""
 
     settings: Settings
@@ -77,12 +78,12 @@ class Execution:
         if self.lease is not None:
             self.lease.check()
 
-    def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitNote:
+    def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitMetadata:
         """What a commit says of itself. Asked for just before it is made: with a lease, the lease is checked first."""
         self.check_lease()
         if self.lease is not None:
             facts["lease"] = self.lease.number
-        return CommitNote(self.run_id, stage, batch_id, facts)
+        return CommitMetadata(self.run_id, stage, batch_id, facts)
 
     def warn(self, *messages: str) -> None:
         """Log warnings and put them on record, each once in a run."""
@@ -121,7 +122,7 @@ def execution(
     as_of: datetime | None,
     run_id: str | None,
     accept_quarantined: float | None = None,
-) -> Iterator[Execution]:
+) -> Iterator[RunContext]:
     """Run what is inside as (a part of) a run: under the lock, with a lake, and with a run record whatever happens."""
     settings = prepare(options)
     if accept_quarantined is not None and not 0 <= accept_quarantined <= 1:
@@ -154,7 +155,7 @@ def execution(
                 # From the end of the body to the record: a signal must not stop what puts the lake in order.
                 body.callback(ending.enter_context, stop_signals.undisturbed())
                 parts = (settings, identity, day, record, records, lake, shown_steps, lease)
-                run = Execution(*parts, accept_quarantined, os.environ)
+                run = RunContext(*parts, accept_quarantined, os.environ)
                 yield run
                 for table in TABLES:
                     if lake.version(table) is not None:
@@ -210,7 +211,7 @@ def looking(options: Mapping[str, Any]) -> Iterator[tuple[Settings, Lake]]:
 
 @contextmanager
 def stage(
-    run: Execution, name: str, reads: Sequence[Held] = (), writes: Sequence[Held] = ()
+    run: RunContext, name: str, reads: Sequence[Held] = (), writes: Sequence[Held] = ()
 ) -> Iterator[dict[str, Any]]:
     """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say.
 

@@ -14,13 +14,13 @@ import pyspark_interview_project
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.lake.interface import Delivery
-from pyspark_interview_project.lake.json_lines import strict_decoder
-from pyspark_interview_project.lake.landed import LandedFile
-from pyspark_interview_project.lake.layouts import Layouts
-from pyspark_interview_project.lake.lines import BYTE_ORDER_MARK, decoded_line
-from pyspark_interview_project.lake.text_records import json_record
+from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.json_lines import strict_decoder
+from pyspark_interview_project.sources.layouts import Layouts
+from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK, decoded_line
+from pyspark_interview_project.sources.text_records import json_record
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 

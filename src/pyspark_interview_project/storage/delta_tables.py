@@ -27,11 +27,20 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, ConflictError
-from pyspark_interview_project.lake.commit_log import History, commits_of, note_of, written_by
-from pyspark_interview_project.lake.interface import CommitNote, TableCommit, TableFacts, Upsert, Written
-from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import delta_schema_json
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
+from pyspark_interview_project.storage.commits import (
+    CommitMetadata,
+    History,
+    TableCommit,
+    TableFacts,
+    Upsert,
+    Written,
+    commits_of,
+    note_of,
+    written_by,
+)
+from pyspark_interview_project.storage.storage_errors import engine_errors
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +133,7 @@ class DeltaTables:
         with _errors(table):
             return self.open(table).metadata().configuration
 
-    def settled(self, table: TableContract, note: CommitNote, write: Callable[[], object]) -> Written:
+    def settled(self, table: TableContract, note: CommitMetadata, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this note, or none. The log says what it did, also where `write`
         fails behind its commit: an answer that got lost is no failure."""
         before = self.version(table)
@@ -138,14 +147,14 @@ class DeltaTables:
             newest = self.open(table).history(1)[0]
         return Written(None) if newest["version"] == before else written_by(newest)
 
-    def _has_landed(self, table: TableContract, before: int | None, note: CommitNote) -> bool:
+    def _has_landed(self, table: TableContract, before: int | None, note: CommitMetadata) -> bool:
         try:
             newest = self.open(table).history(1)[0]
         except (DeltaError, OSError):
             return False  # nobody knows; the next run looks again
         return newest["version"] == (-1 if before is None else before) + 1 and note_of(newest) == note.as_metadata()
 
-    def part_there(self, table: TableContract, note: CommitNote) -> Written | None:
+    def part_there(self, table: TableContract, note: CommitMetadata) -> Written | None:
         """What an earlier write of the note's part did; None where there was none, or the note names no part."""
         transaction = transaction_of(note)
         if transaction is None:
@@ -207,18 +216,18 @@ class DeltaTables:
         """The change feed of versions since + 1 to until as an Arrow stream."""
         return self.open(table).load_cdf(starting_version=since + 1, ending_version=until)
 
-    def append(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
+    def append(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitMetadata) -> None:
         self._write(table, rows, _properties(note, transaction_of(note)), mode="append")
 
-    def overwrite(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
+    def overwrite(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitMetadata) -> None:
         self._write(table, rows, _properties(note), mode="overwrite")
 
-    def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitNote) -> None:
+    def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, note: CommitMetadata) -> None:
         """Put the rows in the place of those of the note's batch."""
         slice_of_batch = f"batch_id = {_literal(note.batch_id)}"
         self._write(table, rows, _properties(note), mode="overwrite", predicate=slice_of_batch)
 
-    def delete_batch(self, table: TableContract, note: CommitNote) -> None:
+    def delete_batch(self, table: TableContract, note: CommitMetadata) -> None:
         """Remove the rows of the note's batch."""
         self.open(table).delete(f"batch_id = {_literal(note.batch_id)}", commit_properties=_properties(note))
 
@@ -226,7 +235,7 @@ class DeltaTables:
         self,
         table: TableContract,
         rows: pa.RecordBatchReader,
-        note: CommitNote,
+        note: CommitMetadata,
         upsert: Upsert,
         within: Mapping[str, tuple[Any, Any]],
     ) -> None:
@@ -270,7 +279,7 @@ class DeltaTables:
             raise ConflictError(table.place, str(error)) from error
 
 
-def transaction_of(note: CommitNote) -> tuple[str, int] | None:
+def transaction_of(note: CommitMetadata) -> tuple[str, int] | None:
     """The part of a batch as Delta's transactions have it (application, version): of those with the same application
     one conflicts with the other. None where the note names no part."""
     part = note.facts.get("part")
@@ -282,7 +291,7 @@ def _errors(table: TableContract) -> AbstractContextManager[None]:
     return engine_errors("delta-rs", table.place, (DeltaError,))
 
 
-def _properties(note: CommitNote, transaction: tuple[str, int] | None = None) -> CommitProperties:
+def _properties(note: CommitMetadata, transaction: tuple[str, int] | None = None) -> CommitProperties:
     # Only under this key Spark's DESCRIBE HISTORY shows it. No retries: the lock leaves nobody to conflict with.
     return CommitProperties(
         custom_metadata={"userMetadata": json.dumps(note.as_metadata())},

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.durable_files import write_atomically
-from pyspark_interview_project.lake.interface import Lake
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
+from pyspark_interview_project.storage.files import write_atomically
 
 _VERSION, _TABLE_ID = "silver_version", "silver_id"
 

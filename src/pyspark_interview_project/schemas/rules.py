@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FIRST_RETURN_DATE = "1990-01-01"
 
-# Stands alone: of a record that could not be taken apart nothing else is judged.
+# Stands alone: of a record that could not be taken apart nothing else is validated.
 CORRUPT_RECORD = "corrupt_record"
 
 

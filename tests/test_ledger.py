@@ -13,8 +13,8 @@ import pytest
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import DamageError
-from pyspark_interview_project.lake.batches import ABANDONED, COMMITTED, PLANNED, Batch, Batches, Counted
-from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED, PLANNED, Batch, Batches, Counted
+from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.transforms.parts import CountedPart, Part
 
 AS_OF = date(2026, 3, 10)

@@ -19,6 +19,9 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.spark_reading import SparkReader, no_glob
+from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.errors import (
     ConfigurationError,
     ConflictError,
@@ -26,23 +29,13 @@ from pyspark_interview_project.errors import (
     StorageError,
     UnreadableInputError,
 )
-from pyspark_interview_project.lake.delta_tables import TABLE_PROPERTIES, DeltaTables, transaction_of
-from pyspark_interview_project.lake.interface import (
-    ALL_TEXT,
-    CommitNote,
-    Delivery,
-    TableCommit,
-    TableFacts,
-    Upsert,
-    Written,
-)
-from pyspark_interview_project.lake.landed import LandedFile, file_named
-from pyspark_interview_project.lake.layouts import Layouts, by_format
-from pyspark_interview_project.lake.spark_reading import SparkReader, no_glob
-from pyspark_interview_project.lake.spark_session import OpenedSession, cause_of, open_session
-from pyspark_interview_project.lake.storage_errors import storage_error
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
+from pyspark_interview_project.sources.discovery import LandedFile, file_named
+from pyspark_interview_project.sources.layouts import Layouts, by_format
+from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.storage.delta_tables import TABLE_PROPERTIES, DeltaTables, transaction_of
+from pyspark_interview_project.storage.storage_errors import storage_error
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 # How Delta begins the names of the errors by which a commit gives way to one that came before.
@@ -96,7 +89,7 @@ class SparkLake:
         typed = [reader.parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
         deliveries = []
         if texts:
-            # Staged before it is judged, so that what was delivered is counted apart from what became of it.
+            # Staged before it is validated, so that what was delivered is counted apart from what became of it.
             staged = self.stage(*texts)
             counts = staged.groupBy("source_file").count().collect()
             self._rows.update({row["source_file"]: row["count"] for row in counts})
@@ -182,13 +175,13 @@ class SparkLake:
         except (PySparkException, EngineError, StorageError, UnreadableInputError):
             return None
 
-    def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def append(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         return self._write(table, rows, note, "append")
 
-    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         return self._write(table, rows, note, "overwrite", may_be_empty=True)
 
-    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
+    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitMetadata) -> Written:
         slice_of_batch = f"batch_id = {_literal(str(note.batch_id))}"
         if rows is not None:
             written = self._write(table, rows, note, "overwrite", replace_where=slice_of_batch)
@@ -200,13 +193,13 @@ class SparkLake:
         return self._run(table, note, f"delete from {self._name(table)} where {slice_of_batch}")
 
     def merge(
-        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
     ) -> Written:
         with self._spark_errors(table.place):
             return self._merge(table, rows, note, upsert, within)
 
     def _merge(
-        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
     ) -> Written:
         source = rows.select(*table.names)
         if source.isEmpty():
@@ -243,7 +236,7 @@ class SparkLake:
         self,
         table: TableContract,
         rows: DataFrame,
-        note: CommitNote,
+        note: CommitMetadata,
         mode: str,
         replace_where: str | None = None,
         may_be_empty: bool = False,
@@ -269,7 +262,7 @@ class SparkLake:
         skipped = self._tables.part_there(table, note) if transaction and written.version is None else None
         return skipped or written
 
-    def _run(self, table: TableContract, note: CommitNote, statement: str) -> Written:
+    def _run(self, table: TableContract, note: CommitMetadata, statement: str) -> Written:
         """Run a statement that commits."""
 
         def run() -> None:
@@ -279,7 +272,7 @@ class SparkLake:
         return self._tables.settled(table, note, run)
 
     @contextmanager
-    def _noted(self, note: CommitNote) -> Iterator[None]:
+    def _noted(self, note: CommitMetadata) -> Iterator[None]:
         """Give the commits of the SQL inside the note. Statements have no option for it, only the session has."""
         self._spark.conf.set(_USER_METADATA, json.dumps(note.as_metadata()))
         try:

@@ -22,17 +22,18 @@ from lake_reading import gold_by_date_reason, gold_by_sku_reason
 from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import load_settings
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.delta_tables import DeltaTables
-from pyspark_interview_project.lake.interface import CommitNote, Lake, Written
 from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
-from pyspark_interview_project.pipeline.execution import Execution
-from pyspark_interview_project.pipeline.gold_coverage import is_current
+from pyspark_interview_project.pipeline.checks import check_commit
+from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.pipeline.silver_parts import plan_silver_write, write_part
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
-from pyspark_interview_project.pipeline.verification import check_commit
+from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TableContract
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 
 RUN_ID = "0b2e1d3c-6f7a-4f0e-9a55-3d0c6a0f8f11"
 RETURN_COLUMNS = (
@@ -40,15 +41,15 @@ RETURN_COLUMNS = (
     "return_date date, ingest_ts timestamp, source_file string"
 )
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
-NOTE = CommitNote(RUN_ID, "bronze_to_silver", "B1", {"part": 1, "parts": 1})
-OTHER_NOTE = CommitNote(RUN_ID, "bronze_to_silver", "B2", {"part": 1, "parts": 1})
+NOTE = CommitMetadata(RUN_ID, "bronze_to_silver", "B1", {"part": 1, "parts": 1})
+OTHER_NOTE = CommitMetadata(RUN_ID, "bronze_to_silver", "B2", {"part": 1, "parts": 1})
 
 
 def returned(*ids: str, sku: str = "MUG") -> list[tuple[Any, ...]]:
     return [(one, "O1", None, sku, "late", 1, "1.00", "2026-01-05", None, "f") for one in ids]
 
 
-def winners(bench: LakeBench, *ids: str) -> Any:
+def upserts(bench: LakeBench, *ids: str) -> Any:
     columns = f"{RETURN_COLUMNS}, silver_return_date date, outcome string"
     return bench.frame_of([(*row, None, "inserted") for row in returned(*ids)], columns)
 
@@ -62,17 +63,17 @@ class FaultyLake:
     """A lake whose writes of one table are not what they are told to be."""
 
     def __init__(
-        self, lake: Lake, table: TableContract, write: Callable[[Lake, str, Any, CommitNote], Written]
+        self, lake: Lake, table: TableContract, write: Callable[[Lake, str, Any, CommitMetadata], Written]
     ) -> None:
         self._lake, self._table, self._write = lake, table, write
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._lake, name)
 
-    def append(self, table: TableContract, rows: Any, note: CommitNote) -> Written:
+    def append(self, table: TableContract, rows: Any, note: CommitMetadata) -> Written:
         return self._write(self._lake, "append", rows, note)
 
-    def overwrite(self, table: TableContract, rows: Any, note: CommitNote) -> Written:
+    def overwrite(self, table: TableContract, rows: Any, note: CommitMetadata) -> Written:
         if table is not self._table:
             return self._lake.overwrite(table, rows, note)
         return self._write(self._lake, "overwrite", rows, note)
@@ -96,7 +97,7 @@ def test_check_commit_of_what_was_written_passes(bench: LakeBench) -> None:
     ids=["skipped", "foreign", "behind_it_a_foreign_one", "short"],
 )
 def test_check_commit_of_something_else_fails_and_says_what_is_off(
-    bench: LakeBench, written: tuple[CommitNote, ...], rows: int, off: str
+    bench: LakeBench, written: tuple[CommitMetadata, ...], rows: int, off: str
 ) -> None:
     bench.lake.ensure_tables()
     before = bench.lake.facts(SILVER)
@@ -109,20 +110,20 @@ def test_check_commit_of_something_else_fails_and_says_what_is_off(
         check_commit(bench.lake, SILVER, before.version, NOTE, rows)
 
 
-def skipped(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def skipped(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     return Written(None)
 
 
-def claimed(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def claimed(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     """Nothing is written, and the answer is as if it had been."""
     return Written((lake.version(SILVER) or 0) + 1, inserted=2)
 
 
-def short(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def short(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     return lake.append(SILVER, rows.filter("return_id <> 'R1'"), note)
 
 
-def foreign(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def foreign(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     return lake.append(SILVER, rows, OTHER_NOTE)
 
 
@@ -131,26 +132,26 @@ def foreign(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
     [(skipped, "version is"), (claimed, "version is"), (short, "inserted is 1, not 2"), (foreign, "batch_id is B2")],
 )
 def test_write_part_that_silver_did_not_take_as_it_was_fails(
-    bench: LakeBench, fault: Callable[[Lake, str, Any, CommitNote], Written], off: str
+    bench: LakeBench, fault: Callable[[Lake, str, Any, CommitMetadata], Written], off: str
 ) -> None:
     bench.lake.ensure_tables()
-    write = plan_silver_write(bench.lake, winners(bench, "R1", "R2"), bench.lake.version(SILVER), 10)
+    write = plan_silver_write(bench.lake, upserts(bench, "R1", "R2"), bench.lake.version(SILVER), 10)
     with pytest.raises(VerificationError, match=off) as raised:
         write_part(FaultyLake(bench.lake, SILVER, fault), write, write.parts[0], NOTE)
     assert raised.value.subject == SILVER.place
 
 
-def run_of(lake: Lake, root: Path) -> Execution:
+def run_of(lake: Lake, root: Path) -> RunContext:
     settings = load_settings({"app_env": "test", "data_root": str(root)})
     records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
-    return Execution(settings, RUN_ID, date(2026, 1, 6), RunRecord(RUN_ID, "test", "any"), records, lake, Steps())
+    return RunContext(settings, RUN_ID, date(2026, 1, 6), RunRecord(RUN_ID, "test", "any"), records, lake, Steps())
 
 
-def one_group_less(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def one_group_less(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     return lake.overwrite(GOLD_BY_SKU_REASON, rows.filter("sku <> 'MUG'"), note)
 
 
-def of_no_version(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
+def of_no_version(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:
     return lake.overwrite(GOLD_BY_SKU_REASON, rows, OTHER_NOTE)
 
 
@@ -158,7 +159,7 @@ def of_no_version(lake: Lake, how: str, rows: Any, note: CommitNote) -> Written:
     ("fault", "off"), [(one_group_less, "written is 1, not 2"), (of_no_version, "batch_id is B2, not None")]
 )
 def test_gold_that_did_not_take_its_groups_as_they_were_fails(
-    bench: LakeBench, fault: Callable[[Lake, str, Any, CommitNote], Written], off: str
+    bench: LakeBench, fault: Callable[[Lake, str, Any, CommitMetadata], Written], off: str
 ) -> None:
     bench.lake.ensure_tables()
     bench.lake.append(SILVER, in_silver(bench, "B1", "R1"), NOTE)

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake.landed import LandedFile
-from pyspark_interview_project.lake.lines import read_lines
-from pyspark_interview_project.lake.parquet_layout import parquet_layout
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.lines import read_lines
+from pyspark_interview_project.sources.parquet_layout import parquet_layout
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import split_header
 

@@ -14,7 +14,7 @@ import pytest
 
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake.screening import screened_sha256
+from pyspark_interview_project.sources.preflight import screened_sha256
 
 MEBIBYTE = 2**20
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.lake.batches import COMMITTED, Batch, Batches, Counted
-from pyspark_interview_project.lake.interface import CommitNote, Lake
+from pyspark_interview_project.pipeline.ledger import COMMITTED, Batch, Batches, Counted
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
+from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.transforms.parts import CountedPart
 
 _BEGUN = "silver has a part of it: run it with"
@@ -18,7 +19,7 @@ _MEND = (
 )
 
 
-def check_commit(lake: Lake, table: TableContract, before: int, note: CommitNote, rows: int | None) -> None:
+def check_commit(lake: Lake, table: TableContract, before: int, note: CommitMetadata, rows: int | None) -> None:
     """Raise VerificationError unless the table has just one commit more than at version `before`, with this note, and
     has so many rows by now; None: nobody knows how many it must have."""
     newest = next(lake.commits(table))

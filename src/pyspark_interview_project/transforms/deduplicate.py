@@ -30,9 +30,9 @@ def content_hash() -> Column:
     return hash_of(*[as_text.get(name, F.col(name).cast("string")) for name in CONTENT_NAMES])
 
 
-def accepted(judged: DataFrame) -> DataFrame:
+def accepted(validated: DataFrame) -> DataFrame:
     """The rows that broke no rule: the nine columns and source_file."""
-    return judged.filter(F.col("reasons").isNull()).select(*CONTENT_NAMES, "source_file")
+    return validated.filter(F.col("reasons").isNull()).select(*CONTENT_NAMES, "source_file")
 
 
 def repeated_ids(returns: DataFrame) -> DataFrame:
@@ -47,19 +47,19 @@ def known_ids(returns: DataFrame, silver: DataFrame) -> DataFrame:
     return silver.select("return_id").join(returns.select("return_id"), on="return_id", how="left_semi")
 
 
-def settle(returns: DataFrame, silver: DataFrame | None, contested_ids: DataFrame) -> DataFrame:
+def settle(returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFrame) -> DataFrame:
     """Settle the versions of the contested returns.
 
-    Reads:   returns (the nine columns, source_file), silver (the nine columns; None where it is empty), contested_ids
+    Reads:   returns (the nine columns, source_file), silver (the nine columns; None where it is empty), conflicting_ids
              (return_id, each once).
     Returns: every contested row of `returns` with outcome (string, one of OUTCOMES) and silver_return_date (date: where
              silver keeps the version that is replaced; null where there is none). Rows of silver are not returned.
     """
-    candidates = returns.join(contested_ids, on="return_id", how="left_semi").select(
+    candidates = returns.join(conflicting_ids, on="return_id", how="left_semi").select(
         *CONTENT_NAMES, "source_file", F.lit(False).alias("is_in_silver")
     )
     if silver is not None:
-        kept = silver.join(contested_ids, on="return_id", how="left_semi").select(
+        kept = silver.join(conflicting_ids, on="return_id", how="left_semi").select(
             *CONTENT_NAMES, F.lit("").alias("source_file"), F.lit(True).alias("is_in_silver")
         )
         candidates = candidates.unionByName(kept)
@@ -90,10 +90,10 @@ def settle(returns: DataFrame, silver: DataFrame | None, contested_ids: DataFram
     )
 
 
-def winners(returns: DataFrame, contested_ids: DataFrame, settled: DataFrame) -> DataFrame:
+def upserts(returns: DataFrame, conflicting_ids: DataFrame, settled: DataFrame) -> DataFrame:
     """The rows that silver takes: the nine columns, source_file, silver_return_date, outcome (inserted or updated)."""
     names = (*CONTENT_NAMES, "source_file", "silver_return_date", "outcome")
-    uncontested = returns.join(contested_ids, on="return_id", how="left_anti").select(
+    uncontested = returns.join(conflicting_ids, on="return_id", how="left_anti").select(
         *CONTENT_NAMES,
         "source_file",
         F.lit(None).cast("date").alias("silver_return_date"),
@@ -102,27 +102,27 @@ def winners(returns: DataFrame, contested_ids: DataFrame, settled: DataFrame) ->
     return uncontested.unionByName(settled.filter(F.col("outcome").isin([INSERTED, UPDATED])).select(*names))
 
 
-def count_outcomes(judged: DataFrame, contested_ids: DataFrame, settled: DataFrame) -> DataFrame:
-    """What became of every judged row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
+def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, settled: DataFrame) -> DataFrame:
+    """What became of every validated row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
     figures = (F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount"))
-    rejected = judged.filter(F.col("reasons").isNotNull()).select("amount", F.lit(QUARANTINED).alias("outcome"))
+    rejected = validated.filter(F.col("reasons").isNotNull()).select("amount", F.lit(QUARANTINED).alias("outcome"))
     uncontested = (
-        accepted(judged)
-        .join(contested_ids, on="return_id", how="left_anti")
+        accepted(validated)
+        .join(conflicting_ids, on="return_id", how="left_anti")
         .select("amount", F.lit(INSERTED).alias("outcome"))
     )
     every = rejected.unionByName(uncontested).unionByName(settled.select("amount", "outcome"))
     return every.groupBy("outcome").agg(*figures)
 
 
-def count_read(judged: DataFrame) -> DataFrame:
-    """The judged rows of each source_file: rows (long), amount (decimal(38,2); of rows with a readable one)."""
-    return judged.groupBy("source_file").agg(
+def count_read(validated: DataFrame) -> DataFrame:
+    """The validated rows of each source_file: rows (long), amount (decimal(38,2); of rows with a readable one)."""
+    return validated.groupBy("source_file").agg(
         F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount")
     )
 
 
-def count_reasons(judged: DataFrame) -> DataFrame:
+def count_reasons(validated: DataFrame) -> DataFrame:
     """How many rejected rows carry each reason code: reason (string), rows (long)."""
-    codes = judged.filter(F.col("reasons").isNotNull()).select(F.explode("reasons").alias("reason"))
+    codes = validated.filter(F.col("reasons").isNotNull()).select(F.explode("reasons").alias("reason"))
     return codes.groupBy("reason").agg(F.count(F.lit(1)).alias("rows"))

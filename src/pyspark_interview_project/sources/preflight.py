@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.lake.parquet_size import decoded_bytes
+from pyspark_interview_project.sources.parquet_size import decoded_bytes
 
 _BLOCK_BYTES = 1024 * 1024
 # Below this a ratio says nothing: a small file of blanks packs a thousand to one.

@@ -20,26 +20,19 @@ from deltalake.exceptions import DeltaError
 from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.duckdb_reading import TextReader
+from pyspark_interview_project.engines.native_noise import native_noise_aside
 from pyspark_interview_project.errors import ConfigurationError, EngineError, UnreadableInputError
-from pyspark_interview_project.lake.delta_tables import DeltaTables
-from pyspark_interview_project.lake.embedded_reading import TextReader
-from pyspark_interview_project.lake.interface import (
-    ALL_TEXT,
-    CommitNote,
-    Delivery,
-    TableCommit,
-    TableFacts,
-    Upsert,
-    Written,
-)
-from pyspark_interview_project.lake.landed import LandedFile
-from pyspark_interview_project.lake.layouts import Layouts, by_format
-from pyspark_interview_project.lake.native_noise import native_noise_aside
-from pyspark_interview_project.lake.storage_errors import engine_errors
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.shown_text import without_values
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.layouts import Layouts, by_format
+from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, TableFacts, Upsert, Written
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.storage_errors import engine_errors
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 
@@ -237,7 +230,7 @@ class EmbeddedLake:
         except (DeltaError, duckdb.Error, EngineError, OSError):
             return None
 
-    def append(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def append(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         stream = self._stream(table, rows)
         if stream.is_empty:
             return Written(None)
@@ -245,18 +238,18 @@ class EmbeddedLake:
             return earlier
         return self._settled(table, note, lambda: self._tables.append(table, stream.reader(), note))
 
-    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitNote) -> Written:
+    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
         stream = self._stream(table, rows)
         return self._settled(table, note, lambda: self._tables.overwrite(table, stream.reader(), note))
 
-    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitNote) -> Written:
+    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitMetadata) -> Written:
         stream = self._stream(table, rows) if rows is not None else None
         if stream is None or stream.is_empty:
             return self._settled(table, note, lambda: self._tables.delete_batch(table, note))
         return self._settled(table, note, lambda: self._tables.replace_batch(table, stream.reader(), note))
 
     def merge(
-        self, table: TableContract, rows: DataFrame, note: CommitNote, upsert: Upsert, within: Mapping[str, Any]
+        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
     ) -> Written:
         stream = self._stream(table, rows)
         if stream.is_empty:
@@ -267,7 +260,7 @@ class EmbeddedLake:
         with _writing(table.place):
             self._tables.fence(table)
 
-    def _settled(self, table: TableContract, note: CommitNote, write: Callable[[], None]) -> Written:
+    def _settled(self, table: TableContract, note: CommitMetadata, write: Callable[[], None]) -> Written:
         def guarded() -> None:
             with _writing(table.place):
                 write()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from json import JSONDecoder
 
-from pyspark_interview_project.lake.json_lines import members_of
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.sources.json_lines import members_of
 
 # The nine columns as text, the line, and whether it is corrupt.
 TextRecord = tuple[str | bool | None, ...]

@@ -1,6 +1,6 @@
 """The two Delta jars that Spark needs beside pyspark: fetched once at set-up, checked each time, never resolved later.
 
-`python -m pyspark_interview_project.lake.spark_jars` fetches them.
+`python -m pyspark_interview_project.engines.spark_jars` fetches them.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def checked_jars(directory: Path | None = None) -> list[Path]:
             continue
         raise ConfigurationError(
             str(path),
-            f"{problem}; run 'make install' (or python -m pyspark_interview_project.lake.spark_jars), "
+            f"{problem}; run 'make install' (or python -m pyspark_interview_project.engines.spark_jars), "
             "or use the embedded engine, which does without",
         )
     return found

@@ -17,9 +17,9 @@ from typing import Any
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.durable_files import write_atomically
 from pyspark_interview_project.errors import DamageError
-from pyspark_interview_project.lake.landed import LandedFile
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.storage.files import write_atomically
 from pyspark_interview_project.transforms.parts import CountedPart, Part
 
 _PUT_BACK = "put it back as it was, from a backup (returns dr restore), before the next run"
@@ -30,7 +30,7 @@ PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
 class Counted:
     """What a batch comes to, settled before silver takes a row of it.
 
-    `silver_version` is the version of silver that its rows were judged against, `silver_id` the id of that table;
+    `silver_version` is the version of silver that its rows were validated against, `silver_id` the id of that table;
     `commits` is how many commits silver takes them in, `parts` what each of these has; `figures` are the terms of the
     law as the run record has them. A batch that was counted before ids and parts were kept has none.
     """

@@ -1,0 +1,1 @@
+"""The engines behind one interface: embedded (DuckDB and delta-rs) and Apache Spark."""

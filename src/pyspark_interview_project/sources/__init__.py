@@ -1,0 +1,1 @@
+"""What lands: finding landed files, checking them before they are planned, reading text and Parquet."""

@@ -1,0 +1,1 @@
+"""The only code that touches files, the logs of tables, and locks."""
