@@ -469,7 +469,7 @@ def test_judge_typed_local_time_takes_the_sessions_zone_and_the_earlier_offset(
 
 
 # Typed deliveries ----------------------------------------------------------------------------------------------------
-# column -> kind -> (type of the frame, examples of (delivered, value after validate, codes)), of which the first is good
+# column -> kind -> (type of the frame, examples of (delivered, validated value, codes)); the first is good
 
 NOT_A_NUMBER, INFINITY = float("nan"), float("inf")
 TYPED: dict[str, dict[str, tuple[str, list[tuple[Any, Any, list[str] | None]]]]] = {
