@@ -71,9 +71,9 @@ class Engine(Protocol):
         """Put rows into a table in one commit: those with the outcome `updated` in the place of the row of the same
         return_id, which has the return_date `silver_return_date`, the others as new ones.
 
-        `rows` has the table's columns, outcome and silver_return_date. No rows make no commit. A batch is committed
-        once, also where the commit of a dead caller's server comes late. Raises VerificationError where the table does
-        not take just the rows that are `expected`.
+        `rows` has the table's columns, outcome and silver_return_date. No rows make no commit, and neither does a batch
+        that the table has: the commit of a dead caller's server may have come late. Raises VerificationError where the
+        table does not take just the rows that are `expected`.
         """
         ...
 

@@ -146,8 +146,10 @@ class DuckDBEngine:
         if not all(os.path.exists(place) for place in left):
             return None
         with _duckdb_errors(table.place):
-            sides = [f"select *, '{kind}' as _change_type from ({self._rows_of(table, files)})"
-                     for kind, files in (("delete", left), ("insert", came))]
+            sides = [
+                f"select *, '{kind}' as _change_type from ({self._rows_of(table, files)})"
+                for kind, files in (("delete", left), ("insert", came))
+            ]
             return self.materialize(self._view(" union all by name ".join(sides)))
 
     def _places(self, table: TableContract, version: int | None) -> list[str]:
@@ -181,9 +183,10 @@ class DuckDBEngine:
             replaced = replaced_files(connection, table, files, upserts)
             new = write_files(connection, table, directory, upserts, replaced)
             audit_files(connection, table, directory, new, replaced, expected)
-        return self._committed(
+        published = self._committed(
             table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, metadata.batch_id)
         )
+        return Written(published.version, expected.inserted, expected.updated)
 
     def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:
         stream = self._stream(table, rows) if rows is not None else None

@@ -163,9 +163,8 @@ class SparkEngine:
             written = self._merge_newest(table, rows, metadata)
         else:
             written = self._write(table, rows, metadata, "append", transaction=metadata.batch_id)
-        if written.version is None:  # an earlier write of this batch came in between
-            if earlier := self._tables.commit_of_batch(table, str(metadata.batch_id)):
-                return Written(earlier.version, expected.inserted, expected.updated)
+        if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
+            return expected  # an earlier write of this batch came in between
         found = {"inserted": written.inserted, "updated": written.updated}
         wanted = {"inserted": expected.inserted, "updated": expected.updated}
         if found != wanted:
@@ -183,7 +182,9 @@ class SparkEngine:
             )
         )[0]
         known = [day for day in days.values() if day is not None]
-        on = f"target.return_id = source.return_id and {spark_sql.between('target.return_date', min(known), max(known))}"
+        on = (
+            f"target.return_id = source.return_id and {spark_sql.between('target.return_date', min(known), max(known))}"
+        )
         # A row that this batch wrote already is left alone, so that a repeated merge changes nothing.
         update = "when matched and target.batch_id <> source.batch_id then update set *"
         return self._merged(table, rows, metadata, on, f"{update} when not matched then insert *")
@@ -213,7 +214,9 @@ class SparkEngine:
             f"when not matched and not ({how.delete_when}) then insert *",
         )
 
-    def _merged(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, on: str, clauses: str) -> Written:
+    def _merged(
+        self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, on: str, clauses: str
+    ) -> Written:
         self._names += 1
         view, target = f"merged_rows_{self._names}", spark_sql.name(self._tables.place(table))
         with self._spark_errors(table.place):

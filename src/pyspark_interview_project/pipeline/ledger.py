@@ -129,9 +129,7 @@ class Ledger:
             said = [f"batch {each} is not there, but rows of it are in the tables; {_PUT_BACK}" for each in lost]
             raise DamageError(self._place(), said)
 
-    def new_batch(
-        self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None
-    ) -> Batch:
+    def new_batch(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
         """The batch that `files` would make. It is not written down."""
         number = max([self._summary.through, *(batch.number for batch in self._batches.values())]) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])

@@ -104,12 +104,11 @@ def restored_version(entry: Mapping[str, Any]) -> int:
 
 
 def written_by(entry: Mapping[str, Any]) -> Written:
-    """What a commit did, in rows: as the writer counted them, else as our metadata says."""
-    counted, metadata = entry.get("operationMetrics") or {}, metadata_of(entry)
+    """What a commit did, in rows, as its writer counted them."""
+    counted = entry.get("operationMetrics") or {}
 
     def count(outcome: str) -> int:
-        told = [int(counted[name]) for name in _METRICS[outcome] if name in counted]
-        return told[0] if told else int(metadata.get(f"rows_{outcome}", 0))
+        return next((int(counted[name]) for name in _METRICS[outcome] if name in counted), 0)
 
     return Written(entry["version"], count("inserted"), count("updated"), count("deleted"))
 

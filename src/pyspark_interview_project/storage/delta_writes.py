@@ -11,8 +11,15 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
-from deltalake import ColumnProperties, CommitProperties, DeltaTable, Schema, Transaction, WriterProperties
-from deltalake import write_deltalake
+from deltalake import (
+    ColumnProperties,
+    CommitProperties,
+    DeltaTable,
+    Schema,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
@@ -100,10 +107,13 @@ class DeltaWrites:
     ) -> None:
         """Put new data files into the place of others, in one commit. Neither: a commit that only carries metadata.
 
-        `transaction` names what is committed once: a second commit of that name conflicts.
+        `transaction` names what is committed once. Where the table has it, nothing is done; where it comes in between,
+        this commit conflicts.
         """
         now = int(time.time() * 1000)
         delta = self._tables.open(table)
+        if transaction and delta.transaction_version(transaction) is not None:
+            return
         adds: list[AddAction | RemoveAction] = [
             AddAction(file.path, file.bytes, dict(file.partition), now, True, json.dumps(file.statistics))
             for file in added
