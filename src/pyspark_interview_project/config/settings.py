@@ -136,9 +136,11 @@ class Settings(BaseSettings):
 
     @field_validator("lock_url", "dr_root")
     @classmethod
-    def _of_this_machine_or_a_store(cls, place: str | None) -> str | None:
+    def _of_this_machine_or_a_store(cls, place: str | None, info: ValidationInfo) -> str | None:
         if place is not None:
-            LakePaths.at(place)
+            LakePaths.at(place)  # raises ValueError for a path of another machine
+            if info.field_name == "lock_url" and not is_uri(place):
+                raise ValueError("must be s3://, gs://, az:// or file:///path")
         return place
 
     @field_validator("lineage_url")
