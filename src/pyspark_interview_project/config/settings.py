@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 
 from pyspark_interview_project import faults
-from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_file_uri
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
@@ -115,6 +115,8 @@ class Settings(BaseSettings):
     @field_validator("data_root")
     @classmethod
     def _openable(cls, root: str) -> str:
+        if not LakePaths.at(root).is_local:
+            raise ValueError("a lake is on a file system that Python can open; mount the place, or give a path")
         if unusable := _UNUSABLE_IN_A_ROOT.search(root):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
@@ -127,6 +129,20 @@ class Settings(BaseSettings):
                 raise ValueError("a path with .. is not taken")
         return value
 
+    @field_validator("pipeline_metrics_json", "scratch_dir", "dr_config_dir")
+    @classmethod
+    def _no_uri(cls, path: str | None) -> str | None:
+        if path is not None and is_uri(path):
+            raise ValueError("must be a path, not a URI")
+        return path
+
+    @field_validator("lock_url", "dr_root")
+    @classmethod
+    def _of_this_machine_or_a_store(cls, place: str | None) -> str | None:
+        if place is not None:
+            LakePaths.at(place)
+        return place
+
     @field_validator("lineage_url")
     @classmethod
     def _file_or_endpoint(cls, url: str | None) -> str | None:
@@ -135,7 +151,7 @@ class Settings(BaseSettings):
             _ = address.port  # raises ValueError where it is none
             path = unquote(address.path)
             is_path = path.isprintable() and path.strip("/") and ".." not in path.split("/")
-            is_file = address.scheme == "file" and not address.netloc and is_path
+            is_file = address.scheme == "file" and is_path and path_of_file_uri(url)
             if not is_file and not (address.scheme in ("http", "https") and address.hostname):
                 raise ValueError("must be file:///path, without .., or http(s)://host")
         return url
@@ -166,8 +182,8 @@ class Settings(BaseSettings):
     @property
     def lineage_file(self) -> str | None:
         """The file that lineage goes to, if it goes to one."""
-        address = urlsplit(self.lineage_url or "")
-        return unquote(address.path) if address.scheme == "file" else None
+        url = self.lineage_url or ""
+        return str(path_of_file_uri(url)) if url.startswith("file:") else None
 
     @property
     def paths(self) -> LakePaths:
