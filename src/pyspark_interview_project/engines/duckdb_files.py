@@ -13,11 +13,11 @@ import duckdb
 
 from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, file_list, literal, parquet_of, quoted, rows_of
 from pyspark_interview_project.errors import VerificationError
+from pyspark_interview_project.schemas.outcomes import UPDATED
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.storage.commits import Written
 from pyspark_interview_project.storage.delta_tables import DataFile
 from pyspark_interview_project.storage.delta_writes import NewFile
-from pyspark_interview_project.transforms.deduplicate import UPDATED
 
 # Columns whose least and greatest values go into the log, where readers skip files by them. No personal data, and no
 # decimals: JSON readers take numbers as doubles, which do not hold 18 digits.

@@ -19,7 +19,7 @@ from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
-from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
+from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.pipeline.checks import changes_by_others, check_commit, check_tables_stand
 from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
 from pyspark_interview_project.pipeline.ledger import Batch, Checkpoint, TablesAfter
@@ -33,6 +33,7 @@ from pyspark_interview_project.pipeline.options import (
 from pyspark_interview_project.pipeline.plan import BatchPlan, abandon, go_on_or_end, is_in_silver, next_batch
 from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, run_context, stage
 from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.sources.discovery import LandedFile, changed_files
 from pyspark_interview_project.storage.commits import Written
@@ -209,7 +210,7 @@ def _check_gates(run: RunContext, classified: ClassifiedBatch) -> None:
     quarantine = quarantine_gate(terms.rows_read, terms.rows["quarantined"], limit, settings.quarantine_gate_min_rows)
     history = run.records.last_volumes(settings.volume_history_runs)
     volume = volume_gate(terms.rows_read, history, settings.volume_max_deviations, settings.volume_gate)
-    run.record.gates += [gate.as_record() for gate in (quarantine, volume) if gate is not None]
+    run.record.gates += [gate for gate in (quarantine, volume) if gate is not None]
     if volume is not None and volume.status == "warned":
         run.warn(f"{terms.rows_read} rows are {volume.value:.1f} deviations from the median of the last runs")
     if volume is not None and volume.status == "failed":
