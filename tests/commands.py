@@ -7,10 +7,12 @@ share one session.
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -133,7 +135,10 @@ def spark_session() -> Any:
     from pyspark_interview_project.config.settings import load_settings
     from pyspark_interview_project.engines.spark_session import open_session
 
-    return open_session(load_settings({"app_env": "test", "data_root": "unused"})).spark
+    scratch = Path(tempfile.mkdtemp(prefix="returns-tests-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
+    settings = load_settings({"app_env": "test", "data_root": str(scratch)})
+    return open_session(settings, scratch, scratch / "jvm.log").spark
 
 
 def _run_here(argv: Sequence[str], command: Callable[[], object], env: Mapping[str, str]) -> Ended:
