@@ -20,7 +20,7 @@ from obstore.store import from_url
 
 import lake_reading
 from commands import returns, succeeded
-from kills import FIRST_DAY, land_samples, waiting_at
+from kills import FIRST_DAY, land_samples, started
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
@@ -215,7 +215,7 @@ def test_run_beside_one_on_another_machine_exits_6_and_names_it(tmp_path: Path) 
     """Two directories stand for one lake as two machines see it, which do not share the operating system's lock."""
     here, there = land_samples(tmp_path / "here"), land_samples(tmp_path / "there")
     shared = {"LOCK_URL": (tmp_path / "leases").as_uri()}
-    with waiting_at(here, "after_judging", **shared) as process:
+    with started(here, "validating batch", **shared) as process:
         ended = returns(there, "run", "--as-of", FIRST_DAY, **shared)
         assert ended.exit_code == 6
         (complaint,) = ended.complaints

@@ -20,7 +20,7 @@ from pyspark.sql import SparkSession
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, Ended, environment, run, succeeded
-from kills import waiting_at
+from kills import started
 from landing import COLUMNS, Row, csv_text, json_line, row_of
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.settings import Settings, load_settings
@@ -433,7 +433,7 @@ def _children_of(pid: int) -> list[int]:
 
 def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: Path) -> None:
     """The JVM is made to stand still, as one that is in the middle of a commit may do, and its Python is killed."""
-    with waiting_at(landed, "after_judging") as process:
+    with started(landed, "validating batch") as process:
         (jvm,) = [child for child in _children_of(process.pid) if "java" in Path(f"/proc/{child}/comm").read_text()]
         os.kill(jvm, signal.SIGSTOP)
         process.kill()
