@@ -21,6 +21,7 @@ from pyspark_interview_project.config.paths import LakePaths
         ("file:/data/lake/", "/data/lake"),
         ("file:///data/a%20b", "/data/a b"),
         ("file:///", "/"),
+        ("file://localhost/data/lake", "/data/lake"),
         ("s3://bucket/lake", "s3://bucket/lake"),
         ("s3://bucket/lake/", "s3://bucket/lake"),
         ("abfss://box@account.dfs.core.windows.net/lake", "abfss://box@account.dfs.core.windows.net/lake"),
@@ -28,6 +29,11 @@ from pyspark_interview_project.config.paths import LakePaths
 )
 def test_lake_paths_at_root_is_an_absolute_path_or_a_uri_without_slash_at_its_end(data_root: str, root: str) -> None:
     assert LakePaths.at(data_root).root == root
+
+
+def test_lake_paths_at_a_path_of_another_host_is_refused_with_the_host() -> None:
+    with pytest.raises(ValueError, match="file://nas/lake is a path of the host nas"):
+        LakePaths.at("file://nas/lake")
 
 
 def test_lake_paths_at_relative_path_starts_in_the_working_directory(

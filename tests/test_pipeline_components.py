@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pyspark_interview_project.metrics import law
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.transforms import deduplicate as versions
@@ -434,6 +433,17 @@ LOCAL_TIMES = {
         ("2026-04-05T01:29:59", "2026-04-04T14:29:59"),
         ("2026-04-05T01:45:00", "2026-04-04T14:45:00"),
         ("2026-04-05T02:00:00", "2026-04-04T15:30:00"),
+    ],
+    "Antarctica/Casey": [  # sets its clocks back by three hours, from +11 to +8
+        ("2010-03-04T22:59:59", "2010-03-04T11:59:59"),
+        ("2010-03-04T23:00:00", "2010-03-04T12:00:00"),
+        ("2010-03-05T01:59:59", "2010-03-04T14:59:59"),
+        ("2010-03-05T02:00:00", "2010-03-04T18:00:00"),
+    ],
+    "Antarctica/Vostok": [  # by seven, from +7
+        ("1994-01-31T17:00:00", "1994-01-31T10:00:00"),
+        ("1994-01-31T23:59:59", "1994-01-31T16:59:59"),
+        ("1994-02-01T00:00:00", "1994-02-01T00:00:00"),
     ],
 }
 TIMES_WITH_OFFSET = [
@@ -1069,10 +1079,6 @@ def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, 
     validated = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
     counted = versions.count_outcomes(frame_of(validated, JUDGED), frame_of([], CONTESTED), frame_of([], SETTLED))
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
-
-
-def test_versions_outcomes_are_those_of_the_law() -> None:
-    assert versions.OUTCOMES == law.OUTCOMES
 
 
 def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_of: Any, assert_frame: Any) -> None:

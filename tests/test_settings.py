@@ -9,6 +9,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from commands import returns
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import (
     APP_ENVS,
@@ -114,6 +115,50 @@ def test_load_settings_option_out_of_range_is_refused_with_its_name(name: str, v
     with pytest.raises(ConfigurationError) as raised:
         load_settings({name: value})
     assert (raised.value.subject, raised.value.exit_code) == (f"{name} (option)", 2)
+
+
+MOUNT_IT = "a lake is on a file system that Python can open; mount the place, or give a path"
+OTHER_HOST = "is a path of the host nas; a path of this machine is file:///path"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        *(
+            ("data_root", uri, MOUNT_IT)
+            for uri in ("s3://bucket/lake", "gs://bucket", "abfss://box@account/lake", "http://h/x?y", "dbfs:/mnt/lake")
+        ),
+        *((name, "file://nas/lake", f"file://nas/lake {OTHER_HOST}") for name in ("data_root", "dr_root", "lock_url")),
+        *(
+            (name, uri, "must be a path, not a URI")
+            for name in ("scratch_dir", "pipeline_metrics_json", "dr_config_dir")
+            for uri in ("file:///x", "file://nas/x", "s3://bucket/x")
+        ),
+        ("lock_url", "/mnt/locks", "must be s3://, gs://, az:// or file:///path"),
+    ],
+)
+def test_load_settings_place_that_cannot_be_opened_is_refused_with_what_to_do(
+    name: str, value: str, problem: str
+) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({name: value})
+    assert (raised.value.subject, raised.value.problem, raised.value.exit_code) == (
+        f"{name} (option)",
+        f"Value error, {problem}, not '{value}'",
+        2,
+    )
+
+
+@pytest.mark.parametrize("command", [["run"], ["plan"], ["silver-to-gold"], ["report"], ["dr", "backup"]], ids=" ".join)
+def test_command_on_a_data_root_that_is_in_a_bucket_exits_2_with_one_line(tmp_path: Path, command: list[str]) -> None:
+    ended = returns(tmp_path, *command, DATA_ROOT="s3://bucket/lake")
+    said = f"error: data_root (environment): Value error, {MOUNT_IT}, not 's3://bucket/lake'"
+    assert (ended.exit_code, ended.stdout, ended.complaints) == (2, "", [said])
+
+
+@pytest.mark.parametrize("root", ["file:///data/lake", "file:/data/lake", "file://localhost/data/lake"])
+def test_load_settings_file_uri_of_this_machine_is_taken_as_a_path(root: str) -> None:
+    assert load_settings({"data_root": root}).paths.root == "/data/lake"
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
-from pyspark_interview_project.command_line import run_app
+from pyspark_interview_project import __version__
+from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.doctor import command as doctor_command
 from pyspark_interview_project.dr import dr_runner
 from pyspark_interview_project.metrics import ingest_pipeline_metrics, metrics_exporter
@@ -14,7 +15,6 @@ from pyspark_interview_project.pipeline import bronze_to_silver, finalize, plan,
 from pyspark_interview_project.report import command as report_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-app.callback()(lambda: None)
 app.command("run")(run_pipeline.run)
 app.command("plan")(plan.plan)
 app.command("bronze-to-silver")(bronze_to_silver.run_alone)
@@ -27,10 +27,22 @@ app.command("doctor")(doctor_command.doctor)
 app.add_typer(dr_runner.app, name="dr")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`returns`."""
-    run_app(app, argv)
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(__version__)
+        raise typer.Exit
 
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+main = main_of(app)
 
 if __name__ == "__main__":
     main()

@@ -17,6 +17,8 @@ GOLD_BY_DATE_REASON = "gold/returns_by_date_reason"
 TABLES = (SILVER_RETURNS, QUARANTINED_RETURNS, GOLD_BY_SKU_REASON, GOLD_BY_DATE_REASON)
 SCRATCH = "ops/scratch"
 BATCHES = "ops/batches"
+LEDGER = "ops/ledger"
+ENGINE_OUTPUT = "ops/engine_output"
 GOLD_UNCHECKED = "ops/gold_unchecked"
 LOCK = "ops/lock"
 JVM_LOCK = "ops/lock_of_jvm"
@@ -26,7 +28,22 @@ REPORT = "metrics/report.html"
 # Stands at the root while a lake is being restored; what has it is no lake yet.
 RESTORE_MARKER = "RESTORE_INCOMPLETE.json"
 
-_SCHEME = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+://")
+# Two letters at least: C: is a drive. One slash is enough: dbfs:/lake is a URI too.
+_URI = re.compile(r"\A[A-Za-z][A-Za-z0-9+.-]+:/")
+_THIS_MACHINE = ("", "localhost")
+
+
+def is_uri(place: str) -> bool:
+    """Whether a place is given as a URI, not as a path."""
+    return bool(_URI.match(place))
+
+
+def path_of_file_uri(uri: str) -> Path:
+    """The path that a URI with the scheme `file` names. Raises ValueError where that is none of this machine."""
+    address = urlparse(uri)
+    if address.netloc not in _THIS_MACHINE:
+        raise ValueError(f"{uri} is a path of the host {address.netloc}; a path of this machine is file:///path")
+    return Path(unquote(address.path)).absolute()
 
 
 @dataclass(frozen=True)
@@ -37,23 +54,26 @@ class LakePaths:
 
     @classmethod
     def at(cls, data_root: str) -> LakePaths:
-        """Take DATA_ROOT as a person gives it: a path (relative to the working directory, `~` allowed) or a URI."""
+        """Take DATA_ROOT as a person gives it: a path (relative to the working directory, `~` allowed) or a URI.
+
+        Raises ValueError for a `file:` URI that names another machine.
+        """
         if data_root.startswith("file:"):
-            return cls(str(Path(unquote(urlparse(data_root).path)).absolute()))
-        if _SCHEME.match(data_root):
+            return cls(str(path_of_file_uri(data_root)))
+        if is_uri(data_root):
             return cls(data_root.rstrip("/"))
         return cls(str(Path(data_root).expanduser().absolute()))
 
     @property
     def is_local(self) -> bool:
-        return not _SCHEME.match(self.root)
+        return not is_uri(self.root)
 
     def place(self, relative: str) -> str:
         """The absolute path or URI of a place given relative to the root."""
         return f"{self.root}/{relative}"
 
     def refuse_half_restored(self) -> None:
-        """Raise RestoreRefusedError where a restore was begun and not finished: what is there may lack anything."""
+        """Raise RestoreRefusedError where a restore was begun and not finished: anything may be missing there."""
         if self.is_local and Path(self.place(RESTORE_MARKER)).exists():
             raise RestoreRefusedError(
                 self.root, "a restore into it was not finished; run returns dr restore again with the same --to"

@@ -21,8 +21,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pyspark_interview_project import faults
-from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_file_uri
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
@@ -79,7 +78,7 @@ class Settings(BaseSettings):
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
-    merge_rows_per_commit: int = Field(ge=1, description="most source rows that one merge into silver takes")
+    max_batch_bytes: int = Field(ge=1, description="most bytes of landed files in one batch; a larger file is alone")
     skip_files: list[str] = Field(description="landed files to leave out, by their paths relative to the root")
     max_line_bytes: int = Field(ge=1024, description="longest line that a landed file may have")
     max_unpacked_bytes: int = Field(ge=1024, description="most bytes that a packed landed file may unpack to")
@@ -103,7 +102,6 @@ class Settings(BaseSettings):
         "with _backups behind its name"
     )
     dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
-    fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
     @classmethod
@@ -115,6 +113,8 @@ class Settings(BaseSettings):
     @field_validator("data_root")
     @classmethod
     def _openable(cls, root: str) -> str:
+        if not LakePaths.at(root).is_local:
+            raise ValueError("a lake is on a file system that Python can open; mount the place, or give a path")
         if unusable := _UNUSABLE_IN_A_ROOT.search(root):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
@@ -127,6 +127,22 @@ class Settings(BaseSettings):
                 raise ValueError("a path with .. is not taken")
         return value
 
+    @field_validator("pipeline_metrics_json", "scratch_dir", "dr_config_dir")
+    @classmethod
+    def _no_uri(cls, path: str | None) -> str | None:
+        if path is not None and is_uri(path):
+            raise ValueError("must be a path, not a URI")
+        return path
+
+    @field_validator("lock_url", "dr_root")
+    @classmethod
+    def _of_this_machine_or_a_store(cls, place: str | None, info: ValidationInfo) -> str | None:
+        if place is not None:
+            LakePaths.at(place)  # raises ValueError for a path of another machine
+            if info.field_name == "lock_url" and not is_uri(place):
+                raise ValueError("must be s3://, gs://, az:// or file:///path")
+        return place
+
     @field_validator("lineage_url")
     @classmethod
     def _file_or_endpoint(cls, url: str | None) -> str | None:
@@ -135,19 +151,10 @@ class Settings(BaseSettings):
             _ = address.port  # raises ValueError where it is none
             path = unquote(address.path)
             is_path = path.isprintable() and path.strip("/") and ".." not in path.split("/")
-            is_file = address.scheme == "file" and not address.netloc and is_path
+            is_file = address.scheme == "file" and is_path and path_of_file_uri(url)
             if not is_file and not (address.scheme in ("http", "https") and address.hostname):
                 raise ValueError("must be file:///path, without .., or http(s)://host")
         return url
-
-    @field_validator("fault")
-    @classmethod
-    def _only_in_tests(cls, fault: str | None, info: ValidationInfo) -> str | None:
-        if fault is not None:
-            if info.data.get("app_env") != "test":
-                raise ValueError("faults are for APP_ENV=test only")
-            faults.parse(fault)
-        return fault
 
     @property
     def wanted_engine(self) -> str:
@@ -166,8 +173,8 @@ class Settings(BaseSettings):
     @property
     def lineage_file(self) -> str | None:
         """The file that lineage goes to, if it goes to one."""
-        address = urlsplit(self.lineage_url or "")
-        return unquote(address.path) if address.scheme == "file" else None
+        url = self.lineage_url or ""
+        return str(path_of_file_uri(url)) if url.startswith("file:") else None
 
     @property
     def paths(self) -> LakePaths:

@@ -1,8 +1,9 @@
-"""From delivered values to typed ones, by forms that mean the same on every engine.
+"""From delivered values to typed ones, with the same result on every engine.
 
-Engines disagree about white space, upper case, casts and time in many small ways. So a value is first recognised by an
-expression anchored with \\A and \\z in the common subset of Java's and RE2's regular expressions, and cast only then.
-The costly form of an expression stands behind a cheap test of whether it is needed at all.
+Engines disagree about white space, upper case, casts and time. So a value is cast only where a regular expression
+recognises it. The expressions are anchored with \\A and \\z, in the common subset of Java and RE2.
+An expression that costs time stands behind a cheap test of whether it is needed.
+A value goes through three steps: trim_blanks, clean_value, parse_value; ingest_ts also through resolve_local_time.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pyspark_interview_project.engine import functions as F
 # How a column was delivered: as text to be parsed, or typed (Parquet). A timestamp without zone is a local_timestamp.
 Kind = Literal["text", "integer", "float", "double", "decimal", "date", "timestamp", "local_timestamp"]
 
-# What a delivery may hold in each of our columns.
+# The kinds that each of our columns may be delivered as.
 ACCEPTED_KINDS: Mapping[str, tuple[Kind, ...]] = {
     "return_id": ("text", "integer"),
     "order_id": ("text", "integer"),
@@ -38,7 +39,7 @@ _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
 _BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
 _PLAIN_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
-# So many digits that every engine reads them exactly, and more than anything that writes exponents has.
+# Every engine reads this many digits exactly. No program that writes exponents writes more.
 _NUMBER_WITH_EXPONENT = r"\A[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}\z"
 _ZERO_WITH_EXPONENT = r"\A[+-]?(0{1,18}(\.0{0,18})?|\.0{1,18})[eE][+-]?[0-9]{1,3}\z"  # engines shift it out of range
 _SMALL_NUMBER_WITH_EXPONENT = r"\A[+-]?[0-9]{1,9}(\.[0-9]{0,9})?[eE][+-]?0?[0-9]\z"
@@ -49,8 +50,8 @@ _TIMESTAMP = rf"\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}{_OFFSET}?\z"
 
 
 def _text(column: Column) -> Column:
-    """The text, given without blanks at its ends, without any white space there; blank is null."""
-    # Nearly every value begins and ends with visible ASCII, at least without its blanks, and is done then.
+    """The text, which has no blanks at its ends, without other white space there; null where nothing is left."""
+    # Nearly every value begins and ends with visible ASCII and needs no regular expression.
     trimmed = F.regexp_replace(column, _WHITE_SPACE_AT_AN_END, "")
     return F.when(_is_visible_at_both_ends(column), column).when(trimmed != F.lit(""), trimmed)
 
@@ -85,7 +86,7 @@ def _try_cast(name: str, type_name: str) -> str:
 
 
 def _qty_from_text(name: str) -> Column:
-    # With an exponent it takes a look at the value to say whether it is whole: 1e1 is, 15e-1 is not.
+    # With an exponent only the value tells whether it is whole: 1e1 is, 15e-1 is not.
     scaled = _try_cast(name, "decimal(38,18)")
     is_whole = F.expr(f"{scaled} = floor({scaled})")
     return F.when(F.col(name).rlike(_WHOLE_NUMBER), F.expr(_try_cast(_try_cast(name, "decimal(38,0)"), "int"))).when(
@@ -107,68 +108,61 @@ def _amount_from_text(name: str) -> Column:
 
 
 def _amount_from_shortest_text(name: str) -> Column:
-    # By way of a wider decimal: DuckDB reads a text with an exponent only if its digits alone fit.
+    # Through a wider decimal: DuckDB reads a text with an exponent only if its digits alone fit.
     return F.expr(_try_cast(_try_cast(name, "decimal(38,2)"), "decimal(18,2)"))
 
 
 def _date_from_text(name: str) -> Column:
-    # Year 0000 is the one that engines read differently among those of four digits.
+    # Of all years of four digits, engines disagree about 0000 only.
     recognised = F.col(name).rlike(_DATE) & (F.col(name) >= F.lit("0001-01-01"))
     return F.when(recognised, F.expr(_try_cast(name, "date")))
-
-
-def _earlier_offset(instant: str, is_local: Column) -> Column:
-    """The instant itself, or where its local time happened twice, the first time it did.
-
-    An engine reads a local time in the hour that autumn repeats as the first or as the second; the first one is the
-    second one less the shift, and shows the same local time. Zones shift by an hour;
-    Lord Howe Island by half of one, Troll by two.
-    """
-    result = F.col(instant)
-    for shift in ("30 minutes", "1 hour", "2 hours"):
-        shows_the_same = F.expr(
-            f"cast({instant} - interval {shift} as timestamp_ntz) = cast({instant} as timestamp_ntz)"
-        )
-        result = F.when(is_local & shows_the_same, F.expr(f"{instant} - interval {shift}")).otherwise(result)
-    return result
 
 
 def _recognised_timestamp(name: str) -> Column:
     """The instant that a text states, in the session's time zone where it names no offset; null where it states none.
 
-    A local time that happens twice is left as the engine reads it: settled_timestamp takes the earlier offset.
+    Engines disagree about a local time that happens twice: resolve_local_time takes the earlier offset.
     """
-    # A day is kept free at both ends of the calendar, so that no offset leads out of it.
+    # Without the first and the last day of the calendar no offset leads out of it.
     given = F.col(name)
     recognised = given.rlike(_TIMESTAMP) & (given >= F.lit("0001-01-02")) & (given < F.lit("9999-12-31"))
     return F.when(recognised, F.expr(_try_cast(name, "timestamp")))
 
 
-def settled_timestamp(name: str, instant: str, kind: Kind) -> Column:
-    """The instant in column `instant`, by the earlier offset where `name` is a local time that happened twice."""
+def resolve_local_time(name: str, instant: str, kind: Kind) -> Column:
+    """The instant in column `instant`, by the earlier offset where `name` is a local time that happened twice.
+
+    When clocks are set back, some local times happen twice. An engine reads them as the first or as the second one.
+    The second one is later than the first by as much as the clocks were set back: by the offset of the zone some hours
+    before, less its offset now. 23 hours are more than any zone has set its clocks back by since 1970, and fewer than
+    any has let pass between two changes.
+    """
     if kind == "timestamp":
         return F.col(instant)
     has_offset = F.col(name).rlike(rf"{_OFFSET}\z") if kind == "text" else F.lit(False)
-    return _earlier_offset(instant, ~has_offset)
+    before = f"cast({instant} - interval 23 hours as timestamp_ntz)"
+    set_back = f"(({before} + interval 23 hours) - cast({instant} as timestamp_ntz))"
+    shows_the_same = F.expr(f"cast({instant} - {set_back} as timestamp_ntz) = cast({instant} as timestamp_ntz)")
+    return F.when(~has_offset & shows_the_same, F.expr(f"{instant} - {set_back}")).otherwise(F.col(instant))
 
 
-def without_blanks(name: str, kind: Kind) -> Column:
-    """The first step: text without blanks at its ends, where there are any; other kinds as they are.
+def trim_blanks(name: str, kind: Kind) -> Column:
+    """The first step: text without blanks at its ends; other kinds as they are.
 
-    A step of its own, because an engine computes what a step is given once, and what stands in it as often as it does.
+    It is a step of its own because an engine computes the columns of a step once, and an expression inside a step as
+    often as it stands there.
     """
     column = F.col(name)
-    return (
-        F.when(_is_visible_at_both_ends(column), column).otherwise(F.btrim(column, F.lit(" ")))
-        if kind == "text"
-        else column
-    )
+    if kind != "text":
+        return column
+    return F.when(_is_visible_at_both_ends(column), column).otherwise(F.btrim(column, F.lit(" ")))
 
 
-def taken(name: str, kind: Kind) -> Column:
-    """The second step: trimmed text where text was delivered, shortest text of a double, else the value as it is.
+def clean_value(name: str, kind: Kind) -> Column:
+    """The second step: text without white space at its ends, null where blank; a double as its shortest text; else the
+    value as it is.
 
-    Quantities with a fraction part go on as text, so that one rule says what a whole number is.
+    Quantities that may have a fraction go on as text, so that one rule says what a whole number is.
     """
     if kind == "text":
         return _text(F.col(name))
@@ -179,8 +173,8 @@ def taken(name: str, kind: Kind) -> Column:
     return F.col(name)
 
 
-def typed(name: str, kind: Kind) -> Column:
-    """The third step: the value of column `name`, after `taken`, in its type in silver; null if it is not one."""
+def parse_value(name: str, kind: Kind) -> Column:
+    """The third step: the clean value of column `name` in its type in silver; null where it is none of that type."""
     if name == "sku":
         return _upper(F.col(name))
     if name == "reason":
@@ -188,7 +182,7 @@ def typed(name: str, kind: Kind) -> Column:
     if name == "qty":
         return F.expr(_try_cast(name, "int")) if kind == "integer" else _qty_from_text(name)
     if name == "amount":
-        # No text of a double needs a guard.
+        # The text of a double is always a number, so it needs no regular expression.
         return _amount_from_text(name) if kind == "text" else _within_limit(_amount_from_shortest_text(name))
     if name == "return_date":
         return F.col(name) if kind == "date" else _date_from_text(name)

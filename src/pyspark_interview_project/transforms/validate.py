@@ -11,7 +11,13 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, RULES
-from pyspark_interview_project.transforms.normalise import Kind, settled_timestamp, taken, typed, without_blanks
+from pyspark_interview_project.transforms.normalise import (
+    Kind,
+    clean_value,
+    parse_value,
+    resolve_local_time,
+    trim_blanks,
+)
 from pyspark_interview_project.transforms.raw_record import raw_record
 
 # Of these, "missing" (nothing was delivered) is told from "invalid" (something else was).
@@ -33,18 +39,18 @@ def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> Data
 
     kept = [F.col(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)] + carried
     tidied = records.select(
-        *[without_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried
+        *[trim_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried
     )
-    texts = tidied.select(*[taken(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
+    texts = tidied.select(*[clean_value(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
     read = texts.select(
-        *[typed(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
+        *[parse_value(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
         F.col("ingest_ts").alias("ingest_ts_taken"),
-        typed("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_read"),
+        parse_value("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_read"),
         F.lit(as_of.isoformat()).cast("date").alias("as_of"),
         *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
         *kept,
     )
-    settled = read.withColumn("ingest_ts", settled_timestamp("ingest_ts_taken", "ingest_ts_read", kinds["ingest_ts"]))
+    settled = read.withColumn("ingest_ts", resolve_local_time("ingest_ts_taken", "ingest_ts_read", kinds["ingest_ts"]))
     broken = [F.coalesce(F.expr(rule.broken_when), F.lit(False)) for rule in RULES]
     marked = settled.withColumn("is_rejected", reduce(or_, broken, is_corrupt))
     codes = F.array_compact(F.array(*[F.when(is_broken, F.lit(rule.code)) for is_broken, rule in zip(broken, RULES)]))
