@@ -51,11 +51,11 @@ def draft_batch(settings: Settings, as_of: date, run_id: str) -> Draft:
     batches = Batches(settings.paths)
     landing = find_landed(settings.paths, as_of)
     known = batches.known_files()
-    taken = [file for file in landing.files if file[0] not in settings.skip_files]
+    taken = [file for file in landing.files if file.path not in settings.skip_files]
     files = new_files(settings.paths, taken, known, settings.landing_limits)
     known_paths = {file.path for file in known}
     remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
-    landed = {path for path, *_ in landing.files}
+    landed = {file.path for file in landing.files}
     remarks += [
         f"{path} is {'skipped' if path in landed else 'to be skipped and not there'}" for path in settings.skip_files
     ]
