@@ -10,10 +10,9 @@ import pyarrow as pa
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.json_lines import strict_decoder
+from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.sources.lines import read_lines
-from pyspark_interview_project.sources.text_records import json_record
 
 _LINE_SCHEMA = pa.schema(
     [("raw_record", pa.string()), ("is_corrupt", pa.bool_()), ("source_file", pa.dictionary(pa.int32(), pa.string()))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -15,7 +14,7 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.sources.preflight import screened_sha256
+from pyspark_interview_project.sources.preflight import screened_sha256, sha256_of
 from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile
 
 _FORMATS: Mapping[str, str] = {
@@ -133,11 +132,12 @@ def new_files(
     """
     by_time = {(file.path, file.size, file.modified_ns) for file in known}
     by_content = {(file.path, file.size, file.sha256) for file in known}
+    stored = LocalFiles(lake.root)
     unknown = []
     for file in landed:
         if (file.path, file.size, file.modified_ns) in by_time:
             continue
-        sha256 = screened_sha256(Path(lake.place(file.path)), file.path, limits)
+        sha256 = screened_sha256(stored, file.path, limits)
         if (file.path, file.size, sha256) not in by_content:
             unknown.append(LandedFile(file.path, file.size, file.modified_ns, sha256))
     return tuple(unknown)
@@ -157,17 +157,10 @@ def _change(stored: Files, file: LandedFile) -> str | None:
             return "it was planned and is gone"
         if (now.size, now.modified_ns) == (file.size, file.modified_ns):
             return None
-        is_same = now.size == file.size and _sha256(stored.chunks(file.path)) == file.sha256
+        is_same = now.size == file.size and sha256_of(stored, file.path) == file.sha256
     except OSError as error:
         return f"it was planned and cannot be read: {error.strerror}"
     return None if is_same else "it was planned and has changed since"
-
-
-def _sha256(chunks: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for chunk in chunks:
-        digest.update(chunk)
-    return digest.hexdigest()
 
 
 def file_named(message: str, known: Iterable[str]) -> str | None:
