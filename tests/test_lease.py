@@ -20,7 +20,7 @@ from obstore.store import from_url
 
 import lake_reading
 from commands import returns, succeeded
-from kills import FIRST_DAY, land_samples, waiting_at
+from kills import FIRST_DAY, land_samples
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
@@ -212,18 +212,15 @@ def test_leased_where_the_store_cannot_be_reached_is_a_storage_error(
 
 
 def test_run_beside_one_on_another_machine_exits_6_and_names_it(tmp_path: Path) -> None:
-    """Two directories stand for one lake as two machines see it, which do not share the operating system's lock."""
-    here, there = land_samples(tmp_path / "here"), land_samples(tmp_path / "there")
-    shared = {"LOCK_URL": (tmp_path / "leases").as_uri()}
-    with waiting_at(here, "after_judging", **shared) as process:
-        ended = returns(there, "run", "--as-of", FIRST_DAY, **shared)
-        assert ended.exit_code == 6
-        (complaint,) = ended.complaints
-        assert f"{socket.gethostname()}:{process.pid} since 20" in complaint
-        process.terminate()
-        assert process.wait(timeout=30) == 143
-    succeeded(returns(there, "run", "--as-of", FIRST_DAY, MAX_QUARANTINED_RATIO="1", **shared))
-    tokens = {note["lease"] for place in lake_reading.TABLES for note in lake_reading.commit_notes(there, place)}
+    """This process stands for the run on the other machine, which holds the lease alone."""
+    lake, terms = land_samples(tmp_path / "lake"), LeaseTerms((tmp_path / "leases").as_uri(), 60)
+    with taken(terms):
+        ended = returns(lake, "run", "--as-of", FIRST_DAY, LOCK_URL=terms.url)
+    assert ended.exit_code == 6
+    (complaint,) = ended.complaints
+    assert f"{socket.gethostname()}:{os.getpid()} since 20" in complaint
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, MAX_QUARANTINED_RATIO="1", LOCK_URL=terms.url))
+    tokens = {note["lease"] for place in lake_reading.TABLES for note in lake_reading.commit_notes(lake, place)}
     assert tokens == {2}
 
 

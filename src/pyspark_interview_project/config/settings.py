@@ -26,9 +26,9 @@ from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_fi
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
-# Tried: delta-rs takes these for something else, also in a URI that quotes them, or finds no commits there.
+# delta-rs finds no commits at a path with these characters, also where a URI quotes them (tried).
 _UNUSABLE_IN_A_ROOT = re.compile(r"[\[\]\\?#^|\x00-\x1f]|%[0-9A-Fa-f]{2}")
-# In the database, but not known to every engine.
+# Python's database has them, some engines do not.
 _NO_TIME_ZONES = {"localtime", "Factory"}
 AppEnv = Literal["dev", "test", "prod"]
 EngineChoice = Literal["embedded", "spark", "auto"]
@@ -37,7 +37,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 @dataclass(frozen=True)
 class LandingLimits:
-    """What a landed file may be at most, so that no file takes all memory or disk."""
+    """Limits of a landed file, so that no file takes all memory or disk."""
 
     line_bytes: int
     unpacked_bytes: int
@@ -46,8 +46,8 @@ class LandingLimits:
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken.
-    `options` are obstore's for the place, where the environment does not have them."""
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is held.
+    `options` are obstore's for the place, beside those in the environment."""
 
     url: str
     seconds: int
@@ -55,9 +55,9 @@ class LeaseTerms:
 
 
 class Settings(BaseSettings):
-    """Every setting, none with a default: each of the YAML files is complete, so a file shows what is in force.
+    """Every setting. None has a default: each YAML file is complete, so that it shows all values.
 
-    An environment variable has the name of its setting in upper case.
+    The environment variable of a setting is its name in upper case.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
@@ -209,7 +209,7 @@ class Settings(BaseSettings):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loading in which a key that stands twice is an error, and so is an alias: a few of them make billions."""
+    """A safe loader that refuses a key that stands twice, and aliases, by which a short file becomes a huge value."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -231,7 +231,7 @@ def shipped_configs() -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a mapping from a YAML file, or one of JSON, which is YAML too. Raises ConfigurationError naming the file."""
+    """Read a mapping from a YAML or JSON file. Raises ConfigurationError naming the file."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -252,10 +252,10 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 
 def load_settings(options: Mapping[str, Any]) -> Settings:
-    """Settle every setting. `options` are those of the command line, by setting; null ones count as not given.
+    """Load every setting: from the options, else the environment, else the YAML file of APP_ENV.
 
-    Only a main function calls this: it reads the environment. Raises ConfigurationError naming the setting and where
-    its value came from.
+    `options` are those of the command line, by setting; None counts as not given. Only main functions call this,
+    because it reads the environment. Raises ConfigurationError naming the setting and where its value came from.
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:

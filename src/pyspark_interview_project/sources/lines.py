@@ -13,7 +13,7 @@ from pyspark_interview_project.errors import UnreadableInputError
 _BLOCK_BYTES = 4 * 1024 * 1024
 BYTE_ORDER_MARK = "\ufeff"
 
-# A line without its end, and whether it is UTF-8. Where it is not, U+FFFD stands for each byte that is not.
+# A line without its end, and whether it is UTF-8. Where it is not, U+FFFD stands for what cannot be decoded.
 Line = tuple[str, bool]
 
 
