@@ -215,7 +215,7 @@ def test_find_landed_file_named_like_a_later_day_is_taken(lake: LakePaths) -> No
 
 def test_new_files_of_a_lake_that_knows_none_are_all_with_their_hash(lake: LakePaths) -> None:
     files = (planned(lake, "a.csv", "one"), planned(lake, "b.csv", "two"))
-    assert new_files(lake, find_landed(lake, AS_OF).files, [], LIMITS) == files
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [], LIMITS)) == files
 
 
 def test_new_files_known_by_path_size_and_time_are_not_read_again(
@@ -223,13 +223,13 @@ def test_new_files_known_by_path_size_and_time_are_not_read_again(
 ) -> None:
     known = planned(lake, "a.csv")
     monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("the file was opened"))
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
 
 
 def test_new_files_known_by_content_stay_known_with_another_time(lake: LakePaths) -> None:
     known = planned(lake, "a.csv")
     set_time(lake, known, known.modified_ns + 10**9)
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
 
 
 def test_new_files_known_stay_known_in_a_lake_that_was_moved(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_new_files_known_stay_known_in_a_lake_that_was_moved(tmp_path: Path) -> 
     known = planned(here, "a.csv")
     planned(there, "a.csv")
     set_time(there, known, 1)
-    assert new_files(there, find_landed(there, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(there, find_landed(there, AS_OF).files, [known], LIMITS)) == ()
 
 
 @pytest.mark.parametrize("text", ["TEXT", "longer text"])
@@ -251,12 +251,12 @@ def test_new_files_with_other_content_under_a_known_path_are_new(lake: LakePaths
 
 def test_new_files_with_known_content_under_another_path_are_new(lake: LakePaths) -> None:
     known, copy = planned(lake, "a.csv"), planned(lake, "b.csv")
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == (copy,)
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == (copy,)
 
 
 def test_new_files_that_cannot_be_read_are_named(lake: LakePaths) -> None:
     with pytest.raises(UnreadableInputError) as raised:
-        new_files(lake, [StoredFile("bronze/returns_raw/gone.csv", 4, 1)], [], LIMITS)
+        list(new_files(lake, [StoredFile("bronze/returns_raw/gone.csv", 4, 1)], [], LIMITS))
     assert raised.value.path == "bronze/returns_raw/gone.csv"
 
 

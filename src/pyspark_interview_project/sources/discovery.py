@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -124,23 +124,22 @@ def _readable(path: str) -> str:
 
 def new_files(
     lake: LakePaths, landed: Iterable[StoredFile], known: Iterable[LandedFile], limits: LandingLimits
-) -> tuple[LandedFile, ...]:
-    """Those of the landed files that are not known: by path, size and content.
+) -> Iterator[LandedFile]:
+    """Those of the landed files that are not known by path, size and content, one by one.
 
     A file is not hashed again where its path, size and modification time are known.
     Raises UnreadableInputError naming a file that cannot be read or is beyond the limits.
     """
+    known = list(known)
     by_time = {(file.path, file.size, file.modified_ns) for file in known}
     by_content = {(file.path, file.size, file.sha256) for file in known}
     stored = LocalFiles(lake.root)
-    unknown = []
     for file in landed:
         if (file.path, file.size, file.modified_ns) in by_time:
             continue
         sha256 = screened_sha256(stored, file.path, limits)
         if (file.path, file.size, sha256) not in by_content:
-            unknown.append(LandedFile(file.path, file.size, file.modified_ns, sha256))
-    return tuple(unknown)
+            yield LandedFile(file.path, file.size, file.modified_ns, sha256)
 
 
 def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:
