@@ -103,27 +103,29 @@ assert [thread.name for thread in threading.enumerate()] == ["MainThread"]
 ENGINE_AT_WORK = """
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import choose_engine
-from pyspark_interview_project.engines.duckdb import EmbeddedLake
+from pyspark_interview_project.engines.duckdb import DuckDBEngine
 from pyspark_interview_project.storage.commits import CommitMetadata
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON
 choose_engine("embedded")
-lake = EmbeddedLake(LakePaths(sys.argv[2]), "UTC", "500MB", Path(sys.argv[2]) / "scratch")
+paths = LakePaths(sys.argv[2])
+engine = DuckDBEngine(DeltaTables(paths), paths, "UTC", "500MB", Path(sys.argv[2]) / "scratch")
 try:
-    lake.ensure_tables()
-    hours = lake._view(
+    engine.ensure_tables()
+    hours = engine._view(
         "select 'MUG' as sku, 'damaged' as reason, sum(a.range * b.range % 7)::bigint as return_count, "
         "0::bigint as total_qty, 0::decimal(38,2) as total_amount from range(3000000) a, range(3000000) b"
     )
     threading.Timer(0.1, send).start()
     {call}
 finally:
-    lake.close()
+    engine.close()
     print("closed")
 """
 CALLS = {
-    "stage": "lake.stage(hours)",
-    "collect": "lake.collect(hours)",
-    "write": "lake.overwrite(GOLD_BY_SKU_REASON, hours, CommitMetadata('run', 'stage'))",
+    "materialize": "engine.materialize(hours)",
+    "collect": "engine.collect(hours)",
+    "overwrite": "engine.overwrite(GOLD_BY_SKU_REASON, hours, CommitMetadata('run', 'stage'))",
 }
 
 
