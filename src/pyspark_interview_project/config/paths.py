@@ -74,7 +74,7 @@ class LakePaths:
 
     def refuse_half_restored(self) -> None:
         """Raise RestoreRefusedError where a restore was begun and not finished: anything may be missing there."""
-        if self.is_local and Path(self.place(RESTORE_MARKER)).exists():
+        if Path(self.place(RESTORE_MARKER)).exists():
             raise RestoreRefusedError(
                 self.root, "a restore into it was not finished; run returns dr restore again with the same --to"
             )

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
 
     app_env: AppEnv = Field(description="which YAML file the settings come from")
-    data_root: str = Field(min_length=1, description="root of the lake, a local path or a URI")
+    data_root: str = Field(min_length=1, description="root of the lake: a path, or file:///path")
     engine: EngineChoice = Field(description="engine that runs the transforms")
     spark_tz: str = Field(description="time zone of timestamps without an offset, and of the planning day")
     log_level: LogLevel = Field(description="least severe log line that is shown")

@@ -19,8 +19,6 @@ def check_places(settings: Settings) -> None:
     """Raise ConfigurationError naming a place that a link takes out of the lake or into another place, or a setting
     whose files would go into such a place; RestoreRefusedError for a lake that is half restored.
     """
-    if not settings.paths.is_local:
-        return
     settings.paths.refuse_half_restored()
     root = Path(settings.paths.root).resolve()
     real = {place: Path(settings.paths.place(place)).resolve() for place in _PLACES}
