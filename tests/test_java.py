@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from landing import write_text
+from pyspark_interview_project.engines import spark_jars
 from pyspark_interview_project.engines.java import checked_java
 from pyspark_interview_project.errors import ConfigurationError
 
@@ -63,8 +64,6 @@ def test_checked_java_that_is_not_there_is_refused(java: Path) -> None:
 
 
 def test_fetch_that_does_not_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pyspark_interview_project.engines import spark_jars
-
     write_text(tmp_path / "bin" / "spark-submit", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
     monkeypatch.setattr(spark_jars, "spark_home", lambda: tmp_path)
     with pytest.raises(ConfigurationError) as raised:

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
     )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
-    quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is validated")
+    quarantine_gate_min_rows: int = Field(ge=1, description="least number of rows of which that share is checked")
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     spark_remote: str | None = Field(description="Spark Connect server to use instead: sc://host:port, or local[*]")
     spark_driver_memory: str = Field(pattern=r"\A[0-9]+[mg]\z", description="memory of the JVM of a local Spark")
     scratch_dir: str | None = Field(
-        description="local directory for spilled and staged rows; null: ops/scratch in the lake"
+        description="local directory for spilled and materialized rows; null: ops/scratch in the lake"
     )
     lock_url: str | None = Field(
         description="s3://, gs://, az:// or file:// place for the lock of a lake that several machines write; null: "
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
     lock_lease_seconds: int = Field(ge=15, description="how long such a lock outlives a holder that died")
     dr_root: str | None = Field(
-        description="where backups go whose strategy names no place, a local path or a URI; null: beside data_root, "
+        description="where backups go whose strategy names no place, a path or a URI; null: beside data_root, "
         "with _backups behind its name"
     )
     dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
