@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -31,8 +32,8 @@ Change = Callable[[bytes | None], bytes | None]
 class StoredFile:
     """A file: its path relative to the root, its bytes, and its modification time in nanoseconds since 1970.
 
-    `link` tells of a symbolic link that cannot be read as a file: it leads to a directory or to nothing (`nowhere`), or
-    out of the root (`outside`).
+    `link` tells of what cannot be read as a file: a symbolic link to a directory or to nothing, or a pipe or device
+    (`nowhere`), or a link out of the root (`outside`).
     """
 
     path: str
@@ -199,6 +200,8 @@ def _stored(place: Path, path: str, real_root: Path) -> StoredFile | None:
         status = place.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer
+        return StoredFile(path, 0, 0, "nowhere")
     return StoredFile(path, status.st_size, status.st_mtime_ns)
 
 
