@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import lake_reading
-from commands import Ended, environment, module, returns, run, succeeded
+from commands import Ended, module, returns, succeeded
 from kills import FIRST_DAY, SECOND_DAY, land_one_more, land_samples, run_whole
 from pyspark_interview_project.report.gold import PLACES
 from pyspark_interview_project.schemas.tables import GOLD_TABLES
@@ -172,19 +172,11 @@ def test_report_without_the_extra_is_printed_and_says_what_to_install(lake: Path
 
 def without_module(lake: Path, missing: str, *arguments: str) -> Ended:
     """`returns report` where an import fails as it does where nothing is installed."""
-    program = (
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        f"from pyspark_interview_project.cli import main; main(['report', *{list(arguments)!r}])"
-    )
-    return run([sys.executable, "-c", program], environment(lake))
-
-
-def test_report_imports_no_engine(lake: Path) -> None:
-    program = (
-        "import sys, pyspark_interview_project.report.command, pyspark_interview_project.report.page\n"
-        "print(sorted({'pyspark', 'duckdb', 'sqlframe', 'py4j'} & set(sys.modules)))"
-    )
-    assert succeeded(run([sys.executable, "-c", program], environment(lake))).lines == ["[]"]
+    with pytest.MonkeyPatch.context() as patch:
+        for page in ("page", "charts"):
+            patch.delitem(sys.modules, f"pyspark_interview_project.report.{page}", raising=False)
+        patch.setitem(sys.modules, missing, None)
+        return returns(lake, "report", *arguments)
 
 
 def test_report_is_a_module_too(lake: Path, tmp_path: Path) -> None:

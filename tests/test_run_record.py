@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from commands import Ended, at_once, returns, succeeded
+from commands import RETURNS, Ended, at_once, environment, returns, run, succeeded
 from landing import land, row_of
 from pyspark_interview_project import __version__
 from pyspark_interview_project.errors import ConfigurationError
@@ -395,7 +395,7 @@ def test_two_runs_started_together_with_one_run_id_leave_one_record_of_both(tmp_
     lake = land_one(tmp_path / "lake")
 
     def start() -> Ended:
-        return returns(lake, "run", "--as-of", "2026-03-10", "--run-id", RUN_ID)
+        return run([RETURNS, "run", "--as-of", "2026-03-10", "--run-id", RUN_ID], environment(lake))
 
     codes = sorted(ended.exit_code for ended in at_once(start, start))
     (kept,) = files(lake / "metrics" / "runs")
