@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version as version_of
 from pathlib import Path
 
-from pyspark_interview_project import __version__, faults
+from pyspark_interview_project import __version__
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
 from pyspark_interview_project.dr.backups import Contents, contents, new_id, refuse_another_lake, write_manifest
@@ -66,7 +66,6 @@ def make_backup(root: Path, store: Store, strategy: str | None, has_landed_files
             try:
                 cut = pin(root, has_landed_files)
                 refuse_another_lake(store, found, cut.silver_id, str(root))
-                faults.reached("backup_pinned")
                 return _copied(cut, store, found, strategy, has_landed_files, sent, steps, check)
             except FileNotFoundError as error:
                 vanished = error.filename or str(error)
@@ -105,12 +104,9 @@ def _copied(
     for entry in at_once(source.copy, data, store.at_once):
         copied.append(entry)
         steps.show(f"copying data: {len(copied)} of {len(cut.files)} files")
-        faults.reached("backup_in_data")
-    faults.reached("backup_before_logs")
     for item in logs:
         copied.append(source.copy(item))
         steps.show(f"copying logs: {len(copied)} of {len(cut.files)} files")
-        faults.reached("backup_in_logs")
     if cut.latest_run_record is not None:  # of the runs that the cut has, the latest is the last
         record = next(entry for entry in copied if entry.path == cut.latest_run_record)
         copied.append(record.model_copy(update={"path": paths.LATEST_RUN_RECORD}))
@@ -131,9 +127,7 @@ def _copied(
         },
         files=copied,
     )
-    faults.reached("backup_before_manifest")
     write_manifest(store, manifest, check)
-    faults.reached("backup_after_manifest")
     return Backup(manifest, sent)
 
 

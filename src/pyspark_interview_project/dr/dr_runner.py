@@ -14,7 +14,6 @@ from uuid import uuid4
 
 import typer
 
-from pyspark_interview_project import faults
 from pyspark_interview_project.command_line import exit_code_of, run_app
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import (
@@ -277,7 +276,6 @@ def _prepare() -> Settings:
     settings = load_settings({})
     configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     set_run_id(str(uuid4()))
-    faults.arm(settings.fault)
     return settings
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from pyspark_interview_project import faults
 from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, remove_manifests
 from pyspark_interview_project.dr.manifest import Manifest
 from pyspark_interview_project.dr.store import Store, object_name
@@ -56,12 +55,9 @@ def prune(store: Store, days: int, last: int) -> PrunePlan:
     and ConflictError where the lock went to somebody else meanwhile."""
     with store.locked("prune") as check:
         plan = plan_prune(contents(store), days, last, datetime.now(UTC))
-        faults.reached("prune_before_manifests")
         check()
         remove_manifests(store, [backup.id for backup in plan.backups])
-        faults.reached("prune_after_manifests")
         for start in range(0, len(plan.objects), _AT_ONCE):
             check()
             store.delete([object_name(sha256) for sha256 in plan.objects[start : start + _AT_ONCE]])
-            faults.reached("prune_in_objects")
     return plan

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pyspark_interview_project import faults
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import ON_A_DISK, at_once
 from pyspark_interview_project.dr.delta_log import BrokenLog
@@ -82,17 +81,12 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
     they were; the marker then stays."""
     marker = plan.target / paths.RESTORE_MARKER
     write_atomically(marker, _marker_text(plan.manifest, plan.tables))
-    faults.reached("restore_marked")
     data, logs = in_order_of_copying(plan.files)
     for number, _ in enumerate(at_once(lambda entry: _put_back(store, entry, plan.target), data, store.at_once), 1):
         steps.show(f"restoring data: {number} of {len(plan.files)} files")
-        faults.reached("restore_in_data")
-    faults.reached("restore_before_logs")
     for number, entry in enumerate(logs, len(data) + 1):
         _put_back(store, entry, plan.target)
         steps.show(f"restoring logs: {number} of {len(plan.files)} files")
-        faults.reached("restore_in_logs")
-    faults.reached("restore_before_verification")
     steps.step("verifying what was restored")
     if len(plan.tables) == len(plan.manifest.tables):
         (plan.target / paths.LANDED).mkdir(parents=True, exist_ok=True)  # where files land next
@@ -100,7 +94,6 @@ def restore(store: Store, plan: RestorePlan, steps: Steps) -> None:
         raise DamageError(str(plan.target), findings)
     shutil.rmtree(plan.target / _BEING_WRITTEN, ignore_errors=True)
     sync_file_system(plan.target)
-    faults.reached("restore_before_end")
     marker.unlink()
     sync_file_system(plan.target)
 
