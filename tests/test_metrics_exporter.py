@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, land_samples
+from kills import FIRST_DAY
 from landing import land, row_of
 from pyspark_interview_project.metrics import catalogue
 from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX, CatalogueEntry
@@ -341,8 +341,10 @@ class Scraper(logging.Handler):
 
 
 def test_run_at_work_serves_its_stage_and_those_that_are_finished(tmp_path: Path) -> None:
-    lake, scraper = land_samples(tmp_path / "lake"), Scraper(free_port())
-    env = {"SERVE_METRICS": "true", "METRICS_PORT": str(scraper.port), "MAX_QUARANTINED_RATIO": "1"}
+    lake, scraper = tmp_path / "lake", Scraper(free_port())
+    row = row_of("R-1", "O-1", None, "MUG", "damaged", "1", "10.00", "2026-03-01", None)
+    land(lake / "bronze/returns_raw/a.jsonl", [row])
+    env = {"SERVE_METRICS": "true", "METRICS_PORT": str(scraper.port)}
     logger = logging.getLogger("pyspark_interview_project.progress")
     logger.addHandler(scraper)
     try:

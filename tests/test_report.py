@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import defaultdict
 from decimal import Decimal, localcontext
@@ -12,7 +13,7 @@ import pytest
 
 import lake_reading
 from commands import Ended, module, returns, succeeded
-from kills import FIRST_DAY, SECOND_DAY, land_one_more, land_samples, run_whole
+from kills import SECOND_DAY, run_whole
 from pyspark_interview_project.report.gold import PLACES
 from pyspark_interview_project.schemas.tables import GOLD_TABLES
 from report_reading import OUTCOMES, Page, page_of
@@ -34,12 +35,9 @@ def summed(rows: list[lake_reading.Row], column: int) -> dict[Any, Measures]:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake of three runs: one that read much, one that read little, one that found nothing new."""
-    lake = land_samples(tmp_path_factory.mktemp("report") / "lake")
-    run_whole(lake, FIRST_DAY)
-    land_one_more(lake)
-    run_whole(lake, SECOND_DAY)
+def lake(tmp_path_factory: pytest.TempPathFactory, second_day: Path) -> Path:
+    """A lake of three runs: two that read rows, and one that found nothing new."""
+    lake = shutil.copytree(second_day, tmp_path_factory.mktemp("report") / "lake", symlinks=True)
     run_whole(lake, SECOND_DAY)
     return lake
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -379,15 +380,14 @@ def land_one(lake: Path) -> Path:
     return lake
 
 
-def test_finalize_of_an_earlier_run_leaves_the_latest_record_as_it_is(tmp_path: Path) -> None:
-    lake = land_one(tmp_path / "lake")
-    for run_id in (RUN_ID, OTHER_RUN_ID):
-        succeeded(returns(lake, "run", "--as-of", "2026-03-10", "--run-id", run_id))
+def test_finalize_of_an_earlier_run_leaves_the_latest_record_as_it_is(tmp_path: Path, second_day: Path) -> None:
+    lake = shutil.copytree(second_day, tmp_path / "lake")
     latest = (lake / "metrics" / "pipeline_metrics.json").read_text()
-    succeeded(returns(lake, "finalize", "--run-id", RUN_ID, "--with-dr", DR_ROOT=str(tmp_path / "dr")))
+    earlier, later = files(lake / "metrics" / "runs")
+    succeeded(returns(lake, "finalize", "--run-id", earlier["run_id"], "--with-dr", DR_ROOT=str(tmp_path / "dr")))
     assert (lake / "metrics" / "pipeline_metrics.json").read_text() == latest
     first, second = files(lake / "metrics" / "runs")
-    assert json.loads(latest) == second
+    assert (json.loads(latest), first | {"dr": {}}) == (second, earlier) and second == later
     assert [part["status"] for part in first["dr"].values()] == ["succeeded"]
 
 
