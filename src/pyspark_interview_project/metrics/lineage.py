@@ -82,7 +82,7 @@ class Lineage:
 
     @contextmanager
     def emitted(self, stage: str, inputs: Sequence[Dataset], outputs: Sequence[Dataset]) -> Iterator[Statistics]:
-        """Emit the start of a stage and, after the body, its end: with the statistics that the body fills in, or failed."""
+        """Emit the start of a stage and, after the body, its end with the statistics that the body fills in, or FAIL."""
         statistics: Statistics = {}
         self._emit("START", stage, inputs, outputs)
         try:
@@ -176,7 +176,7 @@ class Lineage:
 
 
 def _send(event: RunEvent, transport: Transport) -> None:
-    """Emit with a deadline. The timeout of HTTP covers neither the name server nor an answer that comes byte by byte."""
+    """Emit with a deadline. The timeout of HTTP covers neither name servers nor an answer that comes byte by byte."""
     failures: list[Exception] = []
 
     def send() -> None:
