@@ -82,7 +82,7 @@ class Lineage:
 
     @contextmanager
     def emitted(self, stage: str, inputs: Sequence[Dataset], outputs: Sequence[Dataset]) -> Iterator[Statistics]:
-        """Emit the start of a stage and, after the body, its end with the statistics that the body fills in, or FAIL."""
+        """Emit the start of a stage and, after the body, its end with the statistics that the body gives, or FAIL."""
         statistics: Statistics = {}
         self._emit("START", stage, inputs, outputs)
         try:
