@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import REPOSITORY, Ended, at_once, returns, succeeded
+from commands import REPOSITORY, Ended, returns, succeeded
 from corpus_binary import COMPRESSED
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
@@ -112,8 +111,8 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (lake / LANDED).mkdir(parents=True)
         for name in READABLE:
             shutil.copyfile(CORPUS / name, lake / landed(name))
-    for ended in at_once(*(partial(returns, lake, *RUN, TZ=zone, **SETTINGS) for zone, lake in lakes.items())):
-        succeeded(ended)
+    for zone, lake in lakes.items():
+        succeeded(returns(lake, *RUN, TZ=zone, **SETTINGS))
     return lakes
 
 
@@ -209,13 +208,11 @@ def recover(lake: Path, name: str) -> Recovery:
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Refusal]:
-    calls = (partial(refuse, tmp_path_factory.mktemp("unreadable") / "lake", name) for name in UNREADABLE)
-    return dict(zip(UNREADABLE, at_once(*calls), strict=True))
+    return {name: refuse(tmp_path_factory.mktemp("unreadable") / "lake", name) for name in UNREADABLE}
 
 
 def recovered(refusals: dict[str, Refusal], names: Sequence[str]) -> dict[str, Recovery]:
-    calls = (partial(recover, refusals[name].lake, name) for name in names)
-    return dict(zip(names, at_once(*calls), strict=True))
+    return {name: recover(refusals[name].lake, name) for name in names}
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import partial
 from importlib.metadata import version as installed_version
 from os import getpid
 from pathlib import Path
@@ -25,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import ENGINE, REPOSITORY, Ended, at_once, environment, module, returns, run, succeeded
+from commands import ENGINE, REPOSITORY, Ended, environment, module, returns, run, succeeded
 from lake_reading import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TABLES
 from landing import csv_text, json_line, land, row_of, write_text
 from pyspark_interview_project.config.paths import LakePaths
@@ -514,10 +513,15 @@ STAGES_APART: Mapping[str, Sequence[Callable[..., Ended]]] = {
         lambda lake, *more: module(lake, "pyspark_interview_project.pipeline.silver_to_gold", *more),
     ),
     "src": (
-        lambda lake, *more: module(lake, "src.pipeline.bronze_to_silver", *more),
-        lambda lake, *more: module(lake, "src.pipeline.silver_to_gold", *more),
+        lambda lake, *more: python_m(lake, "src.pipeline.bronze_to_silver", *more),
+        lambda lake, *more: python_m(lake, "src.pipeline.silver_to_gold", *more),
     ),
 }
+
+
+def python_m(lake: Path, name: str, *arguments: str) -> Ended:
+    """`python -m name …` in a process of its own."""
+    return run([sys.executable, "-m", name, *arguments], environment(lake))
 
 
 def run_apart(lake: Path, stages: Sequence[Callable[..., Ended]]) -> Scene:
@@ -528,10 +532,9 @@ def run_apart(lake: Path, stages: Sequence[Callable[..., Ended]]) -> Scene:
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
-    """The first day by stages, each in its own process, under one run id; by the names that people use for them."""
+    """The first day by stages apart, under one run id; by the names that people use for them."""
     root = tmp_path_factory.mktemp("apart")
-    scenes = at_once(*(partial(run_apart, root / name, stages) for name, stages in STAGES_APART.items()))
-    return dict(zip(STAGES_APART, scenes, strict=True))
+    return {name: run_apart(root / name, stages) for name, stages in STAGES_APART.items()}
 
 
 @pytest.mark.parametrize("names", list(STAGES_APART))
@@ -582,7 +585,7 @@ def test_plan_of_a_batch_that_is_pending_is_not_hindered_by_a_later_file_that_is
 
 
 RUNS: Mapping[str, Callable[..., Ended]] = {
-    "pyspark_interview_project": lambda lake, *more: module(lake, "pyspark_interview_project", "run", *more),
+    "pyspark_interview_project": lambda lake, *more: python_m(lake, "pyspark_interview_project", "run", *more),
     "pyspark_interview_project.cli": lambda lake, *more: module(lake, "pyspark_interview_project.cli", "run", *more),
     "pyspark_interview_project.pipeline.run_pipeline": lambda lake, *more: module(
         lake, "pyspark_interview_project.pipeline.run_pipeline", *more
@@ -596,8 +599,7 @@ def by_module(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     """The run of the first day by `python -m` of every module that does it."""
     root = tmp_path_factory.mktemp("modules")
     lakes = {name: land_both_days(root / name) for name in RUNS}
-    ended = at_once(*(partial(command, lakes[name], "--as-of", FIRST_DAY) for name, command in RUNS.items()))
-    return {name: Scene(lakes[name], (one,)) for name, one in zip(RUNS, ended, strict=True)}
+    return {name: Scene(lakes[name], (command(lakes[name], "--as-of", FIRST_DAY),)) for name, command in RUNS.items()}
 
 
 @pytest.mark.parametrize("name", list(RUNS))
@@ -623,7 +625,7 @@ def dry_runs(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> list
     """On a lake without tables, and on one with tables: how it ended, and whether the lake was left as it was."""
     root = tmp_path_factory.mktemp("dry")
     without, with_tables = land_first_day(root / "without"), copy_of(first_day.lake, root / "with")
-    return at_once(lambda: dry_run(without, FIRST_DAY), lambda: dry_run(with_tables, SECOND_DAY))
+    return [dry_run(without, FIRST_DAY), dry_run(with_tables, SECOND_DAY)]
 
 
 def test_dry_run_without_tables_shows_rows_by_outcome_and_changes_nothing(dry_runs: list[tuple[Ended, bool]]) -> None:
@@ -699,7 +701,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended,
         ended = returns(lake, *MISTAKES[name].arguments, **MISTAKES[name].env)
         return ended, tree(lake) == before
 
-    return dict(zip(MISTAKES, at_once(*(partial(make, name) for name in MISTAKES)), strict=True))
+    return {name: make(name) for name in MISTAKES}
 
 
 @pytest.mark.parametrize("name", list(MISTAKES))
@@ -797,7 +799,7 @@ def refusals(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> dict
         next_ended = returns(lake, "run", "--as-of", FIRST_DAY) if name in MOVED_AWAY else None
         return Refusal(before, ended, after, record, next_ended, lake)
 
-    return dict(zip(UNREADABLE, at_once(*(partial(meet, name) for name in UNREADABLE)), strict=True))
+    return {name: meet(name) for name in UNREADABLE}
 
 
 @pytest.mark.parametrize("name", list(UNREADABLE))
@@ -880,11 +882,10 @@ def stop_at_volume(lake: Path) -> Stopped:
 @pytest.fixture(scope="module")
 def stopped(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stopped]:
     root = tmp_path_factory.mktemp("gates")
-    share, volume = at_once(
-        lambda: stop_at_share(copy_of(first_day.lake, root / "share")),
-        lambda: stop_at_volume(copy_of(first_day.lake, root / "volume")),
-    )
-    return {"quarantined_ratio": share, "volume": volume}
+    return {
+        "quarantined_ratio": stop_at_share(copy_of(first_day.lake, root / "share")),
+        "volume": stop_at_volume(copy_of(first_day.lake, root / "volume")),
+    }
 
 
 @pytest.mark.parametrize(
@@ -1004,13 +1005,9 @@ def zoned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     """The same files read in two zones; the machine's own zone is another one."""
     root = tmp_path_factory.mktemp("zones")
     lakes = {zone: land_zoned(root / zone) for zone in ("Europe/Berlin", "Asia/Tokyo")}
-    ended = at_once(
-        *(
-            partial(returns, lake, "run", "--as-of", "2026-11-23", SPARK_TZ=zone, TZ="America/Los_Angeles")
-            for zone, lake in lakes.items()
-        )
-    )
-    return {zone: Scene(lake, (succeeded(one),)) for (zone, lake), one in zip(lakes.items(), ended, strict=True)}
+    for zone, lake in lakes.items():
+        succeeded(returns(lake, "run", "--as-of", "2026-11-23", SPARK_TZ=zone, TZ="America/Los_Angeles"))
+    return {zone: Scene(lake, ()) for zone, lake in lakes.items()}
 
 
 @pytest.mark.parametrize(
