@@ -524,6 +524,15 @@ def test_upsert_of_rows_that_break_the_contract_is_refused_and_changes_nothing(
     assert (version(tables), tables.tables.facts(SILVER).rows) == (before, 0)
 
 
+def test_upsert_of_rows_that_break_a_constraint_of_others_is_refused_and_changes_nothing(tables: LakeBench) -> None:
+    DeltaTable(tables.root / SILVER.place).alter.add_constraint({"at_most_nine": "qty < 10"})
+    before = version(tables)
+    with pytest.raises(Exception, match="at_most_nine"):
+        put(tables, silver_row("R2"), silver_row("R3", qty=60), metadata=NOTE)
+    assert (version(tables), tables.tables.facts(SILVER).rows) == (before, 0)
+    assert put(tables, silver_row("R2"), metadata=note("B2")).inserted == 1
+
+
 def test_upsert_of_rows_at_the_edge_of_the_contract_is_taken(tables: LakeBench) -> None:
     row = silver_row(qty=1, amount="0.00", customer_id=None, ingest_ts=None)
     assert put(tables, row, metadata=NOTE).inserted == 1
