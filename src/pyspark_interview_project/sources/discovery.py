@@ -84,7 +84,8 @@ def find_landed(lake: LakePaths, as_of: date) -> Listing:
     """
     landing_directory(lake)
     files, ignored = [], {}
-    for file in sorted(LocalFiles(lake.root).list(paths.LANDED), key=lambda file: file.path.split("/")):
+    landed = LocalFiles(lake.root).list(paths.LANDED, enters=lambda directory: _is_visible(f"{directory}/", as_of))
+    for file in sorted(landed, key=lambda file: file.path.split("/")):
         if not _is_visible(file.path, as_of):
             continue
         shown = _readable(file.path)
