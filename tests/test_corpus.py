@@ -128,7 +128,7 @@ def outcomes(readable: dict[str, Path]) -> dict[str, dict[str, list[Any]]]:
     return found
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_has_its_rows_in_silver_and_quarantine(
     outcomes: dict[str, dict[str, list[Any]]], name: str
@@ -138,7 +138,7 @@ def test_readable_file_has_its_rows_in_silver_and_quarantine(
     assert found == expected
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, Path], name: str) -> None:
     warnings = lake_reading.latest_run_record(readable[ZONES[0]])["warnings"]
@@ -147,7 +147,7 @@ def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, P
     assert EXPECTED[name].get("warns", "") in "".join(own)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("zone", ZONES[1:])
 def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
     readable: dict[str, Path], zone: str
@@ -245,7 +245,7 @@ def assert_recovered(recovery: Recovery, name: str) -> None:
     assert recovery.after_moved_away == recovery.after_skipped
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", FOUND_BY_PLAN)
 def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusal], name: str) -> None:
     planned = refusals[name].planned
@@ -253,7 +253,7 @@ def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusa
     assert_names_it(planned, name)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dict[str, Refusal], name: str) -> None:
     assert_names_it(refusals[name].ended, name)
@@ -265,7 +265,7 @@ def test_run_without_unreadable_file_takes_the_other_file(recoveries: dict[str, 
     assert_recovered(recoveries[name], name)
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("name", THE_OTHERS)
 def test_run_without_any_other_unreadable_file_takes_the_good_one(
     more_recoveries: dict[str, Recovery], name: str

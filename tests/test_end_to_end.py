@@ -195,7 +195,7 @@ SAMPLE_REASONS = {
 }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_fills_every_table(sample: Scene) -> None:
     rows = {place: len(lake_reading.rows(sample.lake, place)) for place in TABLES}
     assert rows == {
@@ -206,7 +206,7 @@ def test_run_on_sample_fills_every_table(sample: Scene) -> None:
     }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -> None:
     record = lake_reading.latest_run_record(sample.lake)
     stage = next(stage for stage in record["stages"] if stage["name"] == "bronze_to_silver")
@@ -232,7 +232,7 @@ def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -
     }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_tells_rows_reasons_skus_and_places(sample: Scene) -> None:
     shown = sample.ended[0].lines
     expected = [
@@ -256,7 +256,7 @@ def test_run_on_sample_tells_rows_reasons_skus_and_places(sample: Scene) -> None
     assert lake_reading.latest_run_record(sample.lake)["run_id"] in text
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_logs_json_lines_with_one_run_id(sample: Scene) -> None:
     ended = sample.ended[0]
     assert ended.complaints == []
@@ -271,7 +271,7 @@ def test_run_logs_json_lines_with_one_run_id(sample: Scene) -> None:
     assert {moment.utcoffset() for moment in moments} == {utc(1, 0).utcoffset()}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_second_run_finds_nothing_new_and_changes_no_table(sample: Scene, tmp_path: Path) -> None:
     lake = copy_of(sample.lake, tmp_path / "lake")
     before = lake_reading.everything(lake)
@@ -290,13 +290,13 @@ def test_second_run_finds_nothing_new_and_changes_no_table(sample: Scene, tmp_pa
 # Two days of a small shop
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_makes_silver_and_gold_of_the_landed_files(first_day: Scene) -> None:
     assert lake_reading.silver(first_day.lake) == SILVER_AFTER_FIRST_DAY
     assert gold(first_day.lake) == GOLD_AFTER_FIRST_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_notes_batch_and_source_file_in_silver(first_day: Scene) -> None:
     ((batch, state),) = lake_reading.batch_states(first_day.lake)
     assert state == "committed"
@@ -309,7 +309,7 @@ def test_first_run_notes_batch_and_source_file_in_silver(first_day: Scene) -> No
     ]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_keeps_rejected_record_with_its_reasons(first_day: Scene) -> None:
     record = lake_reading.latest_run_record(first_day.lake)
     names = ("return_id", "return_date", "raw_record", "reasons", "source_file", "batch_id", "attempts")
@@ -325,7 +325,7 @@ def test_first_run_keeps_rejected_record_with_its_reasons(first_day: Scene) -> N
     assert began <= quarantined_at <= finished
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
     lake = first_day.lake
     record = lake_reading.latest_run_record(lake)
@@ -391,7 +391,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
     assert [path.name.endswith(".json") for path in (lake / "metrics" / "runs").iterdir()] == [True]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_every_commit_of_rows_carries_run_and_batch(second_day: Scene) -> None:
     records = lake_reading.run_records(second_day.lake)
     runs = [(record["run_id"], record["batch_id"]) for record in reversed(records)]
@@ -404,24 +404,24 @@ def test_every_commit_of_rows_carries_run_and_batch(second_day: Scene) -> None:
     assert of_tables == {place: runs[1:] if place == QUARANTINE else runs for place in TABLES}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_gold_commits_carry_the_silver_version_that_they_cover(second_day: Scene) -> None:
     notes = lake_reading.commit_notes(second_day.lake, GOLD_BY_SKU_REASON)
     newest = lake_reading.version(second_day.lake, SILVER)
     assert [note["silver_version"] for note in notes] == [newest, newest - 1]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_applies_corrections_to_silver(second_day: Scene) -> None:
     assert lake_reading.silver(second_day.lake) == SILVER_AFTER_SECOND_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_moves_corrected_returns_between_gold_groups(second_day: Scene) -> None:
     assert gold(second_day.lake) == GOLD_AFTER_SECOND_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> None:
     record = lake_reading.latest_run_record(second_day.lake)
     for stage in record["stages"]:
@@ -458,7 +458,7 @@ def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> No
     ]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_gold_of_increments_equals_gold_built_anew(second_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(second_day.lake, tmp_path / "lake")
     shutil.rmtree(lake / "gold")
@@ -470,7 +470,7 @@ def test_gold_of_increments_equals_gold_built_anew(second_day: Scene, tmp_path: 
     assert lake_reading.version(lake, SILVER) == lake_reading.version(second_day.lake, SILVER)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_moved_lake_knows_its_files_again(second_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(second_day.lake, tmp_path / "moved")
     for path in (lake / LANDED).rglob("*"):
@@ -483,7 +483,7 @@ def test_moved_lake_knows_its_files_again(second_day: Scene, tmp_path: Path) -> 
     assert lake_reading.everything(lake) == lake_reading.everything(second_day.lake)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_replaced_file_is_processed_as_new_and_reported(first_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(first_day.lake, tmp_path / "lake")
     land(lake / LATE_FILE, [row_of("R-8", "O-8", None, "TENT-2P", None, "1", "5.00", "2026-11-11", None)])
@@ -562,7 +562,7 @@ def test_stages_apart_with_one_run_id_extend_one_record(apart: dict[str, Scene],
         assert stages[expected["name"]] | {"duration_sec": 0} == expected | {"duration_sec": 0}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_plan_without_commit_shows_files_and_writes_nothing(first_day: Scene) -> None:
     before = tree(first_day.lake)
 
@@ -961,7 +961,7 @@ def test_unusual_volume_that_only_warns_passes_and_is_on_record(stopped: dict[st
 # The lock
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_locked_lake_exits_6_within_five_seconds_and_names_the_holder(first_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(first_day.lake, tmp_path / "lake")
     before = lake_reading.everything(lake)

@@ -139,7 +139,7 @@ def assert_law_holds(record: Mapping[str, Any]) -> None:
     assert amounts["read"] == sum(amounts[outcome] for outcome in OUTCOMES)
 
 
-@pytest.mark.long
+@pytest.mark.full
 @given(data=st.data(), time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]))
 @settings(max_examples=12, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
 def test_tables_do_not_depend_on_how_rows_are_landed(data: st.DataObject, time_zone: str) -> None:

@@ -13,7 +13,7 @@ from commands import at_once, process, returns, succeeded
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import COLUMNS, land, row_of, write_text
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
 ROWS = [
     row_of("R-1", "O-1", "C-1", "MUG", "damaged", "1", "12.00", "2026-11-18", "2026-11-19T08:00:00Z"),
@@ -55,7 +55,7 @@ TURNS = [("run", "landed", turn) for turn in range(5)] + [
 
 
 @pytest.mark.parametrize(
-    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.long) for one in TURNS[1:])]
+    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.full) for one in TURNS[1:])]
 )
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     tmp_path: Path,
