@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from commands import ENGINE
-from kills import SECOND_DAY
+from kills import LANDED, SECOND_DAY
+from landing import land, row_of
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.metrics.run_record import RunRecord
 from pyspark_interview_project.metrics.run_records import RunRecords
@@ -44,7 +45,7 @@ def context_of(tables: DeltaTables, engine: Any, root: Path, as_of: date, **chan
 @contextmanager
 def opened(lake: Path, as_of: str = SECOND_DAY, **settings: Any) -> Iterator[RunContext]:
     """`returns run` but for its stages: the lock, an engine, a record at the end."""
-    options = {"app_env": "test", "data_root": str(lake), "engine": ENGINE, **_NO_GATES, **settings}
+    options = {"app_env": "test", "data_root": str(lake), "engine": ENGINE, "serve_metrics": False, **_NO_GATES, **settings}
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
@@ -62,6 +63,25 @@ def run_here(lake: Path, as_of: str = SECOND_DAY, **settings: Any) -> RunRecord:
     with opened(lake, as_of, **settings) as run:
         run_stages(run)
     return run.record
+
+
+def return_of(return_id: str, ingest_ts: str | None = "2026-11-20T08:00:00Z", **changes: str) -> dict[str, str | None]:
+    """A good return, but for `changes`."""
+    row = row_of(return_id, "O1", None, "MUG", "late", "1", "5.00", "2026-11-18", ingest_ts)
+    return {**row, **changes}
+
+
+def land_returns(lake: Path, name: str, *rows: dict[str, str | None]) -> None:
+    land(lake / LANDED / f"{name}.jsonl", rows)
+
+
+def land_three_files(lake: Path) -> Path:
+    """Files of which each has something to do with the one before it: a correction, a duplicate, a rejected row."""
+    early = "2026-11-19T08:00:00Z"
+    land_returns(lake, "a", return_of("R1", early), return_of("R2"), return_of("R3", qty="0"))
+    land_returns(lake, "b", return_of("R1", qty="2"), return_of("R2", early, qty="9"), return_of("R4"))
+    land_returns(lake, "c", return_of("R1", qty="2"), return_of("R5"), return_of("R6", qty="-1"))
+    return lake
 
 
 def ledger_of(lake: Path) -> Ledger:

@@ -35,7 +35,7 @@ from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
-from running import RUN_ID, context_of, ledger_of, run_here, settings_of
+from running import RUN_ID, context_of, land_three_files, ledger_of, run_here, settings_of
 
 LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
@@ -209,19 +209,6 @@ def test_plan_batch_remarks_on_a_replaced_file_in_the_batch_that_takes_it(root: 
         land(root, path, "y" * 101)
     replaced = f"{A} was replaced by other content; it is processed as new"
     assert planned(root, max_batch_bytes=101) == ([A], [replaced], True)
-
-
-def land_three_files(lake: Path) -> Path:
-    """Files of which each has something to do with the one before it: a correction, a duplicate, a rejected row."""
-    early, late = "2026-11-19T08:00:00Z", "2026-11-20T08:00:00Z"
-
-    def row(return_id: str, qty: str, at: str) -> dict[str, str | None]:
-        return dict(row_of(return_id, "O1", None, "MUG", "late", qty, "5.00", "2026-11-18", at))
-
-    land_rows(lake / LANDED / "a.jsonl", [row("R1", "1", early), row("R2", "1", late), row("R3", "0", late)])
-    land_rows(lake / LANDED / "b.jsonl", [row("R1", "2", late), row("R2", "9", early), row("R4", "1", late)])
-    land_rows(lake / LANDED / "c.jsonl", [row("R1", "2", late), row("R5", "1", late), row("R6", "-1", late)])
-    return lake
 
 
 def test_run_takes_batches_until_nothing_is_left_and_makes_the_tables_of_one_batch(tmp_path: Path) -> None:

@@ -183,8 +183,9 @@ class DuckDBEngine:
             replaced = replaced_files(connection, table, files, upserts)
             new = write_files(connection, table, directory, upserts, replaced)
             audit_files(connection, table, directory, new, replaced, expected)
+        name = self._tables.transaction_of(table, metadata.batch_id) if metadata.batch_id else None
         published = self._committed(
-            table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, metadata.batch_id)
+            table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, name)
         )
         return Written(published.version, expected.inserted, expected.updated)
 
