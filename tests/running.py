@@ -23,6 +23,15 @@ from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.files import LocalFiles
 
 RUN_ID = "5b0c3a52-5a3e-4a0c-9a1d-0d6f6c7a9f11"
+SILVER_COLUMNS = (
+    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
+    "return_date date, ingest_ts timestamp, batch_id string, source_file string"
+)
+UPSERT_COLUMNS = f"{SILVER_COLUMNS}, outcome string, silver_return_date date"
+QUARANTINE_COLUMNS = (
+    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
+    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
+)
 # The gates look at the history of a lake.
 _NO_GATES = {"max_quarantined_ratio": 1.0, "volume_gate": "off"}
 
@@ -45,7 +54,14 @@ def context_of(tables: DeltaTables, engine: Any, root: Path, as_of: date, **chan
 @contextmanager
 def opened(lake: Path, as_of: str = SECOND_DAY, **settings: Any) -> Iterator[RunContext]:
     """`returns run` but for its stages: the lock, an engine, a record at the end."""
-    options = {"app_env": "test", "data_root": str(lake), "engine": ENGINE, "serve_metrics": False, **_NO_GATES, **settings}
+    options = {
+        "app_env": "test",
+        "data_root": str(lake),
+        "engine": ENGINE,
+        "serve_metrics": False,
+        **_NO_GATES,
+        **settings,
+    }
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:
@@ -87,8 +103,3 @@ def land_three_files(lake: Path) -> Path:
 def ledger_of(lake: Path) -> Ledger:
     """The ledger of a lake as it stands now."""
     return Ledger(LocalFiles(lake))
-
-
-def log_of(table: Path) -> list[str]:
-    """The entries of a table's log, by name."""
-    return sorted(path.name for path in (table / "_delta_log").glob("*.json"))

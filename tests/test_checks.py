@@ -38,17 +38,9 @@ from pyspark_interview_project.schemas.tables import (
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
-from running import RUN_ID, context_of, opened, settings_of
+from running import QUARANTINE_COLUMNS, RUN_ID, UPSERT_COLUMNS, context_of, opened, settings_of
 
 AS_OF = date(2026, 1, 6)
-UPSERT_COLUMNS = (
-    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
-    "return_date date, ingest_ts timestamp, batch_id string, source_file string, outcome string, silver_return_date date"
-)
-QUARANTINE_COLUMNS = (
-    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
-    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
-)
 METADATA = CommitMetadata(RUN_ID, "bronze_to_silver", "B1")
 FIGURES = {"rows_quarantined": 0}
 

@@ -73,7 +73,10 @@ def test_pending_batch_is_finished_whatever_the_limit_of_a_batch_is_now(
     lake = land_three_files(tmp_path / "lake")
     stopped_before(lake, function)
     record = run_here(lake, max_batch_bytes=1)
-    assert (states(lake), [file["path"][-7:] for file in record.files]) == ([COMMITTED], ["a.jsonl", "b.jsonl", "c.jsonl"])
+    assert (states(lake), [file["path"][-7:] for file in record.files]) == (
+        [COMMITTED],
+        ["a.jsonl", "b.jsonl", "c.jsonl"],
+    )
     assert lake_reading.comparable(lake) == whole
 
 

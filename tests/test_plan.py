@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -35,20 +34,21 @@ from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
-from running import RUN_ID, context_of, land_three_files, ledger_of, run_here, settings_of
+from running import (
+    QUARANTINE_COLUMNS,
+    RUN_ID,
+    UPSERT_COLUMNS,
+    context_of,
+    land_three_files,
+    ledger_of,
+    run_here,
+    settings_of,
+)
 
 LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
 AS_OF = date(2026, 3, 10)
 HEADER = ",".join(COLUMNS)
-UPSERT_COLUMNS = (
-    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
-    "return_date date, ingest_ts timestamp, batch_id string, source_file string, outcome string, silver_return_date date"
-)
-QUARANTINE_COLUMNS = (
-    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
-    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
-)
 CHECKPOINT = Checkpoint(0, 1, {"rows_quarantined": 0})
 
 

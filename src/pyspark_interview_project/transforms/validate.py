@@ -1,4 +1,4 @@
-"""Judging: every rule in one pass over the delivered records."""
+"""Validation: every rule in one pass over the delivered records."""
 
 from __future__ import annotations
 
