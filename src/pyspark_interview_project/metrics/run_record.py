@@ -96,12 +96,15 @@ class SparsePart(Part):
 class StageRecord(SparsePart):
     """A stage of a run: rows written, seconds, and the terms of the law where the stage reads landed files.
 
+    `files`: how many files the stage `plan` planned.
+
     The terms are null where a stage was stopped before they held. `amounts` are decimal text by term.
     """
 
     name: str
     rows: Count
     duration_sec: Seconds
+    files: Count | None = None
     rows_read: Count | None = None
     rows_inserted: Count | None = None
     rows_updated: Count | None = None
