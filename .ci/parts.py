@@ -1,4 +1,4 @@
-"""The parts of `make test-full` that the changed paths call for, as far as there is time; one make target a line."""
+"""Which parts of `make test-full` the changed paths call for, as far as time allows; one make target a line."""
 
 from __future__ import annotations
 
