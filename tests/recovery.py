@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
-from commands import Ended, environment
-from in_process import as_before
+from commands import Ended, returns
 from kills import LANDED
-from pyspark_interview_project import cli, faults
+from pyspark_interview_project import faults
 from pyspark_interview_project.dr.backup import Backup, make_backup
 from pyspark_interview_project.dr.backups import contents, write_verification
 from pyspark_interview_project.dr.restore import plan_restore, restore
@@ -22,21 +18,11 @@ from pyspark_interview_project.progress import Steps
 
 
 def dr(lake: Path, *arguments: str, **env: str) -> Ended:
-    """`returns dr …` on a lake, in this process: an interpreter of its own takes longer to start than most of these."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    exit_code, variables = 0, environment(lake, **env)
-    with as_before() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
-        for name in list(os.environ):
-            patch.delenv(name)
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        try:
-            cli.main(["dr", *arguments])
-        except SystemExit as error:
-            exit_code = int(str(error.code))
-        finally:
-            faults.arm(None)
-    return Ended(exit_code, stdout.getvalue(), stderr.getvalue())
+    """`returns dr …` on a lake."""
+    try:
+        return returns(lake, "dr", *arguments, **env)
+    finally:
+        faults.arm(None)
 
 
 def back_up(lake: Path, store: Store, landed_files: bool = False) -> Backup:

@@ -53,7 +53,7 @@ def lake(second_day: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(second_day, tmp_path / "lake"))
 
 
-@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.long)])
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.full)])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     if request.param == "directory":
         return Place(str(tmp_path / "backups"), {})
@@ -150,7 +150,7 @@ def test_status_of_a_backup_older_than_the_rpo_exits_3(lake: Path, tmp_path: Pat
     )
 
 
-@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.long)])
+@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.full)])
 def test_drill_passes_and_its_figures_are_in_the_metrics(
     lake: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:
@@ -179,7 +179,7 @@ def test_drill_passes_and_its_figures_are_in_the_metrics(
     assert not (tmp_path / "own").exists()
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_drill_that_misses_its_objectives_exits_3_and_is_on_record(lake: Path, tmp_path: Path) -> None:
     config = str(write_strategy(tmp_path / "dr", rto_hours=1e-9))
     ended = dr(lake, "drill", DR_CONFIG_DIR=config)
@@ -245,7 +245,7 @@ def test_good_run_stays_on_record_whatever_a_strategy_meets(
     assert (outcome["status"], outcome["exit_code"], outcome["error"]) == ("failed", code, told)
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_simulate_behind_a_good_run_bears_a_store_out_of_reach(lake: Path, tmp_path: Path) -> None:
     config = write_replication(write_strategy(tmp_path / "dr", to=f"s3://{BUCKET}/gone"), str(tmp_path / "second"))
     env = {**SETTINGS, "DR_CONFIG_DIR": str(config), **s3_environment("http://127.0.0.1:9")}
@@ -256,7 +256,7 @@ def test_simulate_behind_a_good_run_bears_a_store_out_of_reach(lake: Path, tmp_p
     ]
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     config = str(write_strategy(tmp_path / "dr"))
@@ -270,7 +270,7 @@ def test_run_with_dr_and_simulate_says_what_it_would_do_and_does_not(tmp_path: P
     assert lake_reading.latest_run_record(lake)["dr"] == {}
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_finalize_with_dr_runs_the_strategies_behind_stages_that_ran_apart(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     run_id = "7d9ecf62-34c4-4b9f-9d8f-0f1ce1f2a1aa"
@@ -388,7 +388,7 @@ def test_files_of_backups_and_of_restores_have_the_rights_that_the_umask_leaves(
     assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o640}
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_prune_shows_then_removes_old_backups_and_keeps_the_last_verified(lake: Path, tmp_path: Path) -> None:
     config = str(write_strategy(tmp_path / "dr", verify=False, keep={"days": 0, "last": 1}))
     ids = []
@@ -441,7 +441,7 @@ def test_commands_on_a_lake_that_is_half_restored_exit_8(lake: Path) -> None:
         assert "a restore into it was not finished; run returns dr restore again" in ended.complaints[0]
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_backup_beside_a_writer_that_waits_leaves_its_batch_out(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     place = Place(str(tmp_path / "backups"), {})

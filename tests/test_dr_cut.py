@@ -265,7 +265,7 @@ def test_file_that_vanishes_once_means_a_new_pin(lake: Path, tmp_path: Path, mon
     assert verify(store, backup).all == []
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 def test_twenty_backups_beside_a_writer_that_also_compacts_and_vacuums(tmp_path: Path) -> None:
     """Each must be equal to the versions that it pinned; what these held is asked of the writer's own history."""
     lake, store = land_samples(tmp_path / "lake"), DirectoryStore(tmp_path / "store")

@@ -73,7 +73,7 @@ def whole(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     return Kept(store, backup)
 
 
-@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.nightly)])
+@pytest.fixture(params=["directory", pytest.param("s3", marks=pytest.mark.full)])
 def kept(request: pytest.FixtureRequest, whole: Kept, tmp_path: Path) -> Iterator[Kept]:
     """A copy of it that may be damaged: in a directory, and in an S3 behind a proxy that fails and drops answers."""
     if request.param == "directory":

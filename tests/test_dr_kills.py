@@ -52,7 +52,7 @@ def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
 def of(command: str) -> list[Any]:
     """The points of a command, those that are not quick marked as long."""
     points = [point for point in RECOVERY_POINTS if point.startswith(command)]
-    return [pytest.param(point, marks=[] if point in QUICK else pytest.mark.long) for point in points]
+    return [pytest.param(point, marks=[] if point in QUICK else pytest.mark.full) for point in points]
 
 
 def test_points_are_at_least_twelve() -> None:
@@ -109,7 +109,7 @@ def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tm
     assert not (target / "RESTORE_INCOMPLETE.json").exists() and not (target / ".restoring").exists()
 
 
-@pytest.mark.parametrize("point", ["restore_marked", pytest.param("restore_in_logs", marks=pytest.mark.long)])
+@pytest.mark.parametrize("point", ["restore_marked", pytest.param("restore_in_logs", marks=pytest.mark.full)])
 def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_same_command(
     first: Path, tmp_path: Path, first_day: Path, point: str
 ) -> None:
@@ -128,7 +128,7 @@ def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_sa
     assert dr(first, *arguments).exit_code == 8  # a whole lake is never restored over
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
     store = DirectoryStore(tmp_path / "store")
     back_up(first, store)
@@ -152,7 +152,7 @@ def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator
         assert proxy.failed and proxy.lost
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("point", ["backup_in_data", "backup_before_manifest", "backup_after_manifest"])
 def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     first: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -171,7 +171,7 @@ def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
     assert verify(open_store(url), backup).all == []
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("point", of("prune"))
 def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -194,7 +194,7 @@ def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes
     assert verify(store, kept).all == []
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("point", ["restore_marked", "restore_in_data", "restore_in_logs", "restore_before_end"])
 def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
     first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
@@ -210,7 +210,7 @@ def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
 
 
 @pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.nightly) for point in POINTS]
+    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.full) for point in POINTS]
 )
 def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
     tmp_path: Path, first_day: Path, second_day: Path, point: str

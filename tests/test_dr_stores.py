@@ -109,7 +109,7 @@ def test_backup_and_restore_through_a_network_that_fails(
     assert proxy.failed > 10 and proxy.lost > 10
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_files_sent_in_parts_through_a_network_that_fails(
     tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

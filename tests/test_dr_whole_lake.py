@@ -20,7 +20,7 @@ from recovery import dr, write_strategy
 
 AS_OF = "2026-11-23"
 
-pytestmark = pytest.mark.long
+pytestmark = pytest.mark.full
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def made_by_make_run(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return Pair(lake, independent_query.query(lake / LANDED, datetime.date.fromisoformat(AS_OF)))
 
 
-@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.full)])
 def test_drill_passes_and_what_is_restored_equals_an_independent_query(
     made_by_make_run: Pair, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:

@@ -57,11 +57,11 @@ def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> 
     """
     landing = find_landed(settings.paths, as_of)
     known = ledger.known_files()
-    wanted = [file for file in landing.files if file[0] not in settings.skip_files]
+    wanted = [file for file in landing.files if file.path not in settings.skip_files]
     new = new_files(settings.paths, wanted, known, settings.landing_limits)
     files, leaves_files = _up_to(settings.max_batch_bytes, new)
     known_paths = {file.path for file in known}
-    landed_paths = {path for path, *_ in landing.files}
+    landed_paths = {file.path for file in landing.files}
     remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
     remarks += [
         f"{path} is {'skipped' if path in landed_paths else 'to be skipped and not there'}"

@@ -182,8 +182,14 @@ class DeltaTables:
 
     def missing_checks(self, table: TableContract) -> Mapping[str, str]:
         """The constraints of the contract that the table lacks: a run was killed while it made the table."""
-        configuration = self._configuration(table)
-        return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
+        there = self.constraints(table)
+        return {name: check for name, check in table.checks.items() if name not in there}
+
+    def constraints(self, table: TableContract) -> Mapping[str, str]:
+        """The constraints that the table has, those of others too: name and the SQL that holds of each row."""
+        prefix = "delta.constraints."
+        found = self._configuration(table).items()
+        return {name.removeprefix(prefix): str(check) for name, check in found if name.startswith(prefix)}
 
     def missing_properties(self, table: TableContract) -> Mapping[str, str]:
         """The properties that an older table lacks."""
