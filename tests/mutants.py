@@ -24,7 +24,7 @@ from mutmut.stats import status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
-from pyspark_interview_project.pipeline import rules
+from pyspark_interview_project.schemas import rules
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 EXPLANATIONS = REPOSITORY / "docs" / "mutants.md"
@@ -32,7 +32,7 @@ LEAST_SHARE = 0.85
 PROCESSES = 2
 KILLED = ("killed", "timeout")  # a mutant that never ends does not go unnoticed
 
-_TRANSFORMS = ("validate.py", "parts.py", "versions.py")
+_TRANSFORMS = ("validate.py", "deduplicate.py", "aggregate.py")
 
 # What is changed in the SQL of a rule, wherever it stands.
 _SQL_CHANGES = (
