@@ -24,7 +24,8 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
+from pyspark_interview_project.metrics.run_record import RunRecord
+from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline.checks import check_commit
 from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.pipeline.silver_parts import plan_silver_write, write_part
@@ -144,7 +145,8 @@ def test_write_part_that_silver_did_not_take_as_it_was_fails(
 def run_of(lake: Lake, root: Path) -> RunContext:
     settings = load_settings({"app_env": "test", "data_root": str(root)})
     records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
-    return RunContext(settings, RUN_ID, date(2026, 1, 6), RunRecord(RUN_ID, "test", "any"), records, lake, Steps())
+    record = RunRecord(run_id=RUN_ID, app_env="test", engine="any")
+    return RunContext(settings, RUN_ID, date(2026, 1, 6), record, records, lake, Steps())
 
 
 def one_group_less(lake: Lake, how: str, rows: Any, note: CommitMetadata) -> Written:

@@ -6,7 +6,8 @@ from typing import Literal
 
 import pytest
 
-from pyspark_interview_project.pipeline.gates import Gate, quarantine_gate, volume_gate
+from pyspark_interview_project.metrics.run_record import GateRecord
+from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
 
 
 @pytest.mark.parametrize(
@@ -25,7 +26,8 @@ def test_quarantine_gate_fails_above_its_limit_from_enough_rows_on(
     rows_read: int, rows_quarantined: int, status: Literal["passed", "failed"]
 ) -> None:
     share = rows_quarantined / rows_read if rows_read else 0.0
-    assert quarantine_gate(rows_read, rows_quarantined, 0.2, 100) == Gate("quarantined_ratio", status, share, 0.2)
+    gate = GateRecord(name="quarantined_ratio", status=status, value=share, limit=0.2)
+    assert quarantine_gate(rows_read, rows_quarantined, 0.2, 100) == gate
 
 
 def test_quarantine_gate_of_limit_one_passes_everything() -> None:
@@ -47,8 +49,9 @@ SPREAD = [80, 90, 100, 110, 120]
 def test_volume_gate_warns_beyond_robust_deviations_from_the_median(
     rows_read: int, status: Literal["passed", "warned"]
 ) -> None:
-    deviations = pytest.approx(abs(rows_read - 100) / 14.826)
-    assert volume_gate(rows_read, SPREAD, 5.0, "warn") == Gate("volume", status, deviations, 5.0)
+    gate = volume_gate(rows_read, SPREAD, 5.0, "warn")
+    assert gate is not None and gate.value == pytest.approx(abs(rows_read - 100) / 14.826)
+    assert (gate.name, gate.status, gate.limit) == ("volume", status, 5.0)
 
 
 @pytest.mark.parametrize(("rows_read", "status"), [(174, "passed"), (175, "failed")])
@@ -81,8 +84,3 @@ def test_volume_gate_that_is_off_judges_nothing() -> None:
 @pytest.mark.parametrize(("history", "judges"), [(SPREAD[:4], False), (SPREAD, True), ([], False)])
 def test_volume_gate_judges_from_five_runs_on(history: list[int], judges: bool) -> None:
     assert (volume_gate(100, history, 5.0, "warn") is not None) is judges
-
-
-def test_gate_as_record_has_the_documented_keys() -> None:
-    record = Gate("volume", "warned", 6.5, 5.0).as_record()
-    assert record == {"name": "volume", "status": "warned", "value": 6.5, "limit": 5.0}

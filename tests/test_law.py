@@ -8,7 +8,8 @@ from decimal import Decimal
 import pytest
 
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
+from pyspark_interview_project.metrics.law import LawTerms
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 AMOUNTS = ("10.00", "20.00", "0.10", "0.20", "-0.30")
 LAWFUL = LawTerms(

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pyspark_interview_project.metrics import law
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.transforms import deduplicate as versions
@@ -1080,10 +1079,6 @@ def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, 
     validated = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
     counted = versions.count_outcomes(frame_of(validated, JUDGED), frame_of([], CONTESTED), frame_of([], SETTLED))
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
-
-
-def test_versions_outcomes_are_those_of_the_law() -> None:
-    assert versions.OUTCOMES == law.OUTCOMES
 
 
 def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_of: Any, assert_frame: Any) -> None:

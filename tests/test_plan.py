@@ -22,7 +22,8 @@ from landing import row_of, write_text
 from pyspark_interview_project import faults
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import DamageError, UnreadableInputError
-from pyspark_interview_project.metrics.run_record import RunRecord, RunRecords
+from pyspark_interview_project.metrics.run_record import RunRecord
+from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline import plan
 from pyspark_interview_project.pipeline.ledger import ABANDONED, PLANNED, Batch, Batches, Counted
 from pyspark_interview_project.pipeline.plan import (
@@ -156,7 +157,7 @@ def test_draft_batch_file_beyond_the_settings_limits_is_named(root: Path) -> Non
 def run(bench: LakeBench, root: Path) -> RunContext:
     """A run on the lake of `bench` and `root`."""
     settings = settings_of(root)
-    record = RunRecord(RUN_ID, "test", "any")
+    record = RunRecord(run_id=RUN_ID, app_env="test", engine="any")
     records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
     return RunContext(settings, RUN_ID, AS_OF, record, records, bench.lake, Steps())
 

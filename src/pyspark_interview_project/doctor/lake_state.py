@@ -15,7 +15,7 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.errors import LockedError
-from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, RecordedRuns
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import DRILL, SUCCEEDED
 from pyspark_interview_project.storage.lease import who_leased
@@ -160,7 +160,7 @@ def _history(settings: Settings) -> RunHistory:
     return RunHistory(_runs(settings))
 
 
-def _runs(settings: Settings) -> Sequence[RunFigures]:
+def _runs(settings: Settings) -> Sequence[RecordedRun]:
     records = Path(settings.paths.place(paths.RUN_RECORDS))
     # Whatever their times are: it may be this clock that is wrong.
     return RecordedRuns(records, most_ahead=None).look()[0] if records.is_dir() else ()

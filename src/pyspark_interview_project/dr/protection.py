@@ -20,7 +20,8 @@ from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.dr.verify import verify_and_note
 from pyspark_interview_project.errors import PipelineError, recordable
 from pyspark_interview_project.logging_setup import stage_in_logs
-from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.metrics.run_record import FAILED, SUCCEEDED, RecoveryRecord, RunRecord, utc_now
+from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.progress import Steps
 
 logger = logging.getLogger(__name__)
@@ -84,27 +85,24 @@ def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
     try:
         yield facts
     except BaseException as error:
-        record.dr[name] = facts | {
-            "status": FAILED,
-            "exit_code": exit_code_of(error),
-            "error": recordable(error),
-            "finished_at": utc_now(),
-        }
+        failure = {"exit_code": exit_code_of(error), "error": recordable(error)}
+        told = facts | failure | {"status": FAILED, "finished_at": utc_now()}
+        record.dr[name] = RecoveryRecord.model_validate(told)
         raise
-    record.dr[name] = facts | {"status": SUCCEEDED, "finished_at": utc_now()}
+    record.dr[name] = RecoveryRecord.model_validate(facts | {"status": SUCCEEDED, "finished_at": utc_now()})
 
 
 @contextmanager
 def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any]]:
     """A record of its own for a strategy that runs by itself, whatever happens."""
-    records = RunRecords(Path(settings.paths.place(paths.RUN_RECORDS)), Path())
-    record = RunRecord(str(uuid4()), settings.app_env, NO_ENGINE, kind=kind)
+    records = RunRecords(Path(settings.paths.place(paths.RUN_RECORDS)))
+    record = RunRecord(run_id=str(uuid4()), app_env=settings.app_env, engine=NO_ENGINE, kind=kind)
     try:
         with on_record(record, name) as facts:
             yield facts
         record.status, record.exit_code = SUCCEEDED, 0
     except BaseException as error:
-        record.exit_code, record.error = exit_code_of(error), record.dr[name]["error"]
+        record.exit_code, record.error = exit_code_of(error), record.dr[name].error
         raise
     finally:
         record.finished_at = utc_now()

@@ -14,9 +14,9 @@ from typing import Literal
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures, ends_in_order
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, ends_in_order
 from pyspark_interview_project.metrics.run_history import RunHistory
-from pyspark_interview_project.metrics.run_record import FAILED
+from pyspark_interview_project.metrics.run_record import FAILED, STATUSES
 
 PREFIX = "returns_pipeline_"
 JOB = "returns"  # of the scrape configuration
@@ -242,7 +242,7 @@ def build_info() -> Metric:
     return family
 
 
-def history_families(runs: Iterable[RunFigures], instance: str) -> Iterator[Metric]:
+def history_families(runs: Iterable[RecordedRun], instance: str) -> Iterator[Metric]:
     """Every metric of the catalogue with the values that it had when each of the runs ended, and those times; with the
     labels that Prometheus gives to what it scrapes, by which rules and panels go.
 

@@ -25,8 +25,8 @@ from pyspark_interview_project.logging_setup import configure_logging, is_for_a_
 from pyspark_interview_project.metrics.catalogue import history_families
 from pyspark_interview_project.metrics.recorded_runs import (
     MalformedRecord,
+    RecordedRun,
     RecordedRuns,
-    RunFigures,
     check_times,
     read_run,
     record_files,
@@ -77,18 +77,19 @@ def ingest(source: Path, records: Path) -> Ingested:
     return ingested
 
 
-def _completed(run: RunFigures, path: Path) -> str:
+def _completed(run: RecordedRun, path: Path) -> str:
     """The record of a run as the history has it. What the metrics do not know of stays; a bare record gets what makes
     it one of a run. Raises MalformedRecord."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return json.dumps(run.model_dump(mode="json", exclude_defaults=True) | content, indent=1) + "\n"
+        whole = run.model_dump(mode="json", include={"run_id", "status", "started_at", "finished_at"}) | content
+        return json.dumps(whole, indent=1) + "\n"
     except (ValueError, RecursionError) as error:
         raise MalformedRecord("is nested too deeply") from error
 
 
 class _History(Collector):
-    def __init__(self, runs: Sequence[RunFigures], instance: str) -> None:
+    def __init__(self, runs: Sequence[RecordedRun], instance: str) -> None:
         self._runs, self._instance = runs, instance
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""The law of the run: every row that is read ends in exactly one place, and so does its amount."""
+"""The law of the run: every row that is read ends in exactly one outcome, and so does its amount."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from decimal import Decimal
 from typing import Any
 
 from pyspark_interview_project.errors import VerificationError
-
-# The places where a row can end, in the order in which people read them.
-OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined")
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 
 @dataclass(frozen=True)
 class LawTerms:
     """The terms of the law: rows and amounts that were read, and those that ended in each of OUTCOMES.
 
-    `amounts` count the rows with a readable amount, in the shop's currency.
+    Amounts are sums over the rows whose amount is readable, in the currency of the shop.
     """
 
     rows_read: int

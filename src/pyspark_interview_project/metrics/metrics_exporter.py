@@ -32,8 +32,9 @@ from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.errors import ConfigurationError, StorageError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import JOB, PREFIX, build_info, families
-from pyspark_interview_project.metrics.recorded_runs import RecordedRuns, RunFigures, StageFigures
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, RecordedRuns
 from pyspark_interview_project.metrics.run_history import RunHistory
+from pyspark_interview_project.metrics.run_record import StageRecord
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class RunAtWork:
     with, as they are going to be on record."""
 
     stage: Callable[[], str | None]
-    finished_stages: Callable[[], Sequence[StageFigures]] = tuple
+    finished_stages: Callable[[], Sequence[StageRecord]] = tuple
 
 
 def is_lake_of(records: Path) -> bool:
@@ -116,7 +117,7 @@ class RunRecordCollector(Collector):
         self._told = set(malformed)
         return found, len(malformed)
 
-    def _recorded(self) -> tuple[list[RunFigures], Mapping[str, str]]:
+    def _recorded(self) -> tuple[list[RecordedRun], Mapping[str, str]]:
         try:
             return self._records.look()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Run records as whoever watches needs them: read from files that nobody vouches for, and only as far as metrics go.
+"""Run records as those who watch read them: from files that nobody vouches for, and only as far as metrics go.
 
 A record is this pipeline's, or has the bare form of other tools: `{"stages": [{"name", "rows", "duration_sec"}]}`.
 """
@@ -10,130 +10,33 @@ import stat
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from pyspark_interview_project.metrics.law import OUTCOMES
-from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
+from pyspark_interview_project.metrics.record_fields import EndOfRun, ExitCode, Part, Words
+from pyspark_interview_project.metrics.run_record import SUCCEEDED, AttemptRecord, RunRecord, StageRecord, Status
 
-STATUSES = (SUCCEEDED, FAILED, NO_NEW_DATA)
-
-_Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
-_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-_Number = Annotated[float, Field(allow_inf_nan=False)]
-
-_ExitCode = Annotated[int, Field(ge=0, le=255)]
-
-# Clocks of machines differ, but not by more than this.
+# Clocks of machines differ, but by less than this.
 _MOST_AHEAD = timedelta(days=1)
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-
-
-def _in_any_time_zone(moment: datetime) -> datetime:
-    if not _EARLIEST <= moment < _LATEST:
-        raise ValueError("is no time of a run")
-    return moment
-
-
-_Moment = Annotated[AwareDatetime, AfterValidator(_in_any_time_zone)]
-_Amount = Annotated[str, Field(pattern=r"\A-?[0-9]{1,60}(\.[0-9]{1,9})?\z")]
-# Only to be shown: what is no text is left out, and nothing else of the record with it.
-_Words = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
-_Warning = Annotated[str, BeforeValidator(lambda value: value if isinstance(value, str) else "(no text)")]
 
 
 class MalformedRecord(ValueError):
     """A file is no run record; the message says why, without quoting it."""
 
 
-class _Figures(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+class RecordedRun(RunRecord):
+    """A run as a file records it. What a new record assumes, such as its status, a file must say or leaves open."""
 
-
-class StageFigures(_Figures):
-    """A stage. Of rows by outcome it has what the record has."""
-
-    name: str
-    rows: _Count
-    duration_sec: _Seconds
-    rows_read: _Count | None = None
-    rows_inserted: _Count | None = None
-    rows_updated: _Count | None = None
-    rows_superseded: _Count | None = None
-    rows_duplicate: _Count | None = None
-    rows_quarantined: _Count | None = None
-    quarantined_by_reason: dict[str, _Count] = {}
-    amounts: dict[str, _Amount] = {}
-
-    @property
-    def rows_by_outcome(self) -> Mapping[str, int]:
-        """Rows by where they ended; of a stage that says no more, those that it wrote."""
-        told = {outcome: getattr(self, f"rows_{outcome}") for outcome in OUTCOMES}
-        return {outcome: rows for outcome, rows in told.items() if rows is not None} or {"written": self.rows}
-
-
-class GateFigures(_Figures):
-    """A quality gate."""
-
-    name: str
-    status: Literal["passed", "warned", "failed"]
-    value: _Number
-    limit: _Number
-
-
-class TableFigures(_Figures):
-    """A table at the end of a run."""
-
-    version: _Count
-    rows: _Count
-    bytes: _Count
-
-
-class BackupFigures(_Figures):
-    """A strategy of backup or replication that ran, behind a run or by itself, and what a drill of it measured.
-    `protected_until` is when its newest verified backup was pinned: nothing later is in it."""
-
-    status: Literal["succeeded", "failed"]
-    finished_at: _Moment
-    protected_until: _Moment | None = None
-    rpo_seconds: _Seconds | None = None
-    rto_seconds: _Seconds | None = None
-
-
-class AttemptFigures(_Figures):
-    """How a run ended before it was tried again under its id."""
-
-    status: Literal["succeeded", "failed", "no_new_data"]
-    finished_at: _Moment
-    exit_code: _ExitCode = 0
-    error: _Words = None
-    stages: list[StageFigures] = []
-
-
-class RunFigures(_Figures):
-    """A run. One that is not complete has stages to come, each in a process of its own."""
-
-    run_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,128}\z")]  # becomes the name of a file
-    status: Literal["succeeded", "failed", "no_new_data"]
-    kind: str = "run"
-    complete: bool = True
-    started_at: _Moment
-    finished_at: _Moment
-    exit_code: _ExitCode = 0
-    error: _Words = None
-    as_of: _Words = None
-    batch_id: _Words = None
-    engine: _Words = None
-    app_env: _Words = None
-    version: _Words = None
-    stages: list[StageFigures]
-    gates: list[GateFigures] = []
-    warnings: list[_Warning] = []
-    tables: dict[str, TableFigures] = {}
-    dr: dict[str, BackupFigures] = {}
-    attempts: list[AttemptFigures] = []
+    status: Status
+    started_at: EndOfRun
+    finished_at: EndOfRun
+    stages: list[StageRecord]
+    exit_code: ExitCode = 0
+    app_env: Words = None
+    engine: Words = None
+    version: Words = None
 
     @property
     def seconds(self) -> float:
@@ -148,25 +51,29 @@ class RunFigures(_Figures):
     @property
     def latest_time(self) -> datetime:
         """The latest of all times in it."""
-        of_backups = [(backup.finished_at, backup.protected_until or _EARLIEST) for backup in self.dr.values()]
-        of_attempts = [attempt.finished_at for attempt in self.attempts]
-        return max(self.started_at, self.finished_at, *of_attempts, *(time for two in of_backups for time in two))
+        recovery = [time for part in self.dr.values() for time in (part.finished_at, part.protected_until) if time]
+        return max([self.started_at, self.finished_at, *(end.finished_at for end in self.attempts), *recovery])
 
     @property
-    def ends(self) -> list[RunFigures]:
-        """Each time that it ended, as a run of its own; the last one has what is on record but once. Of a run that is
-        not complete the last one is no end."""
+    def ends(self) -> list[RecordedRun]:
+        """Each end of the run as a run of its own. The last one has all that is recorded once; of a run that is not
+        complete it is no end."""
+        once = {"complete": True, "gates": [], "warnings": [], "tables": {}, "dr": {}, "attempts": []}
+        fields = AttemptRecord.model_fields
         earlier = [
-            self.model_copy(
-                update={name: getattr(attempt, name) for name in type(attempt).model_fields}
-                | {"complete": True, "gates": [], "warnings": [], "tables": {}, "dr": {}, "attempts": []}
-            )
+            self.model_copy(update=once | {name: getattr(attempt, name) for name in fields})
             for attempt in self.attempts
         ]
         return [*earlier, self.model_copy(update={"attempts": []})] if earlier else [self]
 
 
-def read_run(path: Path) -> RunFigures:
+class _BareRecord(Part):
+    """What other tools write."""
+
+    stages: list[StageRecord]
+
+
+def read_run(path: Path) -> RecordedRun:
     """The run that a file records. Raises MalformedRecord, saying why, where it records none.
 
     A bare record has no id and no times: its id is made of its content, and it ended when the file was written.
@@ -182,7 +89,7 @@ def read_run(path: Path) -> RunFigures:
     if not isinstance(content, dict):
         raise MalformedRecord("is no JSON object")
     try:
-        return RunFigures.model_validate(content if "run_id" in content else _completed(content, text, written))
+        return RecordedRun.model_validate(content if "run_id" in content else _completed(content, text, written))
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, fault["loc"])) or "record"
@@ -190,7 +97,8 @@ def read_run(path: Path) -> RunFigures:
 
 
 def _completed(bare: Mapping[str, Any], text: str, written: datetime) -> dict[str, Any]:
-    stages = BareRecord.model_validate(bare).stages
+    """A bare record with what makes it the record of a run."""
+    stages = _BareRecord.model_validate(bare).stages
     return {
         "run_id": str(uuid5(NAMESPACE_OID, text)),
         "status": SUCCEEDED,
@@ -200,18 +108,13 @@ def _completed(bare: Mapping[str, Any], text: str, written: datetime) -> dict[st
     }
 
 
-class BareRecord(_Figures):
-    """What other tools write."""
-
-    stages: list[StageFigures]
-
-
 _Stamp = tuple[int, int]
+_Read = RecordedRun | MalformedRecord
 
 
 def record_files(directory: Path) -> dict[Path, _Stamp]:
-    """The files of a directory that may be run records, in the order of their names, each with what changes when it
-    does. Nothing that is no regular file, such as a pipe, which would never end.
+    """The files of a directory that may be run records, in the order of their names. Each has a stamp that changes
+    when the file does. What is no regular file is left out: to read a pipe would never end.
 
     Raises OSError where the directory cannot be read.
     """
@@ -231,60 +134,62 @@ def _stamp(path: Path) -> _Stamp | None:
 
 
 class RecordedRuns:
-    """The runs that a directory records. Each look reads what changed since the last one."""
+    """The runs that a directory records. Each look reads only what changed since the last one."""
 
     def __init__(self, directory: Path, most_ahead: timedelta | None = _MOST_AHEAD) -> None:
-        """A record with a time that is more than `most_ahead` of now is taken for malformed; None: no record is."""
+        """A record with a time further ahead of now than `most_ahead` is malformed; None: it may have any time."""
         self._directory, self._most_ahead = directory, most_ahead
-        self._seen: dict[Path, tuple[_Stamp, RunFigures | MalformedRecord]] = {}
+        self._seen: dict[Path, tuple[_Stamp, _Read]] = {}
 
-    def look(self) -> tuple[list[RunFigures], Mapping[str, str]]:
-        """The runs, the earliest to end first, each once; and what is wrong with files that record none, by name.
+    def look(self) -> tuple[list[RecordedRun], Mapping[str, str]]:
+        """The runs, the earliest to end first, each once; and by name what is wrong with files that record none.
 
         Raises OSError where the directory cannot be read.
         """
-        found = {}
+        seen, self._seen = self._seen, {}
+        runs, malformed = [], {}
         for path, stamp in record_files(self._directory).items():
-            known = self._seen.get(path)
-            found[path] = known if known and known[0] == stamp else (stamp, _outcome(path))
-        self._seen = found
-        outcomes = {path.name: self._judged(outcome) for path, (_, outcome) in found.items()}
-        malformed = {name: str(outcome) for name, outcome in outcomes.items() if isinstance(outcome, MalformedRecord)}
-        return in_order(outcome for outcome in outcomes.values() if isinstance(outcome, RunFigures)), malformed
+            known = seen.get(path)
+            read = known[1] if known and known[0] == stamp else _read(path)
+            self._seen[path] = stamp, read
+            try:
+                runs.append(self._checked(read))
+            except MalformedRecord as error:
+                malformed[path.name] = str(error)
+        return in_order(runs), malformed
 
-    def _judged(self, outcome: RunFigures | MalformedRecord) -> RunFigures | MalformedRecord:
-        """What holds of it now: a time that is ahead is not so for ever."""
-        try:
-            if isinstance(outcome, RunFigures) and self._most_ahead is not None:
-                check_times(outcome, self._most_ahead)
-        except MalformedRecord as error:
-            return error
-        return outcome
-
-
-def check_times(run: RunFigures, most_ahead: timedelta = _MOST_AHEAD) -> None:
-    """Raise MalformedRecord where a time of the run is ahead of now: it would look fresh for as long as that."""
-    if run.latest_time - datetime.now(UTC) > most_ahead:
-        raise MalformedRecord("has a time that is yet to come")
+    def _checked(self, read: _Read) -> RecordedRun:
+        """The run, if it is one at this time of day: what is ahead now will not be later. Raises MalformedRecord."""
+        if isinstance(read, MalformedRecord):
+            raise read
+        if self._most_ahead is not None:
+            check_times(read, self._most_ahead)
+        return read
 
 
-def in_order(runs: Iterable[RunFigures]) -> list[RunFigures]:
-    """The runs, the earliest to end first; of records of the same run the last to end."""
-    by_end = sorted(runs, key=_by_end)
-    return sorted({run.run_id: run for run in by_end}.values(), key=_by_end)
-
-
-def ends_in_order(runs: Iterable[RunFigures]) -> list[RunFigures]:
-    """Each end of each run as a run of its own, the earliest first."""
-    return sorted((end for run in runs for end in run.ends), key=_by_end)
-
-
-def _by_end(run: RunFigures) -> tuple[datetime, str]:
-    return run.finished_at, run.run_id
-
-
-def _outcome(path: Path) -> RunFigures | MalformedRecord:
+def _read(path: Path) -> _Read:
     try:
         return read_run(path)
     except MalformedRecord as error:
         return error
+
+
+def check_times(run: RecordedRun, most_ahead: timedelta = _MOST_AHEAD) -> None:
+    """Raise MalformedRecord where a time of the run is ahead of now: until then it would look fresh."""
+    if run.latest_time - datetime.now(UTC) > most_ahead:
+        raise MalformedRecord("has a time that is yet to come")
+
+
+def in_order(runs: Iterable[RecordedRun]) -> list[RecordedRun]:
+    """The runs, the earliest to end first. Of several records of one run the last to end counts."""
+    by_end = sorted(runs, key=_by_end)
+    return sorted({run.run_id: run for run in by_end}.values(), key=_by_end)
+
+
+def ends_in_order(runs: Iterable[RecordedRun]) -> list[RecordedRun]:
+    """Each end of each run as a run of its own, the earliest first."""
+    return sorted((end for run in runs for end in run.ends), key=_by_end)
+
+
+def _by_end(run: RecordedRun) -> tuple[datetime, str]:
+    return run.finished_at, run.run_id

@@ -1,4 +1,4 @@
-"""What recorded runs come to: totals, the last of each kind, when each table last changed."""
+"""What recorded runs come to: totals, the last of each kind, and when each table last changed."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.metrics.recorded_runs import (
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, ends_in_order
+from pyspark_interview_project.metrics.run_record import (
+    DRILL,
+    FAILED,
+    RECOVERY_KINDS,
     STATUSES,
-    BackupFigures,
-    GateFigures,
-    RunFigures,
-    StageFigures,
-    TableFigures,
-    ends_in_order,
+    SUCCEEDED,
+    GateRecord,
+    RecoveryRecord,
+    StageRecord,
+    TableRecord,
 )
-from pyspark_interview_project.metrics.run_record import DRILL, FAILED, RECOVERY_KINDS, SUCCEEDED
 
-# What a name of a record may look like to become a label, and how many different ones of a sort there may be.
+# A name in a record becomes a label only if it looks like this, and only so many different names of a sort do.
 _LABEL = re.compile(r"\A[a-z][a-z0-9_]{0,63}\Z")
 _MOST_LABELS = 40
 OTHER = "other"
@@ -40,30 +42,31 @@ class _Labels:
 class RunHistory:
     """What the runs added so far come to."""
 
-    def __init__(self, runs: Iterable[RunFigures] = ()) -> None:
-        self.last: RunFigures | None = None
+    def __init__(self, runs: Iterable[RecordedRun] = ()) -> None:
+        self.last: RecordedRun | None = None
         self.last_success: float | None = None
         self.last_verification_failure: float | None = None
         self.runs: Counter[str] = Counter(dict.fromkeys(STATUSES, 0))
-        self.stages: dict[str, StageFigures] = {}
+        self.stages: dict[str, StageRecord] = {}
         self.rows: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.last_quarantined: dict[str, int] = {}
-        self.gates: dict[str, GateFigures] = {}
-        self.tables: dict[str, TableFigures] = {}
+        self.gates: dict[str, GateRecord] = {}
+        self.tables: dict[str, TableRecord] = {}
         self.changed: dict[str, float] = {}
         self.backups: dict[str, float] = {}
         self.failed_backups: dict[str, bool] = {}
         self.protected_until: dict[str, float] = {}
-        self.drills: dict[str, BackupFigures] = {}
+        self.drills: dict[str, RecoveryRecord] = {}
+        self._counted: dict[str, list[StageRecord]] = {}  # by run id
         self._stage_labels, self._reason_labels, self._gate_labels = _Labels(), _Labels(), _Labels()
         self._table_labels, self._backup_labels = _Labels(), _Labels()
         for end in ends_in_order(runs):
             self.add(end)
 
-    def add(self, run: RunFigures) -> None:
-        """Add the next end of a run, in the order of `ends_in_order`. Of what is no run of the pipeline, or not at its
-        end, only what it says of recovery counts."""
+    def add(self, run: RecordedRun) -> None:
+        """Add the next end of a run, in the order of `ends_in_order`. Of a run that has not ended, and of a record that
+        is of no run of the pipeline, only what it says of recovery counts."""
         self._add_recovery(run)
         if run.kind in RECOVERY_KINDS or not run.complete:
             return
@@ -74,7 +77,7 @@ class RunHistory:
         if run.status != FAILED:
             self.last_success = run.finished
         for stage in run.stages:
-            self._add_stage(stage, run.status == SUCCEEDED)
+            self._add_stage(stage, counts=self._is_to_count(run, stage))
         self.gates.update({self._gate_labels.of(gate.name): gate for gate in run.gates})
         for name, figures in run.tables.items():
             table = self._table_labels.of(name)
@@ -82,7 +85,7 @@ class RunHistory:
                 self.changed[table] = run.finished
             self.tables[table] = figures
 
-    def _add_recovery(self, run: RunFigures) -> None:
+    def _add_recovery(self, run: RecordedRun) -> None:
         for name, backup in run.dr.items():
             strategy = self._backup_labels.of(name)
             if backup.protected_until is not None:
@@ -94,13 +97,23 @@ class RunHistory:
             if backup.status == SUCCEEDED:
                 self.backups[strategy] = backup.finished_at.timestamp()
 
-    def add_stages_at_work(self, stages: Iterable[StageFigures]) -> None:
-        """Add stages of a run that is still at work: no total has them before it has ended well."""
+    def _is_to_count(self, run: RecordedRun, stage: StageRecord) -> bool:
+        """Whether the totals take the rows of a stage: the run succeeded, or silver had taken them before it failed.
+
+        A run that is tried again has such a stage once more: in the attempt that failed and at its last end.
+        """
+        counted = self._counted.setdefault(run.run_id, [])
+        if stage in counted or not (run.status == SUCCEEDED or stage.is_committed):
+            return False
+        counted.append(stage)
+        return True
+
+    def add_stages_at_work(self, stages: Iterable[StageRecord]) -> None:
+        """Add stages of a run that is still at work. No total has them before it ends."""
         for stage in stages:
             self._add_stage(stage, counts=False)
 
-    def _add_stage(self, stage: StageFigures, counts: bool) -> None:
-        """`counts`: its rows are added to the totals; those of a failed run come again with the next one."""
+    def _add_stage(self, stage: StageRecord, counts: bool) -> None:
         name = self._stage_labels.of(stage.name)
         self.stages[name] = stage
         reasons: Counter[str] = Counter()

@@ -1,128 +1,209 @@
-"""The run record: the one contract between the pipeline and everything that watches it."""
+"""The run record: the one contract between the pipeline and everything that watches it.
+
+The pipeline fills a `RunRecord` and writes it with `run_records`. Those who watch read the files with `recorded_runs`.
+"""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, PlainSerializer
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.storage.files import write_atomically
+from pyspark_interview_project.metrics.record_fields import (
+    Amount,
+    Count,
+    EndOfRun,
+    ExitCode,
+    Moment,
+    Number,
+    Part,
+    Seconds,
+    SparsePart,
+    Words,
+    or_else,
+)
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
-SUCCEEDED, FAILED, NO_NEW_DATA = "succeeded", "failed", "no_new_data"
-# Kinds of records that are of no run of the pipeline: what is left of them is their part `dr`.
+Status = Literal["succeeded", "failed", "no_new_data"]
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+NO_NEW_DATA: Final = "no_new_data"
+STATUSES: tuple[Status, ...] = (SUCCEEDED, FAILED, NO_NEW_DATA)
+# Kinds of records that belong to no run of the pipeline. Watchers read only the part `dr` of such a record.
 BACKUP, REPLICATION, DRILL = "backup", "replication", "drill"
 RECOVERY_KINDS = (BACKUP, REPLICATION, DRILL)
-_OF_AN_ATTEMPT = ("status", "exit_code", "error", "finished_at", "stages")
 
 
-def utc_now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def utc_now() -> datetime:
+    """The time now in UTC, to the millisecond."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
-@dataclass
-class RunRecord:
-    """What one run did, in the order of the JSON. `stages` are dictionaries with name, rows, duration_sec and more.
+class StageRecord(SparsePart):
+    """A stage of a run: rows written, seconds, and the terms of the law where the stage reads landed files.
 
-    `complete` says that the run is at its end, well or not; until then stages of it are to come, each in a process of
-    its own. `attempts` are how the run ended earlier, if it was tried again under its id.
+    The terms are null where a stage was stopped before they held. `amounts` are decimal text by term.
     """
 
-    run_id: str
-    app_env: str
-    engine: str
+    name: str
+    rows: Count
+    duration_sec: Seconds
+    rows_read: Count | None = None
+    rows_inserted: Count | None = None
+    rows_updated: Count | None = None
+    rows_superseded: Count | None = None
+    rows_duplicate: Count | None = None
+    rows_quarantined: Count | None = None
+    amounts: dict[str, Amount] = {}
+    quarantined_by_reason: dict[str, Count] = {}
+    rows_by_table: Annotated[dict[str, Count], or_else({})] = {}
+
+    @property
+    def rows_by_term(self) -> dict[str, int | None]:
+        """Rows by outcome, as the law counts them; None for a term that the record does not have."""
+        return {outcome: getattr(self, f"rows_{outcome}") for outcome in OUTCOMES}
+
+    @property
+    def rows_by_outcome(self) -> Mapping[str, int]:
+        """Rows by outcome, as far as they are known; of a stage that knows none, the rows that it wrote."""
+        known = {outcome: rows for outcome, rows in self.rows_by_term.items() if rows is not None}
+        return known or {"written": self.rows}
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether silver has what the stage counts: the terms are complete only behind the commit of the batch."""
+        return None not in self.rows_by_term.values()
+
+
+class GateRecord(Part):
+    """The outcome of a quality gate. A `value` beyond `limit` warns or fails."""
+
+    name: str
+    status: Literal["passed", "warned", "failed"]
+    value: Number
+    limit: Number
+
+
+class TableRecord(Part):
+    """A table at the end of a run."""
+
+    version: Count
+    rows: Count
+    bytes: Count
+
+
+class RecoveryRecord(SparsePart):
+    """How a backup, a replication or a drill of one strategy ended.
+
+    `protected_until` is when its newest verified backup was pinned: nothing later is in that backup. Only a drill has
+    `backup_id`, `rpo_seconds`, `rto_seconds` and the `seconds` of its steps.
+    """
+
+    backup: Words = None
+    backup_id: Words = None
+    bytes_sent: Annotated[Count | None, or_else(None)] = None
+    files_sent: Annotated[Count | None, or_else(None)] = None
+    protected_until: Annotated[Moment, PlainSerializer(datetime.isoformat)] | None = None
+    rpo_seconds: Seconds | None = None
+    rto_seconds: Seconds | None = None
+    seconds: Annotated[dict[str, float], or_else({})] = {}
+    status: Literal["succeeded", "failed"]
+    exit_code: Annotated[int | None, or_else(None)] = None
+    error: Words = None
+    finished_at: EndOfRun
+
+
+class AttemptRecord(Part):
+    """How a run ended before it was tried again under its id."""
+
+    status: Status
+    exit_code: ExitCode = 0
+    error: Words = None
+    finished_at: EndOfRun
+    stages: list[StageRecord] = []
+
+
+class RunRecord(Part):
+    """What one run did, in the order of the JSON.
+
+    `files` are the landed files of its batches: path, bytes, rows. `complete` says that the run has ended, well or not;
+    until then stages follow, each in a process of its own. `attempts` are earlier ends of a run that was tried again
+    under its id.
+    """
+
+    run_id: Annotated[str, Field(pattern=r"\A[A-Za-z0-9._-]{1,128}\z")]  # becomes part of a file name
+    app_env: Words
+    engine: Words
     kind: str = "run"
-    batch_id: str | None = None
-    status: str = FAILED
+    batch_id: Words = None
+    status: Status = FAILED
     complete: bool = True
-    started_at: str = field(default_factory=utc_now)
-    finished_at: str | None = None
-    version: str = __version__
-    exit_code: int = 1
-    error: str | None = None
-    as_of: str | None = None
-    files: list[dict[str, Any]] = field(default_factory=list)
-    gates: list[dict[str, Any]] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    overrides: dict[str, Any] = field(default_factory=dict)
-    dr: dict[str, Any] = field(default_factory=dict)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    tables: dict[str, dict[str, int]] = field(default_factory=dict)
-    attempts: list[dict[str, Any]] = field(default_factory=list)
+    started_at: EndOfRun = Field(default_factory=utc_now)
+    finished_at: EndOfRun | None = None
+    version: Words = __version__
+    exit_code: ExitCode = 1
+    error: Words = None
+    as_of: Words = None
+    files: Annotated[list[dict[str, Any]], or_else([])] = []
+    gates: list[GateRecord] = []
+    warnings: list[Annotated[str, or_else("(no text)")]] = []
+    overrides: Annotated[dict[str, Any], or_else({})] = {}
+    dr: dict[str, RecoveryRecord] = {}
+    stages: list[StageRecord] = []
+    tables: dict[str, TableRecord] = {}
+    attempts: list[AttemptRecord] = []
+
+    @property
+    def ended(self) -> datetime:
+        """When it ended; until it has, when it started."""
+        return self.finished_at or self.started_at
 
     def begin_again(self) -> None:
-        """Extend the record. If the run was at its end, that stays among its attempts, so that nothing that was counted
-        of it is taken back; stages of a good end are not counted twice."""
+        """Extend the record. If the run had ended, that end becomes an attempt, so that no metric loses what it
+        counted; the stages of a good end then stand in the attempt alone."""
         if self.complete:
-            self.attempts.append({name: getattr(self, name) for name in _OF_AN_ATTEMPT})
+            self.attempts.append(self.as_attempt())
         if self.complete and self.status == SUCCEEDED:
             self.stages = []
 
     def go_on(self) -> None:
-        """A stage has succeeded, and the run is not at its end: others follow, each in its own process."""
+        """A stage has succeeded and the run goes on: others follow, each in its own process."""
         self.status, self.complete = SUCCEEDED, False
 
-    def end(self, status: str) -> None:
-        """The run is at its end."""
-        if status == NO_NEW_DATA and self.attempts and self.attempts[-1]["status"] == NO_NEW_DATA:
-            self.attempts.pop()  # each stage of a run finds out by itself that there is nothing new
+    def end(self, status: Status) -> None:
+        """The run has ended."""
         self.status, self.complete = status, True
+        self.drop_repeated_attempt()
 
-    def add_stage(self, name: str, rows: int, duration_sec: float, more: Mapping[str, Any] | None = None) -> None:
-        """Add a stage, in the place of an earlier attempt at it."""
-        stage = {"name": name, "rows": rows, "duration_sec": round(duration_sec, 3), **(more or {})}
-        self.stages = [other for other in self.stages if other["name"] != name] + [stage]
+    def add_stage(self, stage: StageRecord) -> None:
+        """Add a stage, in the place of an earlier one of its name."""
+        stage.duration_sec = round(stage.duration_sec, 3)
+        self.stages = [other for other in self.stages if other.name != stage.name] + [stage]
 
-    def stage(self, name: str) -> dict[str, Any] | None:
-        return next((stage for stage in self.stages if stage["name"] == name), None)
+    def stage(self, name: str) -> StageRecord | None:
+        """The stage of that name, if the run has had it."""
+        return next((stage for stage in self.stages if stage.name == name), None)
 
     def to_json(self) -> str:
-        return json.dumps(vars(self), indent=1) + "\n"
+        """The record as a file has it. Text that is no UTF-8, such as the name of a file in a warning, is escaped."""
+        return json.dumps(self.model_dump(mode="json"), indent=1) + "\n"
 
+    def as_attempt(self) -> AttemptRecord:
+        """How the run ended, as one of its attempts."""
+        return AttemptRecord(
+            status=self.status,
+            exit_code=self.exit_code,
+            error=self.error,
+            finished_at=self.ended,
+            stages=list(self.stages),
+        )
 
-class RunRecords:
-    """The run records of a lake: a directory with all of them, and a file with the latest."""
-
-    def __init__(self, directory: Path, latest: Path) -> None:
-        self._directory, self._latest = directory, latest
-
-    def find(self, run_id: str) -> RunRecord | None:
-        """The record of a run, if there is one: stages of one run, each in its own process, extend the same record.
-
-        Raises ConfigurationError where it is none that a stage of ours could extend.
-        """
-        found = next(self._directory.glob(f"*-{run_id}.json"), None)
-        try:
-            return RunRecord(**json.loads(found.read_text(encoding="utf-8"))) if found else None
-        except (ValueError, TypeError) as error:
-            raise ConfigurationError("--run-id", f"{run_id} is on record, but not by this pipeline") from error
-
-    def write(self, record: RunRecord) -> None:
-        """Write the record, whole or not at all, among all and as the latest."""
-        self.keep(record)
-        write_atomically(self._latest, record.to_json())
-
-    def keep(self, record: RunRecord) -> None:
-        """Write the record among all only: it is of something else than the pipeline."""
-        began = record.started_at.replace("-", "").replace(":", "")
-        write_atomically(self._directory / f"{began}-{record.run_id}.json", record.to_json())
-
-    def last_volumes(self, runs: int) -> list[int]:
-        """The rows read by the last good runs that read any, the newest first. Broken records are passed over."""
-        volumes: list[int] = []
-        for path in sorted(self._directory.glob("*.json"), reverse=True):
-            if len(volumes) == runs:
-                break
-            if not path.is_file():  # a pipe would never end
-                continue
-            try:
-                record = json.loads(path.read_text(encoding="utf-8"))
-                if record["status"] == SUCCEEDED and record["kind"] == "run":
-                    volumes += [stage["rows_read"] for stage in record["stages"] if stage.get("rows_read")]
-            except (OSError, ValueError, KeyError, TypeError, AttributeError):
-                continue
-        return volumes[:runs]
+    def drop_repeated_attempt(self) -> None:
+        """Each stage of a run finds out by itself that there is nothing new: that is one end, not several."""
+        if self.status == NO_NEW_DATA and self.attempts and self.attempts[-1].status == NO_NEW_DATA:
+            self.attempts.pop()

@@ -20,7 +20,7 @@ from pyspark_interview_project.command_line import run_command
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
-from pyspark_interview_project.metrics.law import OUTCOMES, LawTerms
+from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.pipeline.checks import (
     changes_by_others,
     check_commit,
@@ -42,6 +42,7 @@ from pyspark_interview_project.pipeline.plan import Draft, abandon, go_on_or_end
 from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, execution, stage
 from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
 from pyspark_interview_project.pipeline.summary import print_summary
+from pyspark_interview_project.schemas.outcomes import INSERTED, OUTCOMES, UPDATED
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.sources.discovery import LandedFile, changed_files
 from pyspark_interview_project.transforms import deduplicate as versions
@@ -189,7 +190,7 @@ def _planned_write(
     They are kept where silver seems to have none of it, too: the commit of a server whose caller died may come late.
     """
     counted, limit = batch.counted, run.settings.merge_rows_per_commit
-    rows = {outcome: classified.terms.rows[outcome] for outcome in (versions.INSERTED, versions.UPDATED)}
+    rows = {outcome: classified.terms.rows[outcome] for outcome in (INSERTED, UPDATED)}
     begun = counted.parts if counted and (has_begun or counted.silver_version == silver_version) else None
     write = plan_silver_write(run.lake, classified.upserts, silver_version, limit, begun)
     if begun is not None and not has_begun and (write.counted != begun or write.rows != rows):
@@ -248,7 +249,7 @@ def _check_gates(run: RunContext, classified: Classified, has_begun: bool) -> No
     volume = volume_gate(terms.rows_read, history, settings.volume_max_deviations, settings.volume_gate)
     for gate in (quarantine, volume):
         if gate is not None:
-            run.record.gates.append(gate.as_record())
+            run.record.gates.append(gate)
     if volume is not None and volume.status == "warned":
         run.warn(f"{terms.rows_read} rows are {volume.value:.1f} deviations from the median of the last runs")
     if has_begun:

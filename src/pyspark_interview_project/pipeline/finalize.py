@@ -66,7 +66,7 @@ def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
     finally:  # an interrupt too is to be on the record
         run_records(settings).write(record)
     for name, outcome in record.dr.items():
-        print(printable(f"{name}: {outcome.get('error') or outcome['backup']}"))
+        print(printable(f"{name}: {outcome.error or outcome.backup}"))
 
 
 def finalize(

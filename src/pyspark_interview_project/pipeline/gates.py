@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
+
+from pyspark_interview_project.metrics.run_record import GateRecord
 
 # Below this many runs a median says little about what is usual.
 _LEAST_HISTORY = 5
@@ -14,29 +15,17 @@ _MAD_TO_STANDARD_DEVIATION = 1.4826  # for normally distributed values
 _LEAST_RELATIVE_DEVIATION = 0.05
 
 
-@dataclass(frozen=True)
-class Gate:
-    """The outcome of one gate, as the run record has it. `value` beyond `limit` is what warns or fails."""
-
-    name: str
-    status: Literal["passed", "warned", "failed"]
-    value: float
-    limit: float
-
-    def as_record(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def quarantine_gate(rows_read: int, rows_quarantined: int, limit: float, min_rows: int) -> Gate:
+def quarantine_gate(rows_read: int, rows_quarantined: int, limit: float, min_rows: int) -> GateRecord:
     """Judge the share of quarantined rows. Below `min_rows` a share says nothing, and the gate passes."""
     share = rows_quarantined / rows_read if rows_read else 0.0
     failed = rows_read >= min_rows and share > limit
-    return Gate("quarantined_ratio", "failed" if failed else "passed", share, limit)
+    status: Literal["passed", "failed"] = "failed" if failed else "passed"
+    return GateRecord(name="quarantined_ratio", status=status, value=share, limit=limit)
 
 
 def volume_gate(
     rows_read: int, history: Sequence[int], limit: float, mode: Literal["off", "warn", "fail"]
-) -> Gate | None:
+) -> GateRecord | None:
     """Judge the number of rows against those of the last runs: its distance from their median in robust standard
     deviations (from the median absolute deviation). None where the gate is off or the history too short.
     """
@@ -46,4 +35,5 @@ def volume_gate(
     spread = _MAD_TO_STANDARD_DEVIATION * median(abs(rows - usual) for rows in history)
     deviations = abs(rows_read - usual) / max(spread, _LEAST_RELATIVE_DEVIATION * usual, 1.0)
     beyond: Literal["warned", "failed"] = "failed" if mode == "fail" else "warned"
-    return Gate("volume", beyond if deviations > limit else "passed", deviations, limit)
+    status = beyond if deviations > limit else "passed"
+    return GateRecord(name="volume", status=status, value=deviations, limit=limit)

@@ -26,8 +26,8 @@ from pyspark_interview_project.errors import ConfigurationError, recordable
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
-from pyspark_interview_project.metrics.recorded_runs import StageFigures
-from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, RunRecords, utc_now
+from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, StageRecord, TableRecord, utc_now
+from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline.ledger import Batches
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
@@ -133,7 +133,7 @@ def execution(
     records = run_records(settings)
     record = records.find(identity)
     if record is None:
-        record = RunRecord(identity, settings.app_env, engine.chosen_engine())
+        record = RunRecord(run_id=identity, app_env=settings.app_env, engine=engine.chosen_engine())
     else:
         record.begin_again()
     day = planning_day(settings, as_of)
@@ -159,7 +159,7 @@ def execution(
                 yield run
                 for table in TABLES:
                     if lake.version(table) is not None:
-                        record.tables[table.name] = vars(lake.facts(table))
+                        record.tables[table.name] = TableRecord(**vars(lake.facts(table)))
             stop_signals.check()
         except BaseException as error:
             _put_on_record(records, record, error)
@@ -191,7 +191,7 @@ def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -
     if not settings.serve_metrics:
         return nullcontext()
     records = Path(settings.paths.place(places.RUN_RECORDS))
-    at_work = RunAtWork(lambda: shown_steps.at, lambda: list(map(StageFigures.model_validate, record.stages)))
+    at_work = RunAtWork(lambda: shown_steps.at, lambda: record.stages)
     return metrics_served(records, settings.metrics_host, settings.metrics_port, at_work)
 
 
@@ -227,8 +227,9 @@ def stage(
             yield figures
         finally:
             seconds = time.monotonic() - started
-            run.record.add_stage(name, figures.pop("rows", 0), seconds, figures)
-        statistics.update(statistics_of(run.record.stage(name) or {}, run.record.files[files_before:]))
+            told = {"rows": 0} | figures | {"name": name, "duration_sec": seconds}
+            run.record.add_stage(recorded := StageRecord.model_validate(told))
+        statistics.update(statistics_of(recorded.model_dump(), run.record.files[files_before:]))
         run.steps.finish(name, seconds)
 
 

@@ -13,9 +13,9 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.pipeline.checks import check_commit
+from pyspark_interview_project.schemas.outcomes import INSERTED, UPDATED
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.storage.commits import CommitMetadata, Upsert, Written
-from pyspark_interview_project.transforms.deduplicate import INSERTED, UPDATED
 from pyspark_interview_project.transforms.parts import (
     CountedPart,
     Part,

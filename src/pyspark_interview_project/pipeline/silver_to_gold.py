@@ -125,7 +125,7 @@ def run_alone(
     """Bring gold up to silver."""
     with execution({"engine": engine}, as_of, run_id) as run:
         bronze = run.record.stage("bronze_to_silver")
-        if bronze is not None and bronze.get("rows_inserted", 0) is None:
+        if bronze is not None and not bronze.is_committed:
             raise ConfigurationError("--run-id", f"{run.run_id} was stopped in bronze_to_silver; run that stage again")
         found_nothing_new = run.record.status == NO_NEW_DATA  # so the stages before this one
         has_changed_gold = silver_to_gold(run)

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.metrics.law import OUTCOMES
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, RunRecord
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.shown_text import printable
 
@@ -25,8 +25,9 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
         landed = printable(paths.place(places.LANDED))
         console.print(f"nothing new in {landed}; the tables are as they were", soft_wrap=True)
         return
-    silver = record.stage("bronze_to_silver")
-    if silver is not None:
+    stage = record.stage("bronze_to_silver")
+    if stage is not None:
+        silver = stage.model_dump()
         rows = _table("rows", "", "amount")
         rows.add_row("read", f"{silver['rows_read']:,}", silver["amounts"]["read"])
         for outcome in OUTCOMES:
@@ -45,9 +46,9 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
     tables = _table("place", "rows", "version")
     for table in TABLES:
         if facts := record.tables.get(table.name):
-            tables.add_row(table.place, f"{facts['rows']:,}", str(facts["version"]))
+            tables.add_row(table.place, f"{facts.rows:,}", str(facts.version))
     console.print(tables)
-    seconds = ", ".join(f"{stage['name']} {stage['duration_sec']:.1f} s" for stage in record.stages)
+    seconds = ", ".join(f"{stage.name} {stage.duration_sec:.1f} s" for stage in record.stages)
     console.print(f"{record.status}: {seconds}; run {record.run_id}")
     for warning in record.warnings:
         console.print(f"warning: {printable(warning)}", soft_wrap=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.metrics.recorded_runs import RunFigures, ends_in_order
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, ends_in_order
 from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, RECOVERY_KINDS, SUCCEEDED
 from pyspark_interview_project.report.gold import Gold
 from pyspark_interview_project.report.gold_sections import gold_sections
@@ -36,7 +36,7 @@ class Report:
 
 
 def report_of(
-    lake: LakePaths, recorded: Sequence[RunFigures], malformed: Mapping[str, str], gold: Gold, now: datetime
+    lake: LakePaths, recorded: Sequence[RecordedRun], malformed: Mapping[str, str], gold: Gold, now: datetime
 ) -> Report:
     """The report on a lake: the runs that are `recorded` for it, `malformed` files of records by name."""
     ends = [
@@ -60,14 +60,14 @@ def report_of(
     )
 
 
-def _unfinished(run: RunFigures) -> str:
+def _unfinished(run: RecordedRun) -> str:
     stages = ", ".join(stage.name for stage in run.stages)
     return (
         f"run {run.run_id} is at work, or was stopped between its stages: it has {stages} of {moment(run.finished_at)}"
     )
 
 
-def _facts(last: RunFigures, runs: Sequence[RunFigures]) -> dict[str, str]:
+def _facts(last: RecordedRun, runs: Sequence[RecordedRun]) -> dict[str, str]:
     good = [run for run in runs if run.status != FAILED]
     told = {
         "why it failed": last.error if last.status == FAILED else None,
@@ -85,7 +85,7 @@ def _facts(last: RunFigures, runs: Sequence[RunFigures]) -> dict[str, str]:
     return {name: value for name, value in told.items() if value}
 
 
-def _strange_versions(runs: Sequence[RunFigures], gold: Gold) -> list[str]:
+def _strange_versions(runs: Sequence[RecordedRun], gold: Gold) -> list[str]:
     """Where gold is not what the records say: a run is at work, was killed, or somebody else wrote."""
     recorded = next((run for run in reversed(runs) if run.tables), None)
     if recorded is None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 
-from pyspark_interview_project.metrics.law import OUTCOMES
-from pyspark_interview_project.metrics.recorded_runs import STATUSES, RunFigures, StageFigures
-from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun
+from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, STATUSES, SUCCEEDED, StageRecord
 from pyspark_interview_project.report.sections import Bars, Column, Section, Series
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 RUNS_SHOWN = 30
 _DIGITS = 80
@@ -23,7 +23,7 @@ def moment(time: datetime) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def run_sections(runs: Sequence[RunFigures]) -> list[Section]:
+def run_sections(runs: Sequence[RecordedRun]) -> list[Section]:
     """The sections on runs, which are in the order in which they ended. What no run had has no section."""
     sections = []
     if reading := next((run for run in reversed(runs) if _reading_stage(run)), None):
@@ -37,11 +37,11 @@ def run_sections(runs: Sequence[RunFigures]) -> list[Section]:
     return [*sections, _runs(runs[-RUNS_SHOWN:], len(runs))] if runs else []
 
 
-def _of(run: RunFigures) -> str:
+def _of(run: RecordedRun) -> str:
     return f"Of run {run.run_id}, {run.status.replace('_', ' ')} at {moment(run.finished_at)}."
 
 
-def _reading_stage(run: RunFigures) -> StageFigures | None:
+def _reading_stage(run: RecordedRun) -> StageRecord | None:
     return next((stage for stage in run.stages if stage.rows_read), None)
 
 
@@ -49,7 +49,7 @@ def _rows(number: int | None) -> str:
     return _NOT_RECORDED if number is None else f"{number:,}"
 
 
-def _law(run: RunFigures) -> Section:
+def _law(run: RecordedRun) -> Section:
     stage = _reading_stage(run)
     assert stage is not None and stage.rows_read is not None
     terms = {outcome: getattr(stage, f"rows_{outcome}") for outcome in OUTCOMES}
@@ -70,7 +70,7 @@ def _law(run: RunFigures) -> Section:
     return _law_section(run, table, "read = " + " + ".join(OUTCOMES) + (", also for amounts." if told else "."), True)
 
 
-def _law_section(run: RunFigures, rows: Sequence[Sequence[str]], verdict: str, holds: bool) -> Section:
+def _law_section(run: RecordedRun, rows: Sequence[Sequence[str]], verdict: str, holds: bool) -> Section:
     columns = (Column("term", "text"), Column("rows"), Column("amount"))
     notes = (_of(run), "Amounts are of the rows whose amount is readable.")
     return Section("law", "Where every row ended", columns, rows, notes, verdict=verdict, holds=holds)
@@ -80,7 +80,7 @@ def _amount(amount: Decimal | None) -> str:
     return _NOT_RECORDED if amount is None else f"{amount:,}"
 
 
-def _reasons(run: RunFigures) -> list[Section]:
+def _reasons(run: RecordedRun) -> list[Section]:
     stage = _reading_stage(run)
     assert stage is not None
     if not stage.rows_quarantined:
@@ -92,13 +92,13 @@ def _reasons(run: RunFigures) -> list[Section]:
     return [Section("reasons", "Why rows were quarantined", columns, rows, notes)]
 
 
-def _gates(run: RunFigures) -> Section:
+def _gates(run: RecordedRun) -> Section:
     columns = (Column("gate", "text"), Column("outcome", "state"), Column("value"), Column("limit"))
     rows = [(gate.name, gate.status, f"{gate.value:,}", f"{gate.limit:,}") for gate in run.gates]
     return Section("gates", "Quality gates", columns, rows, (_of(run),))
 
 
-def _stages(run: RunFigures) -> Section:
+def _stages(run: RecordedRun) -> Section:
     columns = (Column("stage", "text"), Column("seconds"), Column("rows read"), Column("rows written"))
     rows = [
         (stage.name, f"{stage.duration_sec:,.3f}", _rows(stage.rows_read), f"{stage.rows:,}") for stage in run.stages
@@ -106,13 +106,13 @@ def _stages(run: RunFigures) -> Section:
     return Section("stages", "How long each stage took", columns, rows, (_of(run),))
 
 
-def _tables(run: RunFigures) -> Section:
+def _tables(run: RecordedRun) -> Section:
     columns = (Column("table", "text"), Column("version"), Column("rows"), Column("bytes"))
     rows = [(name, f"{table.version:,}", f"{table.rows:,}", f"{table.bytes:,}") for name, table in run.tables.items()]
     return Section("tables", "The tables", columns, rows, (f"At the end. {_of(run)}",), is_wide=True)
 
 
-def _runs(runs: Sequence[RunFigures], in_all: int) -> Section:
+def _runs(runs: Sequence[RecordedRun], in_all: int) -> Section:
     columns = (
         *(
             Column("ended (UTC)", "text"),
@@ -137,11 +137,11 @@ def _runs(runs: Sequence[RunFigures], in_all: int) -> Section:
     return Section("runs", "The last runs", columns, rows, (note,), charts, is_wide=True)
 
 
-def _ends(runs: Sequence[RunFigures]) -> list[str]:
+def _ends(runs: Sequence[RecordedRun]) -> list[str]:
     return [f"{run.finished_at.astimezone(UTC):%m-%d %H:%M}" for run in runs]
 
 
-def _durations(runs: Sequence[RunFigures]) -> Bars:
+def _durations(runs: Sequence[RecordedRun]) -> Bars:
     series = [
         Series(
             status.replace("_", " "),
@@ -153,7 +153,7 @@ def _durations(runs: Sequence[RunFigures]) -> Bars:
     return Bars("Seconds of each run", _ends(runs), series)
 
 
-def _volumes(runs: Sequence[RunFigures]) -> Bars:
+def _volumes(runs: Sequence[RecordedRun]) -> Bars:
     stages = [_reading_stage(run) for run in runs]
     series = [
         Series(

@@ -8,15 +8,9 @@ from __future__ import annotations
 
 from pyspark_interview_project.engine import Column, DataFrame, Window
 from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.transforms.hashing import hash_of
-
-INSERTED = "inserted"
-UPDATED = "updated"
-SUPERSEDED = "superseded"
-DUPLICATE = "duplicate"
-QUARANTINED = "quarantined"
-OUTCOMES = (INSERTED, UPDATED, SUPERSEDED, DUPLICATE, QUARANTINED)
 
 CONTENT_NAMES = RAW_NAMES
 

@@ -7,8 +7,8 @@ from datetime import date
 
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.schemas.outcomes import INSERTED, UPDATED
 from pyspark_interview_project.schemas.tables import SILVER
-from pyspark_interview_project.transforms.deduplicate import INSERTED, UPDATED
 
 
 @dataclass(frozen=True)
