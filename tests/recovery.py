@@ -12,11 +12,12 @@ from pathlib import Path
 from commands import Ended, environment
 from in_process import as_before
 from kills import LANDED
-from pyspark_interview_project import cli, faults
+from pyspark_interview_project import cli
 from pyspark_interview_project.dr.backup import Backup, make_backup
-from pyspark_interview_project.dr.backups import contents, write_verification
+from pyspark_interview_project.dr.backups import write_verification
+from pyspark_interview_project.dr.contents import contents
 from pyspark_interview_project.dr.restore import plan_restore, restore
-from pyspark_interview_project.dr.store import Store
+from pyspark_interview_project.dr.store import BackupStore
 from pyspark_interview_project.dr.verify import Findings, verify_backup
 from pyspark_interview_project.progress import Steps
 
@@ -34,24 +35,22 @@ def dr(lake: Path, *arguments: str, **env: str) -> Ended:
             cli.main(["dr", *arguments])
         except SystemExit as error:
             exit_code = int(str(error.code))
-        finally:
-            faults.arm(None)
     return Ended(exit_code, stdout.getvalue(), stderr.getvalue())
 
 
-def back_up(lake: Path, store: Store, landed_files: bool = False) -> Backup:
+def back_up(lake: Path, store: BackupStore, landed_files: bool = False) -> Backup:
     return make_backup(lake, store, None, landed_files, Steps())
 
 
-def verify(store: Store, backup: Backup) -> Findings:
+def verify(store: BackupStore, backup: Backup) -> Findings:
     """Verify a backup as the command does, and put down what was found."""
-    found = contents(store)
+    found = contents(store, read_manifests=True)
     findings = verify_backup(store, found, backup.manifest, Steps())
     write_verification(store, backup.manifest.id, findings.backup, findings.damaged)
     return findings
 
 
-def restored(store: Store, backup: Backup, target: Path) -> Path:
+def restored(store: BackupStore, backup: Backup, target: Path) -> Path:
     restore(store, plan_restore(store, backup.manifest, target, None, []), Steps())
     return target
 

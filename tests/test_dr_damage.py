@@ -16,7 +16,7 @@ from deletion_vectors import table_with_deletion_vectors
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
-from pyspark_interview_project.dr.backups import contents, manifest_name
+from pyspark_interview_project.dr.contents import contents, manifest_name
 from pyspark_interview_project.dr.manifest import FileEntry
 from pyspark_interview_project.dr.prune import plan_prune
 from pyspark_interview_project.dr.replicate import newest_verified
@@ -67,7 +67,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory, first_day: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def whole(lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    store = DirectoryStore(tmp_path_factory.mktemp("store"))
+    store = open_store(str(tmp_path_factory.mktemp("store")))
     backup = back_up(lake, store, landed_files=True)
     assert verify(store, backup).all == []
     return Kept(store, backup)
@@ -79,7 +79,7 @@ def kept(request: pytest.FixtureRequest, whole: Kept, tmp_path: Path) -> Iterato
     if request.param == "directory":
         assert isinstance(whole.store, DirectoryStore)
         shutil.copytree(whole.store.root, tmp_path / "store")
-        yield Kept(DirectoryStore(tmp_path / "store"), whole.backup)
+        yield Kept(open_store(str(tmp_path / "store")), whole.backup)
         return
     s3 = request.getfixturevalue("s3")
     with misbehaving(s3) as (address, proxy), pytest.MonkeyPatch.context() as patch:
@@ -193,7 +193,7 @@ def test_damage_that_another_backups_verification_found_ends_what_it_shares(
     lake: Path, tmp_path: Path, damage: Damage
 ) -> None:
     """Two of three backups share a file that the first does not have; it is damaged after one was verified."""
-    changing, store = Path(shutil.copytree(lake, tmp_path / "lake")), DirectoryStore(tmp_path / "store")
+    changing, store = Path(shutil.copytree(lake, tmp_path / "lake")), open_store(str(tmp_path / "store"))
     first = back_up(changing, store)
     assert verify(store, first).all == []
     (changing / paths.RUN_RECORDS / "20261124T000000Z-mine.json").write_text('{"batch_id": null}')
@@ -223,7 +223,7 @@ def test_damage_that_another_backups_verification_found_ends_what_it_shares(
 
 
 def test_good_verification_behind_one_that_found_damage_counts(lake: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     first, second = back_up(lake, store), back_up(lake, store)
     shared = store.root / object_name(first.manifest.files[0].sha256)
     content = shared.read_bytes()

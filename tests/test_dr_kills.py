@@ -16,7 +16,7 @@ import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns
 from kills import FIRST_DAY, SECOND_DAY, at_point, run_killed, run_whole
 from object_stores import BUCKET, end_the_lease, misbehaving, s3_environment
-from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.contents import contents
 from pyspark_interview_project.dr.store import DirectoryStore, open_store
 from pyspark_interview_project.faults import POINTS, RECOVERY_POINTS
 from recovery import back_up, bring_bronze, dr, restored, verify, write_strategy
@@ -61,7 +61,7 @@ def test_points_are_at_least_twelve() -> None:
 
 @pytest.mark.parametrize("point", of("backup"))
 def test_backup_killed_is_no_backup_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     killed(first, point, "backup", "--to", str(store.root))
     is_done = point == "backup_after_manifest"
     found = contents(store)
@@ -78,7 +78,7 @@ def test_backup_killed_is_no_backup_and_the_next_one_finishes(first: Path, tmp_p
 def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
     env = {"DR_CONFIG_DIR": str(write_strategy(tmp_path / "dr", keep={"days": 0, "last": 1}))}
     env["DR_ROOT"] = str(tmp_path / "store")
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     lake = tmp_path / "lake"
     shutil.copytree(first, lake)
     for day in (FIRST_DAY, SECOND_DAY):
@@ -96,7 +96,7 @@ def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(first: Path
 
 @pytest.mark.parametrize("point", of("restore"))
 def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     back_up(first, store, landed_files=True)
     target = tmp_path / "restored"
     arguments = ("restore", "--from", str(store.root), "--to", str(target))
@@ -113,7 +113,7 @@ def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tm
 def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_same_command(
     first: Path, tmp_path: Path, first_day: Path, point: str
 ) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup_id = back_up(first, store, landed_files=True).manifest.id
     shutil.rmtree(first)  # the lake is gone, and is to come back where it was, DATA_ROOT
     arguments = ("restore", "--from", str(store.root), "--to", str(first))
@@ -130,7 +130,7 @@ def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_sa
 
 @pytest.mark.long
 def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     back_up(first, store)
     other = back_up(first, store).manifest.id
     target = tmp_path / "restored"
@@ -215,7 +215,7 @@ def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
 def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
     tmp_path: Path, first_day: Path, second_day: Path, point: str
 ) -> None:
-    lake, store = tmp_path / "lake", DirectoryStore(tmp_path / "store")
+    lake, store = tmp_path / "lake", open_store(str(tmp_path / "store"))
     shutil.copytree(first_day, lake)
     passes = 2 if point in ("after_silver_part", "before_silver_part") else 1
     run_killed(lake, SECOND_DAY, at_point(point, passes))

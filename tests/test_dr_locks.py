@@ -12,7 +12,8 @@ from commands import RETURNS, environment, run
 from object_stores import BUCKET, end_the_lease, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
-from pyspark_interview_project.dr.backups import contents, verification_name, write_verification
+from pyspark_interview_project.dr.backups import write_verification
+from pyspark_interview_project.dr.contents import contents, verification_name
 from pyspark_interview_project.dr.prune import prune
 from pyspark_interview_project.dr.store import DirectoryStore, Store, object_name, open_store
 from pyspark_interview_project.errors import ConflictError, StorageError
@@ -87,7 +88,7 @@ def test_prune_that_stood_still_removes_nothing_once_another_has_the_lock(
 
 
 def test_backup_whose_content_is_removed_before_its_manifest_makes_none(lake: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
 
     def remove_one() -> None:
         name, *_ = sorted(entry.name for entry in store.list("objects/"))
@@ -101,7 +102,7 @@ def test_backup_whose_content_is_removed_before_its_manifest_makes_none(lake: Pa
 
 
 def test_verification_of_a_backup_that_is_pruned_meanwhile_leaves_nothing_behind(lake: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     old, kept = back_up(lake, store), back_up(lake, store)
     assert verify(store, kept).all == []
     prune(store, days=0, last=1)
@@ -116,7 +117,7 @@ def test_verification_written_while_its_backup_is_pruned_is_removed_with_it(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The moment between: it finds its backup still there, and the prune has removed verifications already."""
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     old, kept = back_up(lake, store), back_up(lake, store)
     assert verify(store, kept).all == []
     deleted: list[list[str]] = []
@@ -138,7 +139,7 @@ def test_verification_written_while_its_backup_is_pruned_is_removed_with_it(
 def test_verify_that_may_not_write_says_what_it_found_and_warns(
     lake: Path, tmp_path: Path, publishing_faults: Path, is_whole: bool
 ) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store).manifest
     if not is_whole:
         (store.root / object_name(backup.files[0].sha256)).unlink()

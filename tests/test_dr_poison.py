@@ -103,7 +103,7 @@ def replaced(store: DirectoryStore, backup: Backup, change: Callable[[dict[str, 
 def test_restore_of_a_manifest_that_leads_out_of_the_target_writes_nothing(
     lake: Path, tmp_path: Path, path: str
 ) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
 
     def lead_out(content: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ def test_restore_of_a_manifest_that_leads_out_of_the_target_writes_nothing(
 def test_restore_of_a_log_that_leads_out_of_its_table_exits_8_and_writes_nothing(
     lake: Path, tmp_path: Path, path: str
 ) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
 
     def lead_out(content: dict[str, Any]) -> None:
@@ -157,7 +157,7 @@ def test_backup_of_a_lake_with_a_link_out_of_it_is_refused_and_nothing_of_it_rea
 
 
 def test_restore_from_a_store_with_links_in_the_place_of_objects_follows_none(lake: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     for entry in backup.manifest.files[:3]:
         path = store.root / object_name(entry.sha256)

@@ -16,7 +16,7 @@ import lake_reading
 from commands import RETURNS, environment, run
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.dr import store as store_module
-from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.contents import contents
 from pyspark_interview_project.dr.store import MissingObject, ObjectStore, Store, object_name, open_store, read_object
 from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
