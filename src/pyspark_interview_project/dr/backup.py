@@ -22,6 +22,7 @@ from pyspark_interview_project.dr.contents import Contents, contents
 from pyspark_interview_project.dr.manifest import FileEntry, Kind, Manifest, TableEntry
 from pyspark_interview_project.dr.snapshot import Snapshot, pin
 from pyspark_interview_project.dr.store import BackupStore
+from pyspark_interview_project.dr.table_facts import numbers_in
 from pyspark_interview_project.errors import DamageError, StorageError
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile
@@ -153,22 +154,24 @@ def _identity(file: StoredFile, kind: Kind) -> _Identity | None:
 
 def _head(lake: LocalFiles, path: str) -> StoredFile:
     file = lake.head(path)
-    if file is None or file.link == "nowhere":
+    if file is not None and file.link:
+        lake.real_place(path)  # raises where the link leads out of the lake
+    if file is None or file.link:
         raise FileNotFoundError(errno.ENOENT, "it is gone", path)
     return file
 
 
 def _refuse_damaged(lake: LocalFiles, file: StoredFile, size_in_log: int | None) -> None:
-    """Raise DamageError for a data file that its table's readers could not read."""
+    """Raise DamageError for a data file that is not as long as its table says, or whose numbers cannot be read."""
     if file.size != size_in_log:
         raise DamageError(file.path, [f"has {file.size} bytes, and its table says {size_in_log}"])
     try:
         with pq.ParquetFile(lake.real_place(file.path)) as parquet:
-            for _ in parquet.iter_batches(use_threads=False):
+            for _ in numbers_in(parquet):
                 pass
+    except FileNotFoundError:
+        raise
     except (pa.ArrowException, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         raise DamageError(file.path, ["is no Parquet file that can be read; nothing was made of it"]) from error
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -26,20 +26,19 @@ def facts_of_tables(root: Path, versions: Mapping[str, int]) -> dict[str, dict[s
         for path in pa.table(opened.get_add_actions()).column("path").to_pylist():
             with pq.ParquetFile(root / table / unquote(path)) as file:
                 rows += file.metadata.num_rows
-                _add_sums(sums, file)
-        found[table] = {"version": opened.version(), "rows": rows, "sums": _as_text(sums)}
+                for batch in numbers_in(file):
+                    for name in batch.schema.names:
+                        total = Decimal(pc.sum(batch.column(name)).as_py() or 0)
+                        sums[name] = sums.get(name, Decimal(0)) + total
+        as_text = {name: f"{total:f}" for name, total in sorted(sums.items())}
+        found[table] = {"version": opened.version(), "rows": rows, "sums": as_text}
     return found
 
 
-def _add_sums(sums: dict[str, Decimal], file: pq.ParquetFile) -> None:
+def numbers_in(file: pq.ParquetFile) -> Iterator[pa.RecordBatch]:
+    """The columns of integers and decimals of a data file, in batches. Raises pyarrow.ArrowException or OSError."""
     names = [f.name for f in file.schema_arrow if pa.types.is_decimal(f.type) or pa.types.is_integer(f.type)]
-    for batch in file.iter_batches(columns=names, use_threads=False) if names else ():
-        for name in names:
-            sums[name] = sums.get(name, Decimal(0)) + Decimal(pc.sum(batch.column(name)).as_py() or 0)
-
-
-def _as_text(sums: Mapping[str, Decimal]) -> dict[str, str]:
-    return {name: f"{total:f}" for name, total in sorted(sums.items())}
+    yield from file.iter_batches(columns=names, use_threads=False) if names else ()
 
 
 def main(argv: list[str]) -> None:
