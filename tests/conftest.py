@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -27,7 +28,9 @@ from object_stores import s3_server
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engine import choose_engine
-from pyspark_interview_project.engines.base import Lake
+from pyspark_interview_project.engines.base import Engine
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.delta_writes import DeltaWrites
 
 # Behind a shell that put the tests into the background, Ctrl-C would be ignored by whatever they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,9 +61,11 @@ class Frames(Protocol):
 
 @dataclass(frozen=True)
 class LakeBench:
-    """An open lake and what a test needs beside it: `root`, and frames of literal rows in the lake's own session."""
+    """A lake under `root`, an engine on it, and frames of literal rows in the engine's own session."""
 
-    lake: Lake
+    engine: Engine
+    tables: DeltaTables
+    writes: DeltaWrites
     root: Path
     frame_of: FrameOf
     assert_frame: AssertFrame
@@ -142,14 +147,14 @@ class EmbeddedFrames:
 
 
 @contextmanager
-def _embedded_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Lake, Frames]]:
-    from pyspark_interview_project.engines.duckdb import EmbeddedLake
+def _embedded_engine(tables: DeltaTables, root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Engine, Frames]]:
+    from pyspark_interview_project.engines.duckdb import DuckDBEngine
 
-    lake = EmbeddedLake(LakePaths.at(str(root)), time_zone, "500MB", scratch)
+    engine = DuckDBEngine(tables, LakePaths.at(str(root)), time_zone, "500MB", scratch)
     try:
-        yield lake, EmbeddedFrames(lake._connection, lake._session)
+        yield engine, EmbeddedFrames(engine._connection, engine._session)
     finally:
-        lake.close()
+        engine.close()
 
 
 class SparkFrames:
@@ -158,7 +163,8 @@ class SparkFrames:
     def __init__(self) -> None:
         from pyspark_interview_project.engines.spark_session import open_session
 
-        self._spark = open_session(_settings(Path("unused"), "UTC")).spark
+        scratch = Path(tempfile.gettempdir())
+        self._spark = open_session(_settings(Path("unused"), "UTC"), scratch, scratch / "jvm-of-tests.log").spark
         self.set_time_zone("UTC")
 
     def make(self, rows: Sequence[Row], columns: Columns) -> Any:
@@ -181,16 +187,17 @@ class SparkFrames:
 
 
 @contextmanager
-def _spark_lake(root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Lake, Frames]]:
-    from pyspark_interview_project.engines.spark import SparkLake
+def _spark_engine(tables: DeltaTables, root: Path, scratch: Path, time_zone: str) -> Iterator[tuple[Engine, Frames]]:
+    from pyspark_interview_project.engines.spark import SparkEngine
 
     frames = SparkFrames()
-    lake = SparkLake(LakePaths.at(str(root)), _settings(root, time_zone), scratch)
+    settings = _settings(root, time_zone)
+    engine = SparkEngine(tables, settings.paths, settings, scratch, scratch / "engine.log")
     try:
         frames.set_time_zone(time_zone)
-        yield lake, frames
+        yield engine, frames
     finally:
-        lake.close()
+        engine.close()
 
 
 def _settings(root: Path, time_zone: str) -> Settings:
@@ -199,9 +206,9 @@ def _settings(root: Path, time_zone: str) -> Settings:
 
 # What an engine has to bring for the tests: frames of its own, and a lake with the frames of its session.
 _FRAMES: dict[str, Callable[[], Frames]] = {"embedded": EmbeddedFrames, "spark": SparkFrames}
-_LAKES: dict[str, Callable[[Path, Path, str], AbstractContextManager[tuple[Lake, Frames]]]] = {
-    "embedded": _embedded_lake,
-    "spark": _spark_lake,
+_ENGINES: dict[str, Callable[[DeltaTables, Path, Path, str], AbstractContextManager[tuple[Engine, Frames]]]] = {
+    "embedded": _embedded_engine,
+    "spark": _spark_engine,
 }
 
 
@@ -280,8 +287,10 @@ def open_bench(engine_name: str, tmp_path: Path) -> Callable[..., AbstractContex
 
     @contextmanager
     def opened(root: Path, time_zone: str = "UTC") -> Iterator[LakeBench]:
-        with _LAKES[engine_name](root, tmp_path / "scratch", time_zone) as (lake, frames):
-            yield LakeBench(lake, root, partial(_frame_of, frames), partial(_assert_frame, frames))
+        tables = DeltaTables(LakePaths.at(str(root)))
+        with _ENGINES[engine_name](tables, root, tmp_path / "scratch", time_zone) as (engine, frames):
+            of_frames = partial(_frame_of, frames), partial(_assert_frame, frames)
+            yield LakeBench(engine, tables, DeltaWrites(tables), root, *of_frames)
 
     return opened
 

@@ -27,7 +27,7 @@ from pyspark_interview_project.dr import backup as backup_module
 from pyspark_interview_project.dr.prune import prune
 from pyspark_interview_project.dr.snapshot import pin, version_in
 from pyspark_interview_project.dr.store import open_store
-from pyspark_interview_project.dr.table_log import BrokenLog, log_files, newest_and_notes
+from pyspark_interview_project.dr.table_log import BrokenLog, log_files, newest_and_commits
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.storage.files import LocalFiles
@@ -53,8 +53,8 @@ def test_every_version_is_made_of_the_files_that_delta_rs_names(lake: Path, tabl
     opened.optimize.compact()
     opened.create_checkpoint()
     opened.delete("reason = 'nothing'" if table != paths.QUARANTINED_RETURNS else "attempts = 7")
-    newest, notes = newest_and_notes(lake / table)
-    assert newest == DeltaTable(str(lake / table)).version() == notes[-1][0]
+    newest, commits = newest_and_commits(lake / table)
+    assert newest == DeltaTable(str(lake / table)).version() == commits[-1][0]
     for version in range(newest + 1):
         made_of = version_in(LocalFiles(lake), table, version)
         assert set(made_of.files) == files_by_delta_rs(lake, table, version)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -23,11 +23,12 @@ from conftest import LakeBench
 from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Delivery
-from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError, VerificationError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TABLES
 from pyspark_interview_project.sources.discovery import LandedFile, find_landed, new_files
-from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, Upsert, Written
+from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, Written
+from pyspark_interview_project.storage.delta_writes import Merge
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
@@ -43,7 +44,7 @@ QUARANTINE_COLUMNS = (
     "source_file string, batch_id string, quarantined_at timestamp, attempts int"
 )
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
-NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1", {"part": 1})
+NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1")
 TYPED_KINDS = {
     **dict.fromkeys(RAW_NAMES, "text"),
     "qty": "integer",
@@ -51,7 +52,6 @@ TYPED_KINDS = {
     "return_date": "date",
     "ingest_ts": "timestamp",
 }
-NEWEST = Upsert(keys=("return_id",), update_when="target.batch_id <> source.batch_id")
 CSV_HEADER = "return_id,order_id,sku,qty,amount,return_date"
 
 
@@ -71,18 +71,18 @@ def land(bench: LakeBench, name: str, content: bytes | str | dict[str, Any]) -> 
 
 def landed(bench: LakeBench) -> tuple[LandedFile, ...]:
     paths = LakePaths.at(str(bench.root))
-    return new_files(paths, find_landed(paths, date(2026, 3, 10)).files, [], LIMITS)
+    return tuple(new_files(paths, find_landed(paths, date(2026, 3, 10)).files, [], LIMITS))
 
 
 def delivered(bench: LakeBench) -> list[Delivery]:
-    return bench.lake.read_landed(landed(bench))
+    return bench.engine.read_landed(landed(bench))
 
 
 def text_of(bench: LakeBench) -> Any:
     """What landed as text, staged."""
     [delivery] = delivered(bench)
     assert delivery.kinds == dict.fromkeys(RAW_NAMES, "text")
-    return bench.lake.stage(delivery.frame)
+    return bench.engine.materialize(delivery.frame)
 
 
 def text_row(raw: str, path: str, is_corrupt: bool = False, **values: str) -> tuple[Any, ...]:
@@ -127,12 +127,12 @@ def typed_records(bench: LakeBench) -> list[dict[str, Any]]:
     records = []
     for delivery in delivered(bench):
         assert delivery.kinds == TYPED_KINDS
-        records += bench.lake.collect(bench.lake.stage(delivery.frame))
+        records += bench.engine.collect(bench.engine.materialize(delivery.frame))
     return sorted(records, key=lambda record: str(record["source_file"]))
 
 
 def test_read_landed_nothing_delivers_nothing(bench: LakeBench) -> None:
-    assert bench.lake.read_landed([]) == []
+    assert bench.engine.read_landed([]) == []
 
 
 def test_read_landed_json_lines_are_text_as_delivered(bench: LakeBench) -> None:
@@ -168,14 +168,14 @@ def test_read_landed_csv_header_that_stands_again_is_no_record(bench: LakeBench)
     path = land(bench, "a.csv", f"{CSV_HEADER}\nR1,O1,s,2,1,d\n{CSV_HEADER}\n")
     good = dict(zip(CSV_HEADER.split(","), ("R1", "O1", "s", "2", "1", "d")))
     bench.assert_frame(text_of(bench), TEXT, [text_row("R1,O1,s,2,1,d", path, **good)])
-    assert bench.lake.rows_delivered() == {path: 1}
+    assert bench.engine.rows_delivered() == {path: 1}
 
 
 @pytest.mark.parametrize("content", [CSV_HEADER, f"{CSV_HEADER}\n\n"])
 def test_read_landed_csv_of_a_header_alone_has_no_records(bench: LakeBench, content: str) -> None:
     path = land(bench, "a.csv", content)
     bench.assert_frame(text_of(bench), TEXT, [])
-    assert bench.lake.rows_delivered() == {path: 0}
+    assert bench.engine.rows_delivered() == {path: 0}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_read_landed_text_of_several_files_and_formats_is_one_delivery(bench: La
         text_row('{"return_id": "R2"}', lines, return_id="R2"),
     ]
     bench.assert_frame(text_of(bench), TEXT, expected)
-    assert bench.lake.rows_delivered() == {zipped: 1, other: 1, lines: 2}
+    assert bench.engine.rows_delivered() == {zipped: 1, other: 1, lines: 2}
 
 
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "Permission denied.jsonl.gz"])
@@ -227,14 +227,14 @@ def test_read_landed_columns_that_are_none_of_ours_are_told_of_by_file(bench: La
     table = land(bench, "b.csv", f"{CSV_HEADER},colour\n")
     typed = land(bench, "c.parquet", parquet_columns(shop=pa.array([1])))
     land(bench, "d.jsonl", '{"return_id": "R1"}\n')
-    bench.lake.stage(delivered(bench)[0].frame)
-    assert bench.lake.unknown_columns == {lines: ("Qty", "note"), table: ("colour",), typed: ("shop",)}
+    bench.engine.materialize(delivered(bench)[0].frame)
+    assert bench.engine.unknown_columns == {lines: ("Qty", "note"), table: ("colour",), typed: ("shop",)}
 
 
 def test_read_landed_parquet_keeps_its_values(bench: LakeBench) -> None:
     path = land(bench, "a.parquet", parquet_columns())
     assert typed_records(bench) == [typed_record(path)]
-    assert bench.lake.rows_delivered() == {path: 1}
+    assert bench.engine.rows_delivered() == {path: 1}
 
 
 def test_read_landed_parquet_without_an_optional_column_has_nulls_there(bench: LakeBench) -> None:
@@ -285,7 +285,7 @@ def test_read_landed_parquet_decimals_of_several_scales_keep_every_digit(bench: 
     found = {
         record["source_file"]: record["amount"]
         for delivery in delivered(bench)
-        for record in bench.lake.collect(bench.lake.stage(delivery.frame))
+        for record in bench.engine.collect(bench.engine.materialize(delivery.frame))
     }
     assert found == dict(zip(paths, amounts))
 
@@ -298,7 +298,7 @@ def test_read_landed_parquet_column_of_another_name_is_never_taken_for_ours(
     foreign = {other: pa.array([99])}
     path = land(bench, "a.parquet", {**foreign, **parquet_columns()} if is_first else {**parquet_columns(), **foreign})
     assert typed_records(bench) == [typed_record(path)]
-    assert bench.lake.unknown_columns == {path: (other,)}
+    assert bench.engine.unknown_columns == {path: (other,)}
 
 
 @pytest.mark.parametrize("other", ["QTY", "Qty"])
@@ -345,30 +345,30 @@ def test_read_landed_files_with_odd_names_are_read_and_named(bench: LakeBench) -
     texts, parquet = delivered(bench)
     expected = [text_row('{"return_id": "R1"}', path, return_id="R1") for path in lines]
     bench.assert_frame(texts.frame, TEXT, expected)
-    found = {record["source_file"]: record for record in bench.lake.collect(parquet.frame)}
+    found = {record["source_file"]: record for record in bench.engine.collect(parquet.frame)}
     assert found == {path: typed_record(path) for path in typed}
     counts = {**dict.fromkeys(lines, 1), **dict.fromkeys(tables, 0), **dict.fromkeys(typed, 1)}
-    assert bench.lake.rows_delivered() == counts
+    assert bench.engine.rows_delivered() == counts
 
 
 def test_read_landed_name_with_a_pattern_reads_no_other_file(bench: LakeBench) -> None:
     land(bench, "a[bc]*.parquet", parquet_columns())
     land(bench, "ab1.parquet", parquet_columns(return_id=pa.array(["other"])))
     [file] = [file for file in landed(bench) if "[" in file.path]
-    [delivery] = bench.lake.read_landed([file])
-    assert bench.lake.collect(delivery.frame) == [typed_record(file.path)]
+    [delivery] = bench.engine.read_landed([file])
+    assert bench.engine.collect(delivery.frame) == [typed_record(file.path)]
 
 
 def test_stage_frames_of_the_same_columns_are_one_that_can_be_read_again(bench: LakeBench) -> None:
     one, other = bench.frame_of([("a", 1)], "x string, n int"), bench.frame_of([("b", None)], "x string, n int")
-    staged = bench.lake.stage(one, other)
+    staged = bench.engine.materialize(one, other)
     for _ in range(2):
         bench.assert_frame(staged, "x string, n int", [("a", 1), ("b", None)])
 
 
 def test_collect_gives_the_rows_as_dictionaries(bench: LakeBench) -> None:
     frame = bench.frame_of([("a", date(2026, 1, 5))], "x string, day date")
-    assert bench.lake.collect(frame) == [{"x": "a", "day": date(2026, 1, 5)}]
+    assert bench.engine.collect(frame) == [{"x": "a", "day": date(2026, 1, 5)}]
 
 
 # Tables --------------------------------------------------------------------------------------------------------------
@@ -384,7 +384,7 @@ def tables(bench: LakeBench, made_once: Path) -> LakeBench:
     """A lake whose tables are there and empty. They are made by the first test and copied for the others."""
     made = made_once / "lake"
     if not made.exists():
-        bench.lake.ensure_tables()
+        bench.engine.ensure_tables()
         shutil.copytree(bench.root, made)
     else:
         shutil.copytree(made, bench.root, dirs_exist_ok=True)
@@ -412,6 +412,20 @@ def silver_frame(bench: LakeBench, *rows: tuple[Any, ...]) -> Any:
     return bench.frame_of(rows, SILVER_COLUMNS)
 
 
+def put(
+    bench: LakeBench, *rows: tuple[Any, ...], metadata: CommitMetadata, replacing: Mapping[str, str] | None = None
+) -> Written:
+    """Upsert rows into silver. `replacing`: the return_ids that silver has, each with the date it has them under."""
+    old = replacing or {}
+    outcomes = [("updated", old[row[0]]) if row[0] in old else ("inserted", None) for row in rows]
+    frame = bench.frame_of(
+        [(*row, *outcome) for row, outcome in zip(rows, outcomes)],
+        f"{SILVER_COLUMNS}, outcome string, silver_return_date date",
+    )
+    expected = Written(None, inserted=len(rows) - len(old), updated=len(old))
+    return bench.engine.upsert(SILVER, frame, metadata, expected)
+
+
 def quarantined_row(key: str, batch_id: str) -> tuple[Any, ...]:
     at = "2026-03-10T12:00:00.000001"
     return (key, None, None, "raw 'ß", ["sku_missing", "qty_invalid"], "f", batch_id, at, 1)
@@ -426,27 +440,27 @@ def note(batch_id: str, **facts: int | str) -> CommitMetadata:
 
 
 def version(bench: LakeBench, table: Any = SILVER) -> int:
-    found = bench.lake.version(table)
+    found = bench.tables.version(table)
     assert found is not None
     return found
 
 
 def test_version_of_a_table_that_is_not_there_is_none(bench: LakeBench) -> None:
-    assert [bench.lake.version(table) for table in TABLES] == [None] * len(TABLES)
+    assert [bench.tables.version(table) for table in TABLES] == [None] * len(TABLES)
 
 
 def test_ensure_tables_makes_every_table_empty_and_as_its_contract_says(bench: LakeBench) -> None:
-    bench.lake.ensure_tables()
-    bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [])
-    bench.assert_frame(bench.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [])
-    bench.assert_frame(bench.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
-    assert [bench.lake.facts(table).rows for table in TABLES] == [0] * len(TABLES)
+    bench.engine.ensure_tables()
+    bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, [])
+    bench.assert_frame(bench.engine.read(QUARANTINE), QUARANTINE_COLUMNS, [])
+    bench.assert_frame(bench.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
+    assert [bench.tables.facts(table).rows for table in TABLES] == [0] * len(TABLES)
 
 
 def test_ensure_tables_again_changes_nothing(tables: LakeBench) -> None:
-    before = [tables.lake.version(table) for table in TABLES]
-    tables.lake.ensure_tables()
-    assert [tables.lake.version(table) for table in TABLES] == before
+    before = [tables.tables.version(table) for table in TABLES]
+    tables.engine.ensure_tables()
+    assert [tables.tables.version(table) for table in TABLES] == before
 
 
 def test_ensure_tables_set_what_both_engines_need(tables: LakeBench) -> None:
@@ -459,247 +473,230 @@ def test_ensure_tables_set_what_both_engines_need(tables: LakeBench) -> None:
         assert metadata["partitionColumns"] == list(table.partition_by)
 
 
-def test_append_rows_are_there_with_version_note_and_facts(tables: LakeBench) -> None:
+def test_upsert_of_new_rows_they_are_there_with_version_metadata_and_facts(tables: LakeBench) -> None:
     before = version(tables)
     rows = [silver_row(), silver_row("R2", customer_id="C1", return_date="2024-02-29", ingest_ts=None)]
-    written = tables.lake.append(SILVER, silver_frame(tables, *rows), NOTE)
-    assert written == Written(before + 1, inserted=2)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, rows)
-    facts = tables.lake.facts(SILVER)
+    assert put(tables, *rows, metadata=NOTE) == Written(before + 1, inserted=2)
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, rows)
+    facts = tables.tables.facts(SILVER)
     files = [*(tables.root / "silver" / "returns").glob("return_date=*/*.parquet")]
     assert (facts.version, facts.rows, facts.bytes) == (before + 1, 2, sum(file.stat().st_size for file in files))
-    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B1", "part": 1}
-    newest = next(tables.lake.commits(SILVER))
+    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B1"}
+    newest = next(tables.tables.commits(SILVER))
     assert newest == TableCommit(before + 1, expected, "WRITE", keeps_rows=False, undone=False)
 
 
-def test_append_more_columns_than_the_table_has_writes_only_its_own(tables: LakeBench) -> None:
-    frame = tables.frame_of([(*silver_row(), "inserted")], f"{SILVER_COLUMNS}, outcome string")
-    tables.lake.append(SILVER, frame, NOTE)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+def test_upsert_of_new_rows_into_a_table_with_rows_adds_them(tables: LakeBench) -> None:
+    put(tables, silver_row("R1"), metadata=note("B1"))
+    assert put(tables, silver_row("R2", "B2"), metadata=note("B2")) == Written(version(tables), inserted=1)
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2", "B2")])
 
 
-def test_append_of_a_part_twice_adds_its_rows_once_and_says_so(tables: LakeBench) -> None:
-    first = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1", part=1))
-    again = CommitMetadata("run-2", "bronze_to_silver", "B1", {"part": 1})
-    second = tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), again)
-    assert second == replace(first, was_there=True) == Written(version(tables), inserted=2, was_there=True)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
-    third = tables.lake.append(SILVER, silver_frame(tables, silver_row("R3", "B2")), note("B2", part=1))
-    assert third == Written(version(tables), inserted=1)
-
-
-def test_append_of_a_part_that_the_other_engine_appended_adds_nothing(tables: LakeBench) -> None:
-    row = silver_row()
-    before = tables.lake.append(SILVER, silver_frame(tables, row), note("B0")).version or 0
-    foreign = DeltaTable(str(tables.root / "silver" / "returns"))
-    metadata = {"userMetadata": json.dumps(note("B1", part=1).as_metadata())}
+def test_upsert_of_a_batch_that_another_writer_committed_first_adds_no_row(tables: LakeBench) -> None:
+    put(tables, silver_row("R1", "B0"), metadata=note("B0"))
+    late = DeltaTable(str(tables.root / "silver" / "returns"))
+    metadata = {"userMetadata": json.dumps(note("B1").as_record())}
     write_deltalake(
-        foreign,
-        foreign.to_pyarrow_table(),
+        late,
+        late.to_pyarrow_table(),
         mode="append",
         commit_properties=CommitProperties(custom_metadata=metadata, app_transactions=[Transaction("B1", 1)]),
     )
-    written = tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=1))
-    assert written == Written(before + 1, inserted=1, was_there=True)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [row, row])
+    assert put(tables, silver_row("R2", "B1"), metadata=note("B1")) == Written(None, inserted=1)
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, [silver_row("R1", "B0")] * 2)
 
 
-def test_append_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
+def test_upsert_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
     before = version(tables)
-    assert tables.lake.append(SILVER, silver_frame(tables), NOTE) == Written(None)
+    assert put(tables, metadata=NOTE) == Written(None)
     assert version(tables) == before
 
 
 @pytest.mark.parametrize(
     "changes", [{"qty": 0}, {"amount": "-0.01"}, {"sku": None}, {"order_id": None}, {"reason": None}, {"qty": None}]
 )
-def test_append_rows_that_break_the_contract_are_refused_by_the_table(
+def test_upsert_of_rows_that_break_the_contract_is_refused_and_changes_nothing(
     tables: LakeBench, changes: dict[str, Any]
 ) -> None:
     before = version(tables)
     with pytest.raises(Exception, match="(?i)constraint|invariant|null|validation"):
-        tables.lake.append(SILVER, silver_frame(tables, silver_row("R2"), silver_row(**changes)), NOTE)
-    assert (version(tables), tables.lake.facts(SILVER).rows) == (before, 0)
+        put(tables, silver_row("R2"), silver_row(**changes), metadata=NOTE)
+    assert (version(tables), tables.tables.facts(SILVER).rows) == (before, 0)
 
 
-def test_append_rows_at_the_edge_of_the_contract_are_taken(tables: LakeBench) -> None:
+def test_upsert_of_rows_at_the_edge_of_the_contract_is_taken(tables: LakeBench) -> None:
     row = silver_row(qty=1, amount="0.00", customer_id=None, ingest_ts=None)
-    assert tables.lake.append(SILVER, silver_frame(tables, row), NOTE).inserted == 1
+    assert put(tables, row, metadata=NOTE).inserted == 1
 
 
 def test_read_older_version_is_as_it_was(tables: LakeBench) -> None:
-    first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), NOTE).version
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B2"))
-    tables.assert_frame(tables.lake.read(SILVER, first), SILVER_COLUMNS, [silver_row()])
-    assert (tables.lake.facts(SILVER, first).rows, tables.lake.facts(SILVER).rows) == (1, 2)
+    first = put(tables, silver_row(), metadata=NOTE).version
+    put(tables, silver_row("R2"), metadata=note("B2"))
+    tables.assert_frame(tables.engine.read(SILVER, first), SILVER_COLUMNS, [silver_row()])
+    assert (tables.tables.facts(SILVER, first).rows, tables.tables.facts(SILVER).rows) == (1, 2)
 
 
-def test_merge_updates_what_it_knows_and_inserts_the_rest(tables: LakeBench) -> None:
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
+DAY = "2026-01-05"
+
+
+def test_upsert_replaces_what_it_knows_and_adds_the_rest_in_one_commit(tables: LakeBench) -> None:
+    put(tables, silver_row("R1"), silver_row("R2"), silver_row("R9", return_date="2026-02-01"), metadata=note("B1"))
     before = version(tables)
+    untouched = {file.path for file in tables.tables.files(SILVER) if file.partition["return_date"] == "2026-02-01"}
     rows = [silver_row("R2", "B2", qty=9), silver_row("R3", "B2")]
-    day = date(2026, 1, 5)
-    written = tables.lake.merge(
-        SILVER, silver_frame(tables, *rows), note("B2", part=3), NEWEST, {"return_date": (day, day)}
-    )
+    written = put(tables, *rows, metadata=note("B2"), replacing={"R2": DAY})
     assert written == Written(before + 1, inserted=1, updated=1)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
-    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B2", "part": 3}
-    newest = next(tables.lake.commits(SILVER))
-    assert newest == TableCommit(before + 1, expected, "MERGE", keeps_rows=False, undone=False)
+    kept = [silver_row("R1"), silver_row("R9", return_date="2026-02-01")]
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, [*kept, *rows])
+    assert untouched <= {file.path for file in tables.tables.files(SILVER)}
+    newest = next(tables.tables.commits(SILVER))
+    expected = {"run_id": "run-1", "stage": "bronze_to_silver", "batch_id": "B2"}
+    assert (newest.version, newest.metadata, newest.keeps_rows) == (before + 1, expected, False)
 
 
-def test_merge_correction_of_the_date_moves_the_row_to_another_partition(tables: LakeBench) -> None:
-    tables.lake.append(SILVER, silver_frame(tables, silver_row(), silver_row("R2")), note("B1"))
+def test_upsert_of_a_correction_of_the_date_moves_the_row_to_another_partition(tables: LakeBench) -> None:
+    put(tables, silver_row(), silver_row("R2"), metadata=note("B1"))
     moved = silver_row("R1", "B2", return_date="2026-02-28")
-    within = {"return_date": (date(2026, 1, 5), date(2026, 2, 28))}
-    written = tables.lake.merge(SILVER, silver_frame(tables, moved), note("B2"), NEWEST, within)
+    written = put(tables, moved, metadata=note("B2"), replacing={"R1": DAY})
     assert (written.inserted, written.updated) == (0, 1)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [moved, silver_row("R2")])
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, [moved, silver_row("R2")])
 
 
-def test_merge_repeated_has_no_effect(tables: LakeBench) -> None:
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
-    rows = [silver_row("R2", "B2", qty=9), silver_row("R3", "B2")]
-    tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
-    again = tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
-    assert (again.inserted, again.updated, again.deleted) == (0, 0, 0)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), *rows])
-
-
-def test_merge_of_no_rows_makes_no_commit(tables: LakeBench) -> None:
-    before = version(tables)
-    assert tables.lake.merge(SILVER, silver_frame(tables), note("B2"), NEWEST, {}) == Written(None)
-    assert version(tables) == before
+def test_upsert_of_other_rows_than_expected_is_refused(tables: LakeBench) -> None:
+    put(tables, silver_row("R1"), metadata=note("B1"))
+    with pytest.raises(VerificationError) as refused:
+        put(tables, silver_row("R7", "B2"), metadata=note("B2"), replacing={"R7": DAY})  # silver has no R7
+    assert refused.value.subject == "silver/returns"
 
 
 def test_merge_with_a_condition_of_deletion_deletes_such_rows(tables: LakeBench) -> None:
     gold = [("MUG", "late", 2, 3, "1.00"), ("LAMP", "late", 1, 1, "2.00"), ("TENT", "late", 1, 1, "4.00")]
-    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(gold, GOLD_COLUMNS), note("B1"))
+    tables.engine.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(gold, GOLD_COLUMNS), note("B1"))
     changed = [
         ("MUG", "late", 3, 4, "1.50"),
         ("LAMP", "late", 0, 0, "0.00"),
         ("NEW", "late", 1, 1, "8.00"),
     ]
-    upsert = Upsert(keys=("sku", "reason"), delete_when="source.return_count = 0")
-    written = tables.lake.merge(
-        GOLD_BY_SKU_REASON, tables.frame_of(changed, GOLD_COLUMNS), note("B2"), upsert, within={}
-    )
+    how = Merge(keys=("sku", "reason"), delete_when="source.return_count = 0")
+    written = tables.engine.merge(GOLD_BY_SKU_REASON, tables.frame_of(changed, GOLD_COLUMNS), note("B2"), how)
     assert (written.inserted, written.updated, written.deleted) == (1, 1, 1)
-    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [changed[0], changed[2], gold[2]])
+    tables.assert_frame(tables.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [changed[0], changed[2], gold[2]])
 
 
-def test_replace_slice_twice_leaves_the_rows_of_the_batch_once(tables: LakeBench) -> None:
+def test_replace_batch_twice_leaves_the_rows_of_the_batch_once(tables: LakeBench) -> None:
     other = quarantined_row("Q9", "B0")
-    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, other), note("B0"))
+    tables.engine.replace_batch(QUARANTINE, quarantine_frame(tables, other), note("B0"))
     rows = [quarantined_row("Q1", "B1"), quarantined_row("Q2", "B1")]
     for _ in range(2):
-        written = tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, *rows), note("B1"))
+        written = tables.engine.replace_batch(QUARANTINE, quarantine_frame(tables, *rows), note("B1"))
         assert (written.version, written.inserted) == (version(tables, QUARANTINE), 2)
-    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [other, *rows])
+    tables.assert_frame(tables.engine.read(QUARANTINE), QUARANTINE_COLUMNS, [other, *rows])
 
 
 @pytest.mark.parametrize("rows", [None, ()], ids=["none", "empty"])
-def test_replace_slice_by_nothing_removes_the_rows_of_the_batch(tables: LakeBench, rows: tuple[()] | None) -> None:
+def test_replace_batch_by_nothing_removes_the_rows_of_the_batch(tables: LakeBench, rows: tuple[()] | None) -> None:
     kept, removed = quarantined_row("Q1", "B1"), quarantined_row("Q2", "B2")
-    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
-    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, removed), note("B2"))
+    tables.engine.replace_batch(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
+    tables.engine.replace_batch(QUARANTINE, quarantine_frame(tables, removed), note("B2"))
     nothing = None if rows is None else quarantine_frame(tables)
-    written = tables.lake.replace_slice(QUARANTINE, nothing, note("B2"))
+    written = tables.engine.replace_batch(QUARANTINE, nothing, note("B2"))
     assert written == Written(version(tables, QUARANTINE), deleted=1)
-    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
+    tables.assert_frame(tables.engine.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
 
 
-def test_replace_slice_that_is_not_there_by_nothing_changes_no_row(tables: LakeBench) -> None:
+def test_replace_batch_that_is_not_there_by_nothing_changes_no_row(tables: LakeBench) -> None:
     kept = quarantined_row("Q1", "B1")
-    tables.lake.replace_slice(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
-    assert tables.lake.replace_slice(QUARANTINE, None, note("B2")) == Written(None)
-    tables.assert_frame(tables.lake.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
+    tables.engine.replace_batch(QUARANTINE, quarantine_frame(tables, kept), note("B1"))
+    assert tables.engine.replace_batch(QUARANTINE, None, note("B2")) == Written(None)
+    tables.assert_frame(tables.engine.read(QUARANTINE), QUARANTINE_COLUMNS, [kept])
 
 
 def test_overwrite_puts_the_rows_in_the_place_of_all(tables: LakeBench) -> None:
     first, second = [("MUG", "late", 2, 3, "1.00"), ("LAMP", "late", 1, 1, "2.00")], [("MUG", "odd", 1, 1, "4.00")]
     for rows in (first, second):
-        written = tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(rows, GOLD_COLUMNS), note("B1"))
+        written = tables.engine.overwrite(GOLD_BY_SKU_REASON, tables.frame_of(rows, GOLD_COLUMNS), note("B1"))
         assert (written.version, written.inserted) == (version(tables, GOLD_BY_SKU_REASON), len(rows))
-    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, second)
+    tables.assert_frame(tables.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, second)
 
 
 def test_overwrite_by_no_rows_empties_the_table(tables: LakeBench) -> None:
-    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([("M", "x", 1, 1, "1.00")], GOLD_COLUMNS), note("B1"))
-    tables.lake.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([], GOLD_COLUMNS), note("B2"))
-    tables.assert_frame(tables.lake.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
+    tables.engine.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([("M", "x", 1, 1, "1.00")], GOLD_COLUMNS), note("B1"))
+    tables.engine.overwrite(GOLD_BY_SKU_REASON, tables.frame_of([], GOLD_COLUMNS), note("B2"))
+    tables.assert_frame(tables.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, [])
 
 
-CHANGES = f"_change_type string, {SILVER_COLUMNS}"
-
-
-def change_rows(bench: LakeBench, since: int, until: int) -> Any:
-    changes = bench.lake.changes(SILVER, since, until)
+def net_changes(bench: LakeBench, since: int, until: int) -> Counter[tuple[Any, ...]]:
+    """How often each row came (positive) or left (negative); rows that only moved from file to file cancel out."""
+    changes = bench.engine.changes(SILVER, since, until)
     assert changes is not None
-    return changes.select("_change_type", *SILVER.names)
+    net: Counter[tuple[Any, ...]] = Counter()
+    for row in bench.engine.collect(changes):
+        sign = -1 if row["_change_type"] in ("delete", "update_preimage") else 1
+        net[tuple(str(row[name]) for name in ("return_id", "return_date", "batch_id"))] += sign
+    return Counter({row: count for row, count in net.items() if count})
 
 
-def test_changes_are_the_rows_before_and_after(tables: LakeBench) -> None:
+def test_changes_are_the_rows_that_left_and_those_that_came(tables: LakeBench) -> None:
     start = version(tables)
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R1"), silver_row("R2")), note("B1"))
+    put(tables, silver_row("R1"), silver_row("R2"), metadata=note("B1"))
     appended = version(tables)
-    rows = [silver_row("R2", "B2", return_date="2026-02-28"), silver_row("R3", "B2")]
-    tables.lake.merge(SILVER, silver_frame(tables, *rows), note("B2"), NEWEST, {})
-    merged = [
-        ("update_preimage", *silver_row("R2")),
-        ("update_postimage", *rows[0]),
-        ("insert", *rows[1]),
-    ]
-    inserted = [("insert", *silver_row("R1")), ("insert", *silver_row("R2"))]
-    tables.assert_frame(change_rows(tables, appended, version(tables)), CHANGES, merged)
-    tables.assert_frame(change_rows(tables, start, appended), CHANGES, inserted)
-    tables.assert_frame(change_rows(tables, start, version(tables)), CHANGES, inserted + merged)
+    put(
+        tables,
+        silver_row("R2", "B2", return_date="2026-02-28"),
+        silver_row("R3", "B2"),
+        metadata=note("B2"),
+        replacing={"R2": DAY},
+    )
+    left, moved, new = ("R2", DAY, "B1"), ("R2", "2026-02-28", "B2"), ("R3", DAY, "B2")
+    assert net_changes(tables, start, appended) == {("R1", DAY, "B1"): 1, left: 1}
+    assert net_changes(tables, appended, version(tables)) == {left: -1, moved: 1, new: 1}
+    assert net_changes(tables, start, version(tables)) == {("R1", DAY, "B1"): 1, moved: 1, new: 1}
 
 
 def test_changes_whose_files_are_gone_are_none(tables: LakeBench) -> None:
     start = version(tables)
-    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1"))
-    for file in (tables.root / "silver" / "returns").glob("return_date=*/*.parquet"):
-        file.unlink()
-    assert tables.lake.changes(SILVER, start, version(tables)) is None
+    put(tables, silver_row(), metadata=note("B1"))
+    gone = [*(tables.root / "silver" / "returns").glob("return_date=*/*.parquet")]
+    put(tables, silver_row(batch_id="B2"), metadata=note("B2"), replacing={"R1": DAY})
+    for place in [*gone, *(tables.root / "silver" / "returns" / "_change_data").rglob("*.parquet")]:
+        place.unlink()
+    assert tables.engine.changes(SILVER, start + 1, version(tables)) is None
 
 
 def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(tables: LakeBench) -> None:
     made = version(tables)
-    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1", part=1))
-    tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=2))
-    commits = [*tables.lake.commits(SILVER)]
+    put(tables, silver_row(), metadata=note("B1", part=1))
+    put(tables, silver_row("R2"), metadata=note("B1", part=2))
+    commits = [*tables.tables.commits(SILVER)]
     assert [commit.version for commit in commits] == [*range(made + 2, -1, -1)]
-    assert [commit.note.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
+    assert [commit.metadata.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
     assert commits[-1] == TableCommit(0, {}, "CREATE TABLE", keeps_rows=True)
 
 
 def test_commits_of_a_table_that_went_on_or_was_made_anew_are_those_of_now(tables: LakeBench) -> None:
-    made = [*tables.lake.commits(SILVER)]
+    made = [*tables.tables.commits(SILVER)]
     shutil.copytree(tables.root / SILVER.place, tables.root / "aside")
     for number in (1, 2):
-        tables.lake.append(SILVER, silver_frame(tables, silver_row(f"R{number}")), note("B1", part=number))
-    parts = [commit.note.get("part") for commit in tables.lake.commits(SILVER)]
+        put(tables, silver_row(f"R{number}"), metadata=note("B1", part=number))
+    parts = [commit.metadata.get("part") for commit in tables.tables.commits(SILVER)]
     assert parts == [2, 1, *[None] * len(made)]
     shutil.rmtree(tables.root / SILVER.place)
     shutil.move(tables.root / "aside", tables.root / SILVER.place)
-    assert [*tables.lake.commits(SILVER)] == made
+    assert [*tables.tables.commits(SILVER)] == made
     shutil.rmtree(tables.root / SILVER.place)
-    tables.lake.ensure_tables()
-    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B2"))
-    tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B3"))
-    assert [commit.note.get("batch_id") for commit in tables.lake.commits(SILVER)][:2] == ["B3", "B2"]
+    tables.engine.ensure_tables()
+    put(tables, silver_row(), metadata=note("B2"))
+    put(tables, silver_row(), metadata=note("B3"))
+    assert [commit.metadata.get("batch_id") for commit in tables.tables.commits(SILVER)][:2] == ["B3", "B2"]
 
 
 def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_restore(tables: LakeBench) -> None:
-    first = tables.lake.append(SILVER, silver_frame(tables, silver_row()), note("B1", part=1)).version
-    second = tables.lake.append(SILVER, silver_frame(tables, silver_row("R2")), note("B1", part=2)).version
+    first = put(tables, silver_row(), metadata=note("B1", part=1)).version
+    second = put(tables, silver_row("R2"), metadata=note("B1", part=2)).version
     assert first is not None and second == first + 1
 
     def undone() -> list[int]:
-        return [commit.version for commit in tables.lake.commits(SILVER) if commit.undone]
+        return [commit.version for commit in tables.tables.commits(SILVER) if commit.undone]
 
     def restore(target: int | datetime) -> None:
         DeltaTable(tables.root / SILVER.place).restore(target)
@@ -715,12 +712,12 @@ def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_resto
 
 def test_commits_that_change_no_row_are_said_to_keep_the_rows(tables: LakeBench) -> None:
     for one in ("R1", "R2"):
-        tables.lake.append(SILVER, silver_frame(tables, silver_row(one)), note("B1"))
+        put(tables, silver_row(one), metadata=note("B1"))
     table = DeltaTable(tables.root / SILVER.place)
     table.optimize.compact()
     table.alter.set_table_properties({"delta.logRetentionDuration": "interval 60 days"})
     table.delete("return_id = 'R2'")
-    commits = [*tables.lake.commits(SILVER)]
+    commits = [*tables.tables.commits(SILVER)]
     expected = [("DELETE", False), ("SET TBLPROPERTIES", True), ("OPTIMIZE", True), ("WRITE", False)]
     assert [(commit.operation, commit.keeps_rows) for commit in commits[:4]] == expected
 
@@ -744,18 +741,18 @@ def test_fence_lets_no_write_commit_that_began_before_it(
 ) -> None:
     rows = [silver_row("R1"), silver_row("R2", "B2")]
     for row in rows:
-        tables.lake.append(SILVER, silver_frame(tables, row), note("B1"))
+        put(tables, row, metadata=note("B1"))
     begun = DeltaTable(tables.root / SILVER.place)
     late = begun.to_pyarrow_table()
     late = late.set_column(0, "return_id", pa.array(["R3", "R4"])).set_column(9, "batch_id", pa.array(["B2", "B2"]))
     before = version(tables)
     protocol = begun.protocol()
-    tables.lake.fence(SILVER)
+    tables.writes.fence(SILVER)
     with pytest.raises(CommitFailedError, match="(?i)metadata"):
         write(begun, late)
-    tables.assert_frame(tables.lake.read(SILVER), SILVER_COLUMNS, rows)
+    tables.assert_frame(tables.engine.read(SILVER), SILVER_COLUMNS, rows)
     assert version(tables) == before + 1
-    assert next(tables.lake.commits(SILVER)).keeps_rows
+    assert next(tables.tables.commits(SILVER)).keeps_rows
     fenced = DeltaTable(tables.root / SILVER.place)
     assert fenced.metadata().name == f"silver_returns, fenced at version {before + 1}"
     assert fenced.protocol().min_reader_version == protocol.min_reader_version
@@ -763,7 +760,7 @@ def test_fence_lets_no_write_commit_that_began_before_it(
         begun.metadata().configuration,
         begun.metadata().description,
     )
-    assert tables.lake.append(SILVER, silver_frame(tables, silver_row("R3")), note("B3")).inserted == 1
+    assert put(tables, silver_row("R3"), metadata=note("B3")).inserted == 1
 
 
 # What is refused -----------------------------------------------------------------------------------------------------
@@ -815,17 +812,17 @@ def test_ensure_tables_table_that_is_not_as_its_contract_says_is_refused_with_it
 ) -> None:
     rewrite_metadata(tables.root, change)
     with pytest.raises(ConfigurationError) as raised:
-        tables.lake.ensure_tables()
+        tables.engine.ensure_tables()
     assert raised.value.subject == "silver/returns" and part_of_problem in raised.value.problem
 
 
 def test_ensure_tables_sets_the_cleaning_of_logs_off_where_it_was_not(tables: LakeBench) -> None:
     DeltaTable(tables.root / SILVER.place).alter.set_table_properties({"delta.enableExpiredLogCleanup": "true"})
-    tables.lake.ensure_tables()
+    tables.engine.ensure_tables()
     configuration = DeltaTable(tables.root / SILVER.place).metadata().configuration
     assert configuration["delta.enableExpiredLogCleanup"] == "false"
     before = version(tables)
-    tables.lake.ensure_tables()
+    tables.engine.ensure_tables()
     assert version(tables) == before
 
 
@@ -834,10 +831,10 @@ def test_ensure_tables_table_half_made_gets_the_constraints_it_lacks(tables: Lak
     for path in log.iterdir():
         if path.is_file() and path.name != f"{0:020d}.json":
             path.unlink()
-    tables.lake.ensure_tables()
+    tables.engine.ensure_tables()
     with pytest.raises(Exception, match="(?i)constraint|invariant|validation"):
-        tables.lake.append(SILVER, silver_frame(tables, silver_row(qty=0)), NOTE)
-    assert tables.lake.facts(SILVER).rows == 0
+        put(tables, silver_row(qty=0), metadata=NOTE)
+    assert tables.tables.facts(SILVER).rows == 0
 
 
 # Where a lake can be -------------------------------------------------------------------------------------------------
@@ -850,33 +847,32 @@ def test_lake_under_a_root_with_an_odd_name_works(
     open_bench: OpenBench, made_once: Path, tmp_path: Path, odd: str
 ) -> None:
     with open_bench(tmp_path / odd / "lake") as bench:
-        bench.lake.ensure_tables()
+        bench.engine.ensure_tables()
         path = land(bench, "a.parquet", parquet_columns())
         assert typed_records(bench) == [typed_record(path)]
         start = version(bench)
-        bench.lake.append(SILVER, silver_frame(bench, silver_row("R1")), note("B1"))
+        put(bench, silver_row("R1"), metadata=note("B1"))
         rows = [silver_row("R1", "B2", qty=9), silver_row("R2", "B2")]
-        bench.lake.merge(SILVER, silver_frame(bench, *rows), note("B2"), NEWEST, {})
-        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, rows)
-        inserted = change_rows(bench, start, start + 1)
-        bench.assert_frame(inserted, CHANGES, [("insert", *silver_row("R1"))])
+        put(bench, *rows, metadata=note("B2"), replacing={"R1": DAY})
+        bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, rows)
+        assert net_changes(bench, start, start + 1) == {("R1", DAY, "B1"): 1}
     assert (tmp_path / odd / "lake" / "silver" / "returns" / "_delta_log").is_dir()
 
 
 def test_lake_that_was_moved_still_has_its_rows(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(tmp_path / "here") as bench:
-        bench.lake.ensure_tables()
-        bench.lake.append(SILVER, silver_frame(bench, silver_row()), NOTE)
+        bench.engine.ensure_tables()
+        put(bench, silver_row(), metadata=NOTE)
     (tmp_path / "here").rename(tmp_path / "there")
     with open_bench(tmp_path / "there") as bench:
-        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+        bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, [silver_row()])
 
 
 def test_lake_of_another_time_zone_keeps_every_instant(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(tmp_path / "lake", time_zone="Asia/Tokyo") as bench:
-        bench.lake.ensure_tables()
-        bench.lake.append(SILVER, silver_frame(bench, silver_row()), NOTE)
-        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row()])
+        bench.engine.ensure_tables()
+        put(bench, silver_row(), metadata=NOTE)
+        bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, [silver_row()])
 
 
 def as_written_with_int96(root: Path) -> None:
@@ -896,25 +892,25 @@ def as_written_with_int96(root: Path) -> None:
 
 def test_lake_with_files_of_int96_keeps_every_instant(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
-        bench.lake.ensure_tables()
-        bench.lake.append(SILVER, silver_frame(bench, silver_row("R1")), NOTE)
+        bench.engine.ensure_tables()
+        put(bench, silver_row("R1"), metadata=NOTE)
     as_written_with_int96(tmp_path / "lake")
 
     with open_bench(tmp_path / "lake", time_zone="Europe/Berlin") as bench:
-        appended = bench.lake.append(SILVER, silver_frame(bench, silver_row("R2")), note("B2"))
-        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
-        changes = bench.lake.changes(SILVER, 0, appended.version or 0)
+        appended = put(bench, silver_row("R2"), metadata=note("B2"))
+        bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
+        changes = bench.engine.changes(SILVER, 0, appended.version or 0)
         assert changes is not None
         bench.assert_frame(changes.select(*SILVER.names), SILVER_COLUMNS, [silver_row("R1"), silver_row("R2")])
 
         corrected = silver_row("R1", batch_id="B2", qty=9)
-        bench.lake.merge(SILVER, silver_frame(bench, corrected), NOTE, NEWEST, {})
-        bench.assert_frame(bench.lake.read(SILVER), SILVER_COLUMNS, [corrected, silver_row("R2")])
+        put(bench, corrected, metadata=note("B3"), replacing={"R1": DAY})
+        bench.assert_frame(bench.engine.read(SILVER), SILVER_COLUMNS, [corrected, silver_row("R2")])
 
 
 def test_close_leaves_nothing_in_the_scratch_directory(open_bench: OpenBench, tmp_path: Path) -> None:
     with open_bench(tmp_path / "lake") as bench:
-        bench.lake.stage(bench.frame_of([("a",)], "x string"))
+        bench.engine.materialize(bench.frame_of([("a",)], "x string"))
         assert [*(tmp_path / "scratch").iterdir()] != []
     assert [*(tmp_path / "scratch").iterdir()] == []
 

@@ -42,7 +42,10 @@ def record(day: int = 0, **changes: Any) -> dict[str, Any]:
 
 
 def failed(day: int, **changes: Any) -> dict[str, Any]:
-    return record(day, status="failed", exit_code=3, **changes)
+    """The record of a run that a gate stopped before silver had any of its rows."""
+    stopped = record(day, status="failed", exit_code=3)
+    terms = dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"])
+    return stopped | {"stages": [stopped["stages"][0] | terms | {"rows": 0}]} | changes
 
 
 def ended(day: int, status: str, exit_code: int = 0, **stages: Any) -> dict[str, Any]:
@@ -119,27 +122,93 @@ def test_families_of_one_run_are_what_its_record_says(tmp_path: Path) -> None:
     assert values(write(tmp_path / "runs", record())) == AFTER_ONE
 
 
-def test_families_after_a_failed_run_keep_the_last_success_and_the_totals(tmp_path: Path) -> None:
+A_FAILED_RUN_MORE = {
+    "runs_total failed": 1,
+    "last_completion_timestamp_seconds": FINISHED + DAY,
+    "last_run_status succeeded": 0,
+    "last_run_status failed": 1,
+}
+ONE_BATCH = {name: value for name, value in AFTER_ONE.items() if name.startswith(("rows_total b", "quarantined_reas"))}
+
+
+def changed(after: dict[str, float], before: dict[str, float]) -> dict[str, float]:
+    """The samples that are new or have another value."""
+    return {name: value for name, value in after.items() if value != before.get(name)}
+
+
+def test_families_after_a_run_that_a_gate_stopped_keep_the_last_success_and_the_totals(tmp_path: Path) -> None:
     after = values(write(tmp_path / "runs", record(0), failed(1, tables={})))
-    changed = {name: after[name] for name in after if after[name] != AFTER_ONE.get(name)}
-    assert changed == {
-        "runs_total failed": 1,
-        "last_completion_timestamp_seconds": FINISHED + DAY,
-        "last_run_status succeeded": 0,
-        "last_run_status failed": 1,
-        "last_run_exit_code": 3,
-    }
+    assert changed(after, AFTER_ONE) == A_FAILED_RUN_MORE | {"last_run_exit_code": 3}
 
 
 def test_families_after_a_run_that_a_gate_stopped_count_only_what_it_read_and_rejected(tmp_path: Path) -> None:
-    stopped = failed(0, tables={})
-    del stopped["stages"][1]
-    stopped["stages"][0] |= dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"])
-    after = values(write(tmp_path / "runs", stopped))
-    assert {name: after[name] for name in after if name.startswith(("rows_total", "stage_rows"))} == {
+    after = values(write(tmp_path / "runs", failed(0, tables={})))
+    assert {name: after[name] for name in after if name.startswith(("rows_total", "stage_rows", "quarantined"))} == {
         "stage_rows_read bronze_to_silver": 10,
         "stage_rows bronze_to_silver quarantined": 2,
+        "quarantined_rows qty_missing": 2,
+        "quarantined_rows sku_missing": 1,
     }
+
+
+def gold_failed(day: int, **changes: Any) -> dict[str, Any]:
+    """The record of a run that failed when silver had its batch and gold was at work."""
+    stages = [record(day)["stages"][0], {"name": "silver_to_gold", "rows": 1, "duration_sec": 0.25}]
+    return record(day, status="failed", exit_code=5, stages=stages) | changes
+
+
+def gold_alone(day: int) -> dict[str, Any]:
+    """The record of a good run that found no new rows, and brought gold up to the silver of the one before."""
+    terms = [f"rows_{term}" for term in ("read", "inserted", "updated", "superseded", "duplicate", "quarantined")]
+    silver = record(day)["stages"][0] | dict.fromkeys(terms, 0) | {"rows": 0, "quarantined_by_reason": {}}
+    return record(day, stages=[silver, {"name": "silver_to_gold", "rows": 4, "duration_sec": 0.5}])
+
+
+def test_families_after_a_run_whose_gold_failed_count_the_batch_that_silver_took(tmp_path: Path) -> None:
+    runs = write(tmp_path / "runs", record(0))
+    before = values(runs)
+    after = values(write(runs, gold_failed(1, tables={})))
+    assert changed(after, before) == A_FAILED_RUN_MORE | {
+        "last_run_exit_code": 5,
+        "stage_duration_seconds silver_to_gold": 0.25,
+        "stage_rows silver_to_gold written": 1,
+        **{name: 2 * value for name, value in ONE_BATCH.items()},
+    }
+    last = values(write(runs, gold_alone(2)))
+    totals = {name: value for name, value in last.items() if name.startswith(("rows_total", "quarantined_reasons_t"))}
+    assert totals == {name: 2 * value for name, value in ONE_BATCH.items()} | {"rows_total silver_to_gold written": 8}
+
+
+@pytest.mark.parametrize("ends", [1, 2, 3])
+def test_families_of_a_run_whose_gold_failed_and_was_tried_again_count_its_batch_once(
+    tmp_path: Path, ends: int
+) -> None:
+    """The stage of silver stands in each attempt that failed and at the end: it ran once."""
+    first = gold_failed(0)
+    attempts = [ended(day, "failed", 5, stages=first["stages"]) for day in range(ends - 1)]
+    retried = gold_failed(ends - 1, run_id="run-0", attempts=attempts)
+    after = values(write(tmp_path / "runs", retried))
+    totals = {name: value for name, value in after.items() if name.startswith(("rows_total", "quarantined_reasons_t"))}
+    assert (totals, after["runs_total failed"]) == (ONE_BATCH, ends)
+    good = record(ends, run_id="run-0", attempts=[*attempts, ended(ends - 1, "failed", 5, stages=first["stages"])])
+    after = values(write(tmp_path / "runs", good))
+    totals = {name: value for name, value in after.items() if name.startswith(("rows_total", "quarantined_reasons_t"))}
+    assert totals == ONE_BATCH | {"rows_total silver_to_gold written": 4}
+
+
+def test_openmetrics_has_the_batch_of_a_run_whose_gold_failed_from_when_that_ended(tmp_path: Path) -> None:
+    again = record(2, run_id="run-0", attempts=[ended(0, "failed", 5, stages=gold_failed(0)["stages"])])
+    write_openmetrics(write(tmp_path / "runs", again, record(1)), tmp_path / "out.om")
+    families_read = text_string_to_metric_families((tmp_path / "out.om").read_text())
+    rows = {
+        (sample.labels["outcome"], (float(sample.timestamp) - FINISHED) / DAY): sample.value
+        for family in families_read
+        for sample in family.samples
+        if sample.name == f"{PREFIX}rows_total"
+    }
+    a_batch = {"inserted": 5, "updated": 1, "superseded": 1, "duplicate": 1, "quarantined": 2}
+    batches = {(name, day): n * of_one for name, of_one in a_batch.items() for day, n in ((0, 1), (1, 2), (2, 2))}
+    assert rows == batches | {("written", 1): 4, ("written", 2): 8}
 
 
 def test_families_after_a_run_with_nothing_new_move_the_success_and_no_table(tmp_path: Path) -> None:
@@ -185,7 +254,7 @@ def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp
     runs = write(tmp_path / "runs", record(0))
     one = values(runs)
     before = one
-    for day in range(1, 365):
+    for day in range(1, 366):
         write(runs, failed(day) if day % 7 == 0 else record(day))
         if day % 60 == 0:
             now = values(runs)
@@ -193,18 +262,18 @@ def test_families_of_a_year_are_as_many_as_of_a_day_and_no_counter_goes_back(tmp
             before = now
     year = values(runs)
     assert year.keys() == one.keys()
-    assert year["runs_total succeeded"] + year["runs_total failed"] == 365
+    assert year["runs_total succeeded"] + year["runs_total failed"] == 366
 
 
-STAGES = record()["stages"]
-FAILURES = [ended(2, "failed", 3), ended(4, "failed", 5)]
+STAGES, STOPPED = record()["stages"], failed(0)["stages"]
+FAILURES = [ended(2, "failed", 3, stages=STOPPED), ended(4, "failed", 5, stages=STAGES[:1])]
 ENDS = [*FAILURES, ended(5, "succeeded", stages=STAGES)]
 # One run, whose stages run apart and are tried again: its record after each of them, a day apart.
 STEPS: list[dict[str, Any]] = [
     {"complete": False, "stages": []},  # planned
-    {"status": "failed", "exit_code": 3, "stages": STAGES[:1]},  # a gate stopped silver
+    {"status": "failed", "exit_code": 3, "stages": STOPPED},  # a gate stopped silver
     {"complete": False, "stages": STAGES[:1], "attempts": FAILURES[:1]},  # silver tried again
-    {"status": "failed", "exit_code": 5, "attempts": FAILURES[:1]},  # gold failed
+    {"status": "failed", "exit_code": 5, "stages": STAGES[:1], "attempts": FAILURES[:1]},  # gold failed
     {"attempts": FAILURES},  # gold tried again
     {"complete": False, "stages": [], "attempts": ENDS},  # all of it started again
     {"status": "no_new_data", "stages": [], "attempts": ENDS},  # and there was nothing new
@@ -226,7 +295,7 @@ def test_families_of_a_run_in_stages_count_each_end_once_and_only_a_good_one_mov
         ([1, 0, 0], 5, 0, 0),
         ([1, 1, 0], 5, 0, 2),
         ([1, 1, 0], 5, 0, 2),
-        ([1, 2, 0], 5, 0, 4),
+        ([1, 2, 0], 10, 0, 4),
         ([2, 2, 0], 10, 5, 5),
         ([2, 2, 0], 10, 5, 5),
         ([2, 2, 1], 10, 7, 7),

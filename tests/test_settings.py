@@ -134,6 +134,7 @@ OTHER_HOST = "is a path of the host nas; a path of this machine is file:///path"
             for name in ("scratch_dir", "pipeline_metrics_json", "dr_config_dir")
             for uri in ("file:///x", "file://nas/x", "s3://bucket/x")
         ),
+        ("lock_url", "/mnt/locks", "must be s3://, gs://, az:// or file:///path"),
     ],
 )
 def test_load_settings_place_that_cannot_be_opened_is_refused_with_what_to_do(

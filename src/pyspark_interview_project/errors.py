@@ -20,6 +20,10 @@ class PipelineError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
 
+    def add(self, sentence: str) -> None:
+        """Put one more sentence behind the message."""
+        self.args = (f"{self}; {without_secrets(sentence)}",)
+
 
 def recordable(error: BaseException) -> str:
     """What may be kept of an error: the message of ours and of the operating system; of others only their name, because

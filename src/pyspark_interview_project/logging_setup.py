@@ -58,6 +58,18 @@ class _PlainFormatter(_Formatter):
         return printable(super().formatMessage(record))
 
 
+class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to what sys.stderr is when a line is written: while an engine is open, that is another stream."""
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, stream: Any) -> None:
+        """Nothing: logging sets it once, to what it was when the handler was made."""
+
+
 class _Correlated(logging.Filter):
     """Adds run_id, stage and the trace, if there is one, to every record, those of libraries included."""
 
@@ -81,7 +93,7 @@ def configure_logging(level: str, for_a_person: bool) -> None:
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S", markup=False)
         handler.setFormatter(_PlainFormatter("%(message)s"))
     else:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _StderrHandler()
         handler.setFormatter(
             _JsonFormatter(
                 "%(levelname)s %(name)s %(message)s %(run_id)s %(stage)s",

@@ -21,7 +21,6 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pyspark_interview_project import faults
 from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_file_uri
 from pyspark_interview_project.errors import ConfigurationError
 
@@ -79,7 +78,7 @@ class Settings(BaseSettings):
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
-    merge_rows_per_commit: int = Field(ge=1, description="most source rows that one merge into silver takes")
+    max_batch_bytes: int = Field(ge=1, description="most bytes of landed files in one batch; a larger file is alone")
     skip_files: list[str] = Field(description="landed files to leave out, by their paths relative to the root")
     max_line_bytes: int = Field(ge=1024, description="longest line that a landed file may have")
     max_unpacked_bytes: int = Field(ge=1024, description="most bytes that a packed landed file may unpack to")
@@ -103,7 +102,6 @@ class Settings(BaseSettings):
         "with _backups behind its name"
     )
     dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
-    fault: str | None = Field(description="point:action[:n], a fault for tests of recovery; only with APP_ENV=test")
 
     @field_validator("spark_tz")
     @classmethod
@@ -138,9 +136,11 @@ class Settings(BaseSettings):
 
     @field_validator("lock_url", "dr_root")
     @classmethod
-    def _of_this_machine_or_a_store(cls, place: str | None) -> str | None:
+    def _of_this_machine_or_a_store(cls, place: str | None, info: ValidationInfo) -> str | None:
         if place is not None:
-            LakePaths.at(place)
+            LakePaths.at(place)  # raises ValueError for a path of another machine
+            if info.field_name == "lock_url" and not is_uri(place):
+                raise ValueError("must be s3://, gs://, az:// or file:///path")
         return place
 
     @field_validator("lineage_url")
@@ -155,15 +155,6 @@ class Settings(BaseSettings):
             if not is_file and not (address.scheme in ("http", "https") and address.hostname):
                 raise ValueError("must be file:///path, without .., or http(s)://host")
         return url
-
-    @field_validator("fault")
-    @classmethod
-    def _only_in_tests(cls, fault: str | None, info: ValidationInfo) -> str | None:
-        if fault is not None:
-            if info.data.get("app_env") != "test":
-                raise ValueError("faults are for APP_ENV=test only")
-            faults.parse(fault)
-        return fault
 
     @property
     def wanted_engine(self) -> str:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pyspark_interview_project import engine
-from pyspark_interview_project.command_line import run_command
-from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.command_line import main_of, prepare
+from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.doctor import lake_state, machine
 from pyspark_interview_project.doctor.findings import FAILED, OK, Check, Finding, Situation
 from pyspark_interview_project.errors import ConfigurationError, PipelineError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.pipeline.options import EngineOption
 from pyspark_interview_project.shown_text import printable, without_secrets
 
@@ -35,11 +34,10 @@ _WITHOUT_SETTINGS = {"java": machine.java, "spark": machine.paired_packages, "ja
 def findings(options: Mapping[str, Any]) -> dict[str, Finding]:
     """What each check finds, by its name; those that need settings, or a lake, only where there are such."""
     try:
-        settings = load_settings(options)
+        settings = prepare(options)
     except ConfigurationError as error:
         found = {name: check().as_note("maybe not needed") for name, check in _WITHOUT_SETTINGS.items()}
         return {"settings": Finding(FAILED, str(error)), **found}
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     chosen, of_the_engine = _engine(settings)
     situation = Situation(settings, chosen, engine.on_databricks())
     of_settings = Finding(OK, f"APP_ENV {settings.app_env}, DATA_ROOT {settings.paths.root}")
@@ -74,9 +72,7 @@ def doctor(engine_name: EngineOption = None) -> None:
         raise ConfigurationError("doctor", f"{len(failed)} of {len(found)} checks failed: {', '.join(failed)}")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.doctor.command`."""
-    run_command(doctor, argv)
+main = main_of(doctor)
 
 
 if __name__ == "__main__":

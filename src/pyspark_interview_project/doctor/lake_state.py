@@ -15,7 +15,7 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.errors import LockedError
-from pyspark_interview_project.metrics.recorded_runs import RecordedRun, RecordedRuns
+from pyspark_interview_project.metrics.recorded_runs import RecordedRun, runs_on_record
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import DRILL, SUCCEEDED
 from pyspark_interview_project.storage.lease import who_leased
@@ -163,4 +163,4 @@ def _history(settings: Settings) -> RunHistory:
 def _runs(settings: Settings) -> Sequence[RecordedRun]:
     records = Path(settings.paths.place(paths.RUN_RECORDS))
     # Whatever their times are: it may be this clock that is wrong.
-    return RecordedRuns(records, most_ahead=None).look()[0] if records.is_dir() else ()
+    return runs_on_record(records, most_ahead=None)[0]

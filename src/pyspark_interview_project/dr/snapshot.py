@@ -93,7 +93,7 @@ def pin(lake: LocalFiles, has_landed_files: bool) -> Snapshot:
 
 def silver_id(lake: LocalFiles) -> str | None:
     """The id of the silver table of a lake that has its links resolved; None where there is none."""
-    silver = _pinned(lake, paths.SILVER_RETURNS, lambda note: False)
+    silver = _pinned(lake, paths.SILVER_RETURNS, lambda _: False)
     return silver.version.table_id if silver else None
 
 
@@ -130,8 +130,8 @@ def _batches(state: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _pinned_tables(lake: LocalFiles, settled: Sequence[str]) -> dict[str, PinnedTable]:
-    def is_of_another_batch(note: Mapping[str, Any]) -> bool:
-        return note.get("batch_id") is not None and note["batch_id"] not in settled
+    def is_of_another_batch(metadata: Mapping[str, Any]) -> bool:
+        return metadata.get("batch_id") is not None and metadata["batch_id"] not in settled
 
     silver = _pinned(lake, paths.SILVER_RETURNS, is_of_another_batch)
     if silver is None:
@@ -139,16 +139,16 @@ def _pinned_tables(lake: LocalFiles, settled: Sequence[str]) -> dict[str, Pinned
     limit = silver.version.version
     found = {paths.SILVER_RETURNS: silver}
     for table in (paths.GOLD_BY_SKU_REASON, paths.GOLD_BY_DATE_REASON):
-        if gold := _pinned(lake, table, lambda note: (_covers_silver(note) or 0) > limit):
+        if gold := _pinned(lake, table, lambda metadata: (_covers_silver(metadata) or 0) > limit):
             found[table] = gold
     if quarantine := _pinned(lake, paths.QUARANTINED_RETURNS, is_of_another_batch):
         found[paths.QUARANTINED_RETURNS] = quarantine
     return found
 
 
-def _covers_silver(note: Mapping[str, Any]) -> int | None:
+def _covers_silver(metadata: Mapping[str, Any]) -> int | None:
     """The version of silver that a commit of gold covers, as it says."""
-    version = note.get("silver_version")
+    version = metadata.get("silver_version")
     if version is not None and (not isinstance(version, int) or isinstance(version, bool) or version < 0):
         raise BrokenLog(f"says to cover version {version} of silver")
     return version
@@ -162,13 +162,13 @@ def _pinned(lake: LocalFiles, table: str, is_behind: Callable[[Mapping[str, Any]
     try:
         if not log_names(lake, table):
             raise BrokenLog("has no commits")
-        version, notes = table_log.newest_and_notes(place)
+        version, commits = table_log.newest_and_commits(place)
         covered = None
-        for number, note in notes:
-            if is_behind(note):
+        for number, metadata in commits:
+            if is_behind(metadata):
                 version = number - 1
                 break
-            covered = covered if (covers := _covers_silver(note)) is None else covers
+            covered = covered if (covers := _covers_silver(metadata)) is None else covers
         return PinnedTable(version_in(lake, table, version), covered) if version >= 0 else None
     except BrokenLog as error:
         raise DamageError(table, [f"{error}; nothing was copied"]) from error

@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from pyspark_interview_project.storage.commits import note_of
+from pyspark_interview_project.storage.commits import metadata_of
 
 LOG = "_delta_log"
 _SIDECARS = "_sidecars/"
@@ -57,14 +57,14 @@ class TableVersion:
     log_files: tuple[str, ...]
 
 
-def newest_and_notes(table: Path) -> tuple[int, list[tuple[int, Mapping[str, Any]]]]:
+def newest_and_commits(table: Path) -> tuple[int, list[tuple[int, Mapping[str, Any]]]]:
     """The newest version of a table, and the commit metadata of each commit that its log has, the oldest first.
 
     Raises BrokenLog.
     """
     with _as_broken_log():
         opened = DeltaTable(table.as_uri())
-        return opened.version(), [(entry["version"], note_of(entry)) for entry in reversed(opened.history())]
+        return opened.version(), [(entry["version"], metadata_of(entry)) for entry in reversed(opened.history())]
 
 
 def table_version(version: int, names: Iterable[str], bring: Callable[[str, Path], object]) -> TableVersion:

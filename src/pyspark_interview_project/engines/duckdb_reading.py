@@ -1,47 +1,106 @@
-"""Landed text files as Arrow streams for DuckDB: the embedded engine's way of reading lines."""
+"""Landed files for DuckDB: text as Arrow streams, Parquet by DuckDB's own reader."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import duckdb
 import pyarrow as pa
 
+from pyspark_interview_project import stop_signals
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, in_sparks_types, parquet_of, quoted, union_all
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.json_lines import strict_decoder
-from pyspark_interview_project.sources.layouts import Layouts
+from pyspark_interview_project.sources.layouts import Layouts, by_format
 from pyspark_interview_project.sources.lines import read_lines
 from pyspark_interview_project.sources.text_records import json_record
+from pyspark_interview_project.transforms.normalise import Kind
+from pyspark_interview_project.transforms.text_fields import records_from_lines
 
 _LINE_SCHEMA = pa.schema(
     [("raw_record", pa.string()), ("is_corrupt", pa.bool_()), ("source_file", pa.dictionary(pa.int32(), pa.string()))]
 )
 _RECORD_SCHEMA = pa.schema([*((name, pa.string()) for name in RAW_NAMES), *_LINE_SCHEMA])
 
-# Columns without source_file, and how many rows they have.
+# The columns without source_file, and how many rows they have.
 _Columns = tuple[list[list[object]], int]
 
 
-class TextReader:
-    """Streams the records of text files, counting them: `rows` by file, complete when a stream is read to its end.
+class LandedReader:
+    """Reads landed files into frames, and counts the records of each: `rows` is complete when the frames were read.
 
-    An exception inside a stream reaches DuckDB's caller as DuckDB's own; `failure` keeps the one that was meant.
+    An exception inside a stream reaches DuckDB's caller as one of DuckDB's; `unreadable` tells which file was meant.
     """
 
-    def __init__(self, layouts: Layouts) -> None:
-        self._layouts = layouts
-        self.rows: Counter[str] = Counter()
-        self.failure: UnreadableInputError | None = None
+    def __init__(
+        self,
+        paths: LakePaths,
+        view: Callable[[str], DataFrame],
+        view_of_stream: Callable[[pa.RecordBatchReader], DataFrame],
+    ) -> None:
+        """`view` makes a frame of a query, `view_of_stream` one of an Arrow stream."""
+        self._paths, self._view, self._view_of_stream = paths, view, view_of_stream
+        self._layouts = Layouts(paths)
+        self._text_rows: Counter[str] = Counter()
+        self._failure: UnreadableInputError | None = None
 
-    def json_records(self, files: Sequence[LandedFile]) -> pa.RecordBatchReader:
-        """The records of JSON Lines files: the nine columns as text, raw_record, is_corrupt, source_file."""
-        return self._stream(_RECORD_SCHEMA, files, self._json_columns)
+    @property
+    def unknown_columns(self) -> Mapping[str, Sequence[str]]:
+        return self._layouts.unknown_columns
 
-    def csv_lines(self, files: Sequence[LandedFile]) -> pa.RecordBatchReader:
-        """The lines of CSV files but their header, wherever it stands: raw_record, is_corrupt, source_file."""
-        return self._stream(_LINE_SCHEMA, files, self._csv_columns)
+    @property
+    def rows(self) -> Mapping[str, int]:
+        return {**self._text_rows, **self._layouts.parquet_rows}
+
+    def read(self, files: Sequence[LandedFile], time_zone: str) -> list[Delivery]:
+        formats = by_format(files)
+        texts = []
+        if formats["json"]:
+            texts.append(self._view_of_stream(self._stream(_RECORD_SCHEMA, formats["json"], self._json_columns)))
+        for header, group in self._layouts.csv(formats["csv"]).items():
+            lines = self._view_of_stream(self._stream(_LINE_SCHEMA, group, self._csv_columns))
+            texts.append(records_from_lines(lines, header))
+        groups = self._layouts.parquet(formats["parquet"])
+        typed = [self._parquet(group, kinds, time_zone) for kinds, group in groups]
+        return [*([Delivery(self._view(union_all(texts)), ALL_TEXT)] if texts else []), *typed]
+
+    def unreadable(self, connection: duckdb.DuckDBPyConnection) -> UnreadableInputError | None:
+        """Which landed file could not be read to its end; None: each can. DuckDB's own message need not name it."""
+        if self._failure is not None:
+            return self._failure
+        for path in self._layouts.parquet_rows:
+            source = parquet_of([self._paths.place(path)], self._file_column([path]))
+            try:
+                connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
+            except duckdb.Error as reason:
+                stop_signals.check()
+                return UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
+        return None
+
+    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind], time_zone: str) -> Delivery:
+        columns = [f"{in_sparks_types(name, kinds.get(name))} as {quoted(name)}" for name in RAW_NAMES]
+        file_column = self._file_column([file.path for file in files])
+        source_file = f"substr({file_column}, {len(self._paths.root) + 2}) as source_file"
+        source = parquet_of([str(self._layouts.local(file)) for file in files], file_column)
+        every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
+        if every["ingest_ts"] == "local_timestamp" and time_zone == "UTC":
+            every["ingest_ts"] = "timestamp"  # no local time happens twice in UTC
+        return Delivery(self._view(f"select {', '.join(columns)}, {source_file} from {source}"), every)
+
+    def _file_column(self, paths: Sequence[str]) -> str:
+        """A name for the column of the file that no column of these landed files has."""
+        name, unknown = FILE_COLUMN, self._layouts.unknown_columns
+        taken = {column.lower() for path in paths for column in unknown.get(path, ())}
+        while name in taken:
+            name += "_"
+        return name
 
     def _stream(
         self, schema: pa.Schema, files: Sequence[LandedFile], columns_of: Callable[[LandedFile], Iterator[_Columns]]
@@ -49,14 +108,14 @@ class TextReader:
         def batches() -> Iterator[pa.RecordBatch]:
             try:
                 for file in files:
-                    self.rows[file.path] = 0
+                    self._text_rows[file.path] = 0
                     for columns, rows in columns_of(file):
-                        self.rows[file.path] += rows
+                        self._text_rows[file.path] += rows
                         source = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([file.path]))
                         arrays = [pa.array(column, field.type) for column, field in zip(columns, schema)]
                         yield pa.RecordBatch.from_arrays([*arrays, source], schema=schema)
             except UnreadableInputError as error:
-                self.failure = error
+                self._failure = error
                 raise
 
         return pa.RecordBatchReader.from_batches(schema, batches())
@@ -70,6 +129,7 @@ class TextReader:
         self._layouts.note_unknown(file.path, list(unknown))
 
     def _csv_columns(self, file: LandedFile) -> Iterator[_Columns]:
+        """The lines but the header, wherever it stands."""
         header = self._layouts.header_line(file)
         for lines in read_lines(self._layouts.local(file), file.path):
             records = [line for line in lines if line[0] != header]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, reduce
 from pathlib import Path
@@ -19,42 +18,47 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
 from pyspark_interview_project.engines.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
-from pyspark_interview_project.errors import (
-    ConfigurationError,
-    ConflictError,
-    EngineError,
-    StorageError,
-    UnreadableInputError,
-)
+from pyspark_interview_project.errors import ConflictError, EngineError, UnreadableInputError, VerificationError
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile, file_named
 from pyspark_interview_project.sources.layouts import Layouts, by_format
-from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, TableFacts, Upsert, Written
-from pyspark_interview_project.storage.delta_tables import TABLE_PROPERTIES, DeltaTables, transaction_of
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.delta_writes import Merge
 from pyspark_interview_project.storage.storage_errors import storage_error
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 # How Delta begins the names of the errors by which a commit gives way to one that came before.
 _CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
-_SQL_TYPES = {"integer": "int", "long": "bigint"}
+# What Spark says where a file of the change feed was removed, by VACUUM for instance.
+_FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
 
-class SparkLake:
-    """A lake through Spark. Implements `lake.interface.Lake`."""
+class SparkEngine:
+    """A lake through Spark. Implements `engines.base.Engine`."""
 
-    def __init__(self, paths: LakePaths, settings: Settings, scratch: Path, jvm_lock: Path | None = None) -> None:
-        """What is staged goes to a directory made in `scratch`, which is removed when the lake is closed.
+    def __init__(
+        self,
+        tables: DeltaTables,
+        paths: LakePaths,
+        settings: Settings,
+        scratch: Path,
+        output: Path,
+        jvm_lock: Path | None = None,
+    ) -> None:
+        """What is materialized goes to a directory made in `scratch`; closing the engine removes it.
 
-        A JVM that is started for this lake holds the lock `jvm_lock`, so that it is known to live on when we die.
+        `output` is the file that has what a JVM says. A JVM that is started for this lake holds the lock `jvm_lock`,
+        which shows that it lives on when this process dies.
         """
-        if not paths.is_local:
-            raise ConfigurationError("data_root", f"must be a path that Python can open too, not {paths.root}")
-        self._paths, self._settings, self._scratch, self._jvm_lock = paths, settings, scratch, jvm_lock
-        self._tables = DeltaTables(paths)
+        self._tables, self._paths, self._settings, self._scratch = tables, paths, settings, scratch
+        self._output, self._jvm_lock = output, jvm_lock
         self._layouts = Layouts(paths)
         self._rows: dict[str, int] = {}
         self._names = 0
@@ -63,15 +67,16 @@ class SparkLake:
     @cached_property
     def _spark(self) -> SparkSession:
         # Opened when it is first needed: a run that finds nothing new starts no JVM.
-        self._opened = open_session(self._settings, self._jvm_lock)
+        local_dir = self._scratch if self._settings.scratch_dir else Path(tempfile.gettempdir())
+        self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock)
         return self._opened.spark
 
     @cached_property
-    def _staging(self) -> Path:
+    def _materialized(self) -> Path:
         self._scratch.mkdir(parents=True, exist_ok=True)
-        return Path(tempfile.mkdtemp(dir=self._scratch, prefix="staged-"))
+        return Path(tempfile.mkdtemp(dir=self._scratch, prefix="rows-"))
 
-    # Reading
+    # Landed files
 
     def use_time_zone(self, name: str) -> None:
         self._spark.conf.set("spark.sql.session.timeZone", name)
@@ -89,12 +94,12 @@ class SparkLake:
         typed = [reader.parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
         deliveries = []
         if texts:
-            # Staged before it is validated, so that what was delivered is counted apart from what became of it.
-            staged = self.stage(*texts)
-            counts = staged.groupBy("source_file").count().collect()
+            # Materialized before it is validated, so that what was delivered is counted apart from what became of it.
+            records = self.materialize(*texts)
+            counts = records.groupBy("source_file").count().collect()
             self._rows.update({row["source_file"]: row["count"] for row in counts})
-            reader.note_unknown(staged)
-            deliveries.append(Delivery(staged.drop("unknown_columns"), ALL_TEXT))
+            reader.note_unknown(records)
+            deliveries.append(Delivery(records.drop("unknown_columns"), ALL_TEXT))
         self._rows.update(self._layouts.parquet_rows)
         return deliveries + typed
 
@@ -107,9 +112,9 @@ class SparkLake:
 
     # Frames
 
-    def stage(self, *frames: DataFrame) -> DataFrame:
+    def materialize(self, *frames: DataFrame) -> DataFrame:
         self._names += 1
-        place = str(self._staging / f"rows_{self._names}")
+        place = str(self._materialized / f"rows_{self._names}")
         with self._spark_errors(place):
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
             return self._spark.read.parquet(no_glob(place))
@@ -124,41 +129,14 @@ class SparkLake:
     def ensure_tables(self) -> None:
         for table in TABLES:
             if self._tables.version(table) is None:
-                self._create(table)
+                self._sql(table, spark_sql.create_table(table, self._tables.place(table)))
         self._tables.check_shapes()
         for table in TABLES:
+            place = self._tables.place(table)
             for name, value in self._tables.missing_properties(table).items():
-                self._sql(table, f"alter table {self._name(table)} set tblproperties ('{name}' = {_literal(value)})")
+                self._sql(table, spark_sql.set_property(place, name, value))
             for name, check in self._tables.missing_checks(table).items():
-                self._sql(table, f"alter table {self._name(table)} add constraint {name} check ({check})")
-
-    def _create(self, table: TableContract) -> None:
-        columns = ", ".join(
-            f"`{column.name}` {_SQL_TYPES.get(column.type, column.type)} {'' if column.nullable else 'not null'} "
-            f"comment {_literal(column.description)}"
-            for column in table.columns
-        )
-        partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
-        # Created with its constraints: one commit, where an ALTER TABLE for each takes seconds.
-        checks = {f"delta.constraints.{name}": check for name, check in table.checks.items()}
-        properties = ", ".join(f"'{name}' = {_literal(value)}" for name, value in (TABLE_PROPERTIES | checks).items())
-        self._sql(
-            table,
-            f"create table {self._name(table)} ({columns}) using delta {partitions} "
-            f"comment {_literal(table.description)} tblproperties ({properties})",
-        )
-
-    def version(self, table: TableContract) -> int | None:
-        return self._tables.version(table)
-
-    def table_id(self, table: TableContract) -> str:
-        return self._tables.table_id(table)
-
-    def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
-        return self._tables.facts(table, version)
-
-    def commits(self, table: TableContract) -> Iterator[TableCommit]:
-        return self._tables.commits(table)
+                self._sql(table, spark_sql.add_constraint(place, name, check))
 
     def read(self, table: TableContract, version: int | None = None) -> DataFrame:
         reader = self._spark.read.format("delta")
@@ -171,74 +149,101 @@ class SparkLake:
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
         reader = reader.option("startingVersion", since + 1).option("endingVersion", until)
         try:
-            return self.stage(reader.load(self._tables.place(table)))
-        except (PySparkException, EngineError, StorageError, UnreadableInputError):
-            return None
+            with self._spark_errors(table.place):
+                return self.materialize(reader.load(self._tables.place(table)))
+        except (EngineError, UnreadableInputError) as error:
+            if any(sign in f"{error} {error.__cause__}" for sign in _FEED_IS_GONE):
+                return None
+            raise
 
-    def append(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
-        return self._write(table, rows, note, "append")
+    def upsert(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, expected: Written) -> Written:
+        if expected.inserted == expected.updated == 0:
+            return Written(None)
+        if expected.updated:
+            written = self._merge_newest(table, rows, metadata)
+        else:
+            written = self._write(table, rows, metadata, "append", transaction=metadata.batch_id)
+        if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
+            return expected  # an earlier write of this batch came in between
+        found = {"inserted": written.inserted, "updated": written.updated}
+        wanted = {"inserted": expected.inserted, "updated": expected.updated}
+        if found != wanted:
+            raise VerificationError(table.place, wanted, found)
+        return written
 
-    def overwrite(self, table: TableContract, rows: DataFrame, note: CommitMetadata) -> Written:
-        return self._write(table, rows, note, "overwrite", may_be_empty=True)
+    def _merge_newest(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
+        rows = self.materialize(rows)
+        days = self.collect(
+            rows.agg(
+                F.min("return_date").alias("first"),
+                F.max("return_date").alias("last"),
+                F.min("silver_return_date").alias("first_replaced"),
+                F.max("silver_return_date").alias("last_replaced"),
+            )
+        )[0]
+        known = [day for day in days.values() if day is not None]
+        on = (
+            f"target.return_id = source.return_id and {spark_sql.between('target.return_date', min(known), max(known))}"
+        )
+        # A row that this batch wrote already is left alone, so that a repeated merge changes nothing.
+        update = "when matched and target.batch_id <> source.batch_id then update set *"
+        return self._merged(table, rows, metadata, on, f"{update} when not matched then insert *")
 
-    def replace_slice(self, table: TableContract, rows: DataFrame | None, note: CommitMetadata) -> Written:
-        slice_of_batch = f"batch_id = {_literal(str(note.batch_id))}"
+    def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:
+        batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
         if rows is not None:
-            written = self._write(table, rows, note, "overwrite", replace_where=slice_of_batch)
+            written = self._write(table, rows, metadata, "overwrite", replace_where=batch)
             if written.version is not None:
                 return written
         with self._spark_errors(table.place):
-            if self.read(table).filter(slice_of_batch).isEmpty():
+            if self.read(table).filter(batch).isEmpty():
                 return Written(None)
-        return self._run(table, note, f"delete from {self._name(table)} where {slice_of_batch}")
+        return self._run(table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}")
 
-    def merge(
-        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
-    ) -> Written:
+    def merge(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, how: Merge) -> Written:
         with self._spark_errors(table.place):
-            return self._merge(table, rows, note, upsert, within)
+            if rows.isEmpty():
+                return Written(None)
+        on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
+        return self._merged(
+            table,
+            rows,
+            metadata,
+            on,
+            f"when matched and {how.delete_when} then delete when matched then update set * "
+            f"when not matched and not ({how.delete_when}) then insert *",
+        )
 
-    def _merge(
-        self, table: TableContract, rows: DataFrame, note: CommitMetadata, upsert: Upsert, within: Mapping[str, Any]
+    def _merged(
+        self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, on: str, clauses: str
     ) -> Written:
-        source = rows.select(*table.names)
-        if source.isEmpty():
-            return Written(None)
         self._names += 1
-        view = f"merged_rows_{self._names}"
-        source.createOrReplaceTempView(view)
-        conditions = [f"target.{key} = source.{key}" for key in upsert.keys]
-        for name, (least, greatest) in within.items():
-            conditions.append(f"target.{name} between date '{least}' and date '{greatest}'")
-        delete = f"when matched and {upsert.delete_when} then delete " if upsert.delete_when else ""
-        update = f" and {upsert.update_when}" if upsert.update_when else ""
-        insert = f" and not ({upsert.delete_when})" if upsert.delete_when else ""
+        view, target = f"merged_rows_{self._names}", spark_sql.name(self._tables.place(table))
+        with self._spark_errors(table.place):
+            rows.select(*table.names).createOrReplaceTempView(view)
         try:
-            return self._run(
-                table,
-                note,
-                f"merge into {self._name(table)} as target using {view} as source on {' and '.join(conditions)} "
-                f"{delete}when matched{update} then update set * when not matched{insert} then insert *",
-            )
+            statement = f"merge into {target} as target using {view} as source on {on} {clauses}"
+            return self._run(table, metadata, statement)
         finally:
             self._spark.catalog.dropTempView(view)
 
-    def fence(self, table: TableContract) -> None:
-        self._tables.fence(table)
+    def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
+        return self._write(table, rows, metadata, "overwrite", may_be_empty=True)
 
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
-        if "_staging" in vars(self):
-            shutil.rmtree(self._staging, ignore_errors=True)
+        if "_materialized" in vars(self):
+            shutil.rmtree(self._materialized, ignore_errors=True)
 
     def _write(
         self,
         table: TableContract,
         rows: DataFrame,
-        note: CommitMetadata,
+        metadata: CommitMetadata,
         mode: str,
         replace_where: str | None = None,
+        transaction: str | None = None,
         may_be_empty: bool = False,
     ) -> Written:
         with self._spark_errors(table.place):
@@ -247,45 +252,41 @@ class SparkLake:
                 return Written(None)
         if table.partition_by:
             columns = columns.repartition(*table.partition_by)  # else every task writes a file into every partition
-        writer = columns.write.format("delta").mode(mode).option("userMetadata", json.dumps(note.as_metadata()))
+        writer = columns.write.format("delta").mode(mode).option("userMetadata", metadata.as_json())
         if replace_where:
             writer = writer.option("replaceWhere", replace_where)
-        transaction = transaction_of(note) if mode == "append" else None
         if transaction:  # a server may be in the commit of a caller that died; a plain append never conflicts with it
-            writer = writer.option("txnAppId", transaction[0]).option("txnVersion", transaction[1])
+            writer = writer.option("txnAppId", transaction).option("txnVersion", 1)
+        return self._committed(table, metadata, lambda: writer.save(self._tables.place(table)))
 
-        def save() -> None:
-            with self._spark_errors(table.place):
-                writer.save(self._tables.place(table))
-
-        written = self._tables.settled(table, note, save)
-        skipped = self._tables.part_there(table, note) if transaction and written.version is None else None
-        return skipped or written
-
-    def _run(self, table: TableContract, note: CommitMetadata, statement: str) -> Written:
+    def _run(self, table: TableContract, metadata: CommitMetadata, statement: str) -> Written:
         """Run a statement that commits."""
 
         def run() -> None:
-            with self._noted(note), self._spark_errors(table.place):
+            with self._noted(metadata):
                 self._spark.sql(statement).collect()
 
-        return self._tables.settled(table, note, run)
+        return self._committed(table, metadata, run)
+
+    def _committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], None]) -> Written:
+        def guarded() -> None:
+            with self._spark_errors(table.place):
+                write()
+
+        return self._tables.committed(table, metadata, guarded)
 
     @contextmanager
-    def _noted(self, note: CommitMetadata) -> Iterator[None]:
-        """Give the commits of the SQL inside the note. Statements have no option for it, only the session has."""
-        self._spark.conf.set(_USER_METADATA, json.dumps(note.as_metadata()))
+    def _noted(self, metadata: CommitMetadata) -> Iterator[None]:
+        """Give the commits of the SQL inside the metadata. Statements have no option for it, only the session has."""
+        self._spark.conf.set(_USER_METADATA, metadata.as_json())
         try:
             yield
         finally:
             self._spark.conf.unset(_USER_METADATA)
 
-    def _sql(self, table: TableContract, statement: str) -> DataFrame:
+    def _sql(self, table: TableContract, statement: str) -> None:
         with self._spark_errors(table.place):
-            return self._spark.sql(statement)
-
-    def _name(self, table: TableContract) -> str:
-        return "delta.`" + self._tables.place(table).replace("`", "``") + "`"
+            self._spark.sql(statement)
 
     @contextmanager
     def _spark_errors(self, place: str) -> Iterator[None]:
@@ -303,7 +304,3 @@ class SparkLake:
                 raise problem from error
             raise EngineError("spark", f"{place}: {said}") from error
         stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

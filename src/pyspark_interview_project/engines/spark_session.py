@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.engines.java import checked_java
-from pyspark_interview_project.engines.native_noise import native_noise_aside
 from pyspark_interview_project.engines.spark_jars import checked_jars, spark_home
 from pyspark_interview_project.errors import ConfigurationError
 
@@ -43,8 +41,9 @@ class OpenedSession:
             os.close(self.jvm_lock)
 
 
-def open_session(settings: Settings, jvm_lock: Path | None = None) -> OpenedSession:
-    """The session that is there, else a new one, whose JVM holds the lock `jvm_lock` until it is closed.
+def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None = None) -> OpenedSession:
+    """The session that is there, else a new one, which spills to `local_dir` and whose JVM holds the lock `jvm_lock`
+    until it is closed. `output` is the file that has what this process's JVM said.
 
     Raises ConfigurationError, saying what is wrong, where none starts.
     """
@@ -61,7 +60,7 @@ def open_session(settings: Settings, jvm_lock: Path | None = None) -> OpenedSess
         except PySparkException as error:
             raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
-    return _started(settings, jvm_lock)
+    return _started(settings, local_dir, output, jvm_lock)
 
 
 def cause_of(error: BaseException) -> str:
@@ -74,28 +73,25 @@ def cause_of(error: BaseException) -> str:
     return str(causes[-1]).strip() if causes else first
 
 
-def _started(settings: Settings, jvm_lock: Path | None) -> OpenedSession:
+def _started(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None) -> OpenedSession:
     jars = checked_jars()
     java = checked_java()
-    scratch = Path(settings.scratch_dir or tempfile.gettempdir())
-    scratch.mkdir(parents=True, exist_ok=True)
-    fixed = _for_this_process(settings, jars, scratch)
+    local_dir.mkdir(parents=True, exist_ok=True)
+    fixed = _for_this_process(settings, jars, local_dir)
     builder = SparkSession.builder.appName("returns").config(map={**fixed, **_per_session(settings)})
     os.environ["SPARK_HOME"] = str(spark_home())  # the jars belong to this pyspark, whatever else is on the machine
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers are this Python, not the first one on the path
     if "utf" not in _locale().lower():  # a JVM opens no file whose name its locale cannot write
         os.environ["LC_ALL"] = "C.UTF-8"
     builder = builder.remote(settings.spark_remote) if settings.spark_remote else builder.master(settings.spark_master)
-    # A JVM greets at length, and keeps what it was started with. Its errors reach Python as exceptions all the same.
-    # And PySpark takes Ctrl-C for itself.
-    with native_noise_aside() as noise, stop_signals.handlers_kept(), _held_by_jvm(jvm_lock) as lock:
+    # PySpark takes Ctrl-C for itself, therefore `handlers_kept`.
+    with stop_signals.handlers_kept(), _held_by_jvm(jvm_lock) as lock:
         try:
             spark = builder.getOrCreate()
         except Exception as error:
             stop_signals.check()
-            said = [
-                line for line in noise.read_text(errors="replace").splitlines() if "rror" in line or "xception" in line
-            ]
+            lines = output.read_text(errors="replace").splitlines() if output.exists() else []
+            said = [line for line in lines if "rror" in line or "xception" in line]
             raise ConfigurationError("spark", f"did not start with {java}: {(said or [cause_of(error)])[0]}") from error
     _assert_no_silent_loss(spark)
     return OpenedSession(spark, is_ours=True, jvm_lock=lock)
@@ -178,7 +174,7 @@ def _assert_no_silent_loss(spark: SparkSession) -> None:
 
 @contextmanager
 def _held_by_jvm(place: Path | None) -> Iterator[int | None]:
-    """Lock a file through a descriptor that a JVM which starts inside inherits, as its stdout, of which it has no use.
+    """Lock a file through a descriptor that a JVM which starts inside inherits as its stdout, which it does not use.
 
     The lock lasts until both of us have let it go. So a JVM that outlives us, maybe in a commit, is known to be there.
     """

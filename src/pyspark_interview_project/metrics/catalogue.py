@@ -9,7 +9,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -21,12 +21,13 @@ from pyspark_interview_project.metrics.run_record import FAILED, STATUSES
 PREFIX = "returns_pipeline_"
 JOB = "returns"  # of the scrape configuration
 
-Samples = Mapping[tuple[str, ...], float]
+P = TypeVar("P")
+Samples = Mapping[tuple[str, ...], float]  # values by the values of the labels
 
 
 @dataclass(frozen=True)
 class CatalogueEntry:
-    """One metric. A counter's name ends in _total, and its values never go back as runs are added."""
+    """One metric. The name of a counter ends in _total, and its values never fall as runs are added."""
 
     name: str
     help: str
@@ -37,189 +38,148 @@ class CatalogueEntry:
     def kind(self) -> Literal["counter", "gauge"]:
         return "counter" if self.name.endswith("_total") else "gauge"
 
-    def family(self, of_the_target: Sequence[str] = ()) -> CounterMetricFamily | GaugeMetricFamily:
-        """An empty family of this metric, to which samples are added; their labels begin with those of the target."""
+    def family(self, target_labels: Sequence[str] = ()) -> CounterMetricFamily | GaugeMetricFamily:
+        """An empty family of this metric, to which samples are added. Labels of the target come first."""
         family = CounterMetricFamily if self.kind == "counter" else GaugeMetricFamily
-        return family(PREFIX + self.name, self.help, labels=(*of_the_target, *self.labels))
+        return family(PREFIX + self.name, self.help, labels=(*target_labels, *self.labels))
 
 
-def _one(value: float | None) -> Samples:
-    return {} if value is None else {(): float(value)}
+def _one(name: str, help: str, read: Callable[[RunHistory], float | None]) -> CatalogueEntry:
+    """A metric without labels, which has no sample where there is no value."""
+    return CatalogueEntry(name, help, (), lambda h: {} if (value := read(h)) is None else {(): float(value)})
 
 
-def _by(values: Mapping[str, float]) -> Samples:
-    return {(name,): float(value) for name, value in values.items()}
+def _last(name: str, help: str, read: Callable[[RecordedRun], float]) -> CatalogueEntry:
+    """A metric of the last run."""
+    return _one(name, help, lambda h: read(h.last) if h.last else None)
 
 
-def _last_status(history: RunHistory) -> Samples:
-    return _by({status: history.last.status == status for status in STATUSES}) if history.last else {}
+def _each(name: str, help: str, label: str, read: Callable[[RunHistory], Mapping[str, float]]) -> CatalogueEntry:
+    """A metric with one label."""
+    return CatalogueEntry(name, help, (label,), lambda h: {(key,): float(value) for key, value in read(h).items()})
+
+
+def _of_each(
+    label: str, parts: Callable[[RunHistory], Mapping[str, P]]
+) -> Callable[[str, str, Callable[[P], float | None]], CatalogueEntry]:
+    """What makes a metric with a value for each part, such as each stage, that has one."""
+
+    def entry(name: str, help: str, read: Callable[[P], float | None]) -> CatalogueEntry:
+        def values(history: RunHistory) -> Mapping[str, float]:
+            found = {key: read(part) for key, part in parts(history).items()}
+            return {key: value for key, value in found.items() if value is not None}
+
+        return _each(name, help, label, values)
+
+    return entry
+
+
+_stage = _of_each("stage", lambda h: h.stages)
+_gate = _of_each("gate", lambda h: h.gates)
+_table = _of_each("table", lambda h: h.tables)
+_drill = _of_each("strategy", lambda h: h.drills)
+
+
+def _statuses(history: RunHistory) -> Mapping[str, float]:
+    return {status: history.last.status == status for status in STATUSES} if history.last else {}
 
 
 def _rows_of_last_stages(history: RunHistory) -> Samples:
-    return {
-        (name, outcome): float(rows)
-        for name, stage in history.stages.items()
-        for outcome, rows in stage.rows_by_outcome.items()
-    }
-
-
-def _rows_read(history: RunHistory) -> Samples:
-    return _by({name: stage.rows_read for name, stage in history.stages.items() if stage.rows_read is not None})
+    stages = history.stages.items()
+    return {(name, outcome): float(rows) for name, stage in stages for outcome, rows in stage.rows_by_outcome.items()}
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
-    CatalogueEntry("runs_total", "Runs on record, by how they ended.", ("status",), lambda h: _by(h.runs)),
+    _each("runs_total", "Runs on record, by how they ended.", "status", lambda h: h.runs),
     CatalogueEntry(
         "rows_total",
-        "Rows of runs that succeeded, by stage and by where they ended.",
+        "Rows of runs that succeeded, and of batches that silver took before a run failed, by stage and outcome.",
         ("stage", "outcome"),
         lambda h: {key: float(rows) for key, rows in h.rows.items()},
     ),
-    CatalogueEntry(
+    _each(
         "quarantined_reasons_total",
-        "Reasons for which rows of runs that succeeded were quarantined; a row may have several.",
-        ("reason",),
-        lambda h: _by(h.quarantined),
+        "Reasons for which rows that rows_total counts were quarantined; a row may have several.",
+        "reason",
+        lambda h: h.quarantined,
     ),
-    CatalogueEntry(
+    _one(
         "last_success_timestamp_seconds",
         "When the last run ended that succeeded or found nothing new.",
-        (),
-        lambda h: _one(h.last_success),
+        lambda h: h.last_success,
     ),
-    CatalogueEntry(
+    _one(
         "last_verification_failure_timestamp_seconds",
         "When the last run ended that found its own figures or tables wrong (exit code 7).",
-        (),
-        lambda h: _one(h.last_verification_failure),
+        lambda h: h.last_verification_failure,
     ),
-    CatalogueEntry(
-        "last_completion_timestamp_seconds",
-        "When the last run ended, well or not.",
-        (),
-        lambda h: _one(h.last.finished if h.last else None),
-    ),
-    CatalogueEntry("last_run_status", "1 for how the last run ended, 0 for the other ways.", ("status",), _last_status),
-    CatalogueEntry(
-        "last_run_exit_code",
-        "Exit code of the last run; README.md says what each means.",
-        (),
-        lambda h: _one(h.last.exit_code if h.last else None),
-    ),
-    CatalogueEntry(
-        "last_run_warnings",
-        "Warnings on the record of the last run.",
-        (),
-        lambda h: _one(len(h.last.warnings) if h.last else None),
-    ),
-    CatalogueEntry(
-        "run_duration_seconds",
-        "How long the last run took.",
-        (),
-        lambda h: _one(h.last.seconds if h.last else None),
-    ),
-    CatalogueEntry(
-        "stage_duration_seconds",
-        "How long each stage took when it last ran.",
-        ("stage",),
-        lambda h: _by({name: stage.duration_sec for name, stage in h.stages.items()}),
-    ),
-    CatalogueEntry("stage_rows_read", "Rows that each stage read when it last ran.", ("stage",), _rows_read),
+    _last("last_completion_timestamp_seconds", "When the last run ended, well or not.", lambda run: run.finished),
+    _each("last_run_status", "1 for how the last run ended, 0 for the other ways.", "status", _statuses),
+    _last("last_run_exit_code", "Exit code of the last run; README.md says what each means.", lambda r: r.exit_code),
+    _last("last_run_warnings", "Warnings on the record of the last run.", lambda run: len(run.warnings)),
+    _last("run_duration_seconds", "How long the last run took.", lambda run: run.seconds),
+    _stage("stage_duration_seconds", "How long each stage took when it last ran.", lambda stage: stage.duration_sec),
+    _stage("stage_rows_read", "Rows that each stage read when it last ran.", lambda stage: stage.rows_read),
     CatalogueEntry(
         "stage_rows",
         "Rows of each stage when it last ran, by where they ended.",
         ("stage", "outcome"),
         _rows_of_last_stages,
     ),
-    CatalogueEntry(
+    _each(
         "quarantined_rows",
         "Rows that were quarantined for a reason when rows were last validated; a row may have several.",
-        ("reason",),
-        lambda h: _by(h.last_quarantined),
+        "reason",
+        lambda h: h.last_quarantined,
     ),
-    CatalogueEntry(
-        "gate_value",
-        "What each quality gate last measured.",
-        ("gate",),
-        lambda h: _by({name: gate.value for name, gate in h.gates.items()}),
-    ),
-    CatalogueEntry(
-        "gate_limit",
-        "Beyond which value each quality gate warns or fails.",
-        ("gate",),
-        lambda h: _by({name: gate.limit for name, gate in h.gates.items()}),
-    ),
-    CatalogueEntry(
+    _gate("gate_value", "What each quality gate last measured.", lambda gate: gate.value),
+    _gate("gate_limit", "Beyond which value each quality gate warns or fails.", lambda gate: gate.limit),
+    _gate(
         "gate_passed",
         "1 for a quality gate that last passed, 0 for one that warned or failed.",
-        ("gate",),
-        lambda h: _by({name: gate.status == "passed" for name, gate in h.gates.items()}),
+        lambda gate: gate.status == "passed",
     ),
-    CatalogueEntry(
+    _each(
         "table_last_change_timestamp_seconds",
         "When the last run ended that changed each table.",
-        ("table",),
-        lambda h: _by(h.changed),
+        "table",
+        lambda h: h.changed,
     ),
-    CatalogueEntry(
-        "table_rows",
-        "Rows of each table.",
-        ("table",),
-        lambda h: _by({name: table.rows for name, table in h.tables.items()}),
-    ),
-    CatalogueEntry(
-        "table_bytes",
-        "Bytes of the data files of each table's newest version.",
-        ("table",),
-        lambda h: _by({name: table.bytes for name, table in h.tables.items()}),
-    ),
-    CatalogueEntry(
-        "table_version",
-        "Newest version of each table.",
-        ("table",),
-        lambda h: _by({name: table.version for name, table in h.tables.items()}),
-    ),
-    CatalogueEntry(
+    _table("table_rows", "Rows of each table.", lambda table: table.rows),
+    _table("table_bytes", "Bytes of the data files of each table's newest version.", lambda table: table.bytes),
+    _table("table_version", "Newest version of each table.", lambda table: table.version),
+    _each(
         "backup_last_success_timestamp_seconds",
         "When each backup strategy last succeeded.",
-        ("strategy",),
-        lambda h: _by(h.backups),
+        "strategy",
+        lambda h: h.backups,
     ),
-    CatalogueEntry(
-        "backup_failed",
-        "1 for a backup strategy that last failed.",
-        ("strategy",),
-        lambda h: _by(h.failed_backups),
-    ),
-    CatalogueEntry(
+    _each("backup_failed", "1 for a backup strategy that last failed.", "strategy", lambda h: h.failed_backups),
+    _each(
         "backup_protected_until_timestamp_seconds",
         "When the newest verified backup of each strategy was pinned: what is newer would be lost.",
-        ("strategy",),
-        lambda h: _by(h.protected_until),
+        "strategy",
+        lambda h: h.protected_until,
     ),
-    CatalogueEntry(
+    _drill(
         "drill_last_timestamp_seconds",
         "When the last recovery drill of each strategy ended, well or not.",
-        ("strategy",),
-        lambda h: _by({name: drill.finished_at.timestamp() for name, drill in h.drills.items()}),
+        lambda drill: drill.finished_at.timestamp(),
     ),
-    CatalogueEntry(
+    _drill(
         "drill_failed",
         "1 for a strategy whose last drill failed or missed an objective.",
-        ("strategy",),
-        lambda h: _by({name: drill.status == FAILED for name, drill in h.drills.items()}),
+        lambda drill: drill.status == FAILED,
     ),
-    CatalogueEntry(
+    _drill(
         "drill_rpo_seconds",
         "Recovery point that each strategy's last drill measured: how old what came back was.",
-        ("strategy",),
-        lambda h: _by({name: d.rpo_seconds for name, d in h.drills.items() if d.rpo_seconds is not None}),
+        lambda drill: drill.rpo_seconds,
     ),
-    CatalogueEntry(
+    _drill(
         "drill_rto_seconds",
         "Recovery time that each strategy's last drill measured: from the loss to the first batch behind it.",
-        ("strategy",),
-        lambda h: _by({name: d.rto_seconds for name, d in h.drills.items() if d.rto_seconds is not None}),
+        lambda drill: drill.rto_seconds,
     ),
 )
 
@@ -234,7 +194,7 @@ def families(history: RunHistory) -> Iterator[Metric]:
 
 
 def build_info() -> Metric:
-    """Of what version the one who answers is."""
+    """The version of the one who answers."""
     family = GaugeMetricFamily(
         PREFIX + "build_info", "Always 1; the labels say what answers.", labels=("version", "python")
     )
@@ -243,10 +203,10 @@ def build_info() -> Metric:
 
 
 def history_families(runs: Iterable[RecordedRun], instance: str) -> Iterator[Metric]:
-    """Every metric of the catalogue with the values that it had when each of the runs ended, and those times; with the
-    labels that Prometheus gives to what it scrapes, by which rules and panels go.
+    """Every metric of the catalogue with the values that it had at the end of each run, and the times of those ends.
 
-    Of one time there is one value: that of the last run to end then.
+    Samples have the labels `job` and `instance`, as Prometheus gives them to what it scrapes: rules and panels use
+    them. Where several runs ended at one time, the last of them gives the value.
     """
     seen: dict[str, dict[tuple[str, ...], dict[float, float]]] = {entry.name: {} for entry in CATALOGUE}
     history = RunHistory()
@@ -256,7 +216,7 @@ def history_families(runs: Iterable[RecordedRun], instance: str) -> Iterator[Met
             for labels, value in entry.read(history).items():
                 seen[entry.name].setdefault(labels, {})[run.finished] = value
     for entry in CATALOGUE:
-        family = entry.family(of_the_target=("job", "instance"))
+        family = entry.family(target_labels=("job", "instance"))
         for labels, values in seen[entry.name].items():
             for time, value in values.items():
                 family.add_metric((JOB, instance, *labels), value, timestamp=time)

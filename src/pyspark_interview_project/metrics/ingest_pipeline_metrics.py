@@ -1,37 +1,32 @@
-"""Run records of this pipeline and of other tools into the history of a lake, and that history for Prometheus;
-`returns ingest-metrics`.
-"""
+"""`returns ingest-metrics`: take run records, also of other tools, into the history of a lake, and write that history
+for Prometheus."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Annotated
 
 import typer
-from prometheus_client import CollectorRegistry
-from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest
-from prometheus_client.registry import Collector
 
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of, prepare
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import history_families
 from pyspark_interview_project.metrics.recorded_runs import (
     MalformedRecord,
     RecordedRun,
-    RecordedRuns,
     check_times,
     read_run,
     record_files,
+    runs_on_record,
 )
-from pyspark_interview_project.storage.files import write_atomically
+from pyspark_interview_project.storage.files import LocalFiles
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +35,8 @@ SHIPPED_TARGET = "exporter:8000"  # of infra/prometheus/prometheus.yml
 
 @dataclass
 class Ingested:
-    """What became of the files: ids of runs that are new to the history, of those that it knew, and what is wrong with
-    files that record no run, by name."""
+    """What became of the files: ids of runs that are new to the history and of runs that it knew; and for files that
+    record no run, by name, what is wrong with them."""
 
     new: list[str] = field(default_factory=list)
     known: list[str] = field(default_factory=list)
@@ -52,11 +47,11 @@ class Ingested:
 
 
 def ingest(source: Path, records: Path) -> Ingested:
-    """Take the runs that `source` records, a file or a directory of them, into the directory `records`, each once.
+    """Take the runs of `source`, a record or a directory of records, into the directory `records`, each once.
 
-    A file that records no run is told of and passed over. Raises OSError.
+    A file that records no run is passed over, with a warning. Raises OSError.
     """
-    known = {run.run_id for run in RecordedRuns(records).look()[0]} if records.is_dir() else set()
+    known = {run.run_id for run in runs_on_record(records)[0]}
     ingested = Ingested()
     for path in record_files(source) if source.is_dir() else [source]:
         try:
@@ -73,13 +68,15 @@ def ingest(source: Path, records: Path) -> Ingested:
         known.add(run.run_id)
         ingested.new.append(run.run_id)
         began = run.started_at.strftime("%Y%m%dT%H%M%S")
-        write_atomically(records / f"{began}-{run.run_id}.json", text)
+        LocalFiles(records).put(f"{began}-{run.run_id}.json", text.encode())
     return ingested
 
 
 def _completed(run: RecordedRun, path: Path) -> str:
-    """The record of a run as the history has it. What the metrics do not know of stays; a bare record gets what makes
-    it one of a run. Raises MalformedRecord."""
+    """The record as the history has it: all that the file says, and for a bare record an id and times too.
+
+    Raises MalformedRecord.
+    """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         whole = run.model_dump(mode="json", include={"run_id", "status", "started_at", "finished_at"}) | content
@@ -88,26 +85,15 @@ def _completed(run: RecordedRun, path: Path) -> str:
         raise MalformedRecord("is nested too deeply") from error
 
 
-class _History(Collector):
-    def __init__(self, runs: Sequence[RecordedRun], instance: str) -> None:
-        self._runs, self._instance = runs, instance
-
-    def collect(self) -> Iterator[Metric]:
-        return history_families(self._runs, self._instance)
-
-
 def write_openmetrics(records: Path, target: Path, instance: str = SHIPPED_TARGET) -> int:
-    """Write the metrics of every run with the time at which it ended, as `promtool tsdb create-blocks-from openmetrics`
-    takes them. Returns how many runs there are. Raises OSError.
+    """Write the metrics as each run left them, with the time of its end, for `promtool tsdb create-blocks-from
+    openmetrics`. Returns how many runs there are. Raises OSError.
 
-    `instance` is the label of that name which Prometheus gives to what it scrapes, so that past and present are the
-    same series.
+    `instance` is the label by which Prometheus knows the exporter: with it, past and present are the same series.
     """
-    runs, _ = RecordedRuns(records).look() if records.is_dir() else ([], {})
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_History(runs, instance))
-    text: bytes = generate_latest(registry)  # type: ignore[no-untyped-call]
-    write_atomically(target, text.decode())
+    runs, _ = runs_on_record(records)
+    collector = SimpleNamespace(collect=lambda: history_families(runs, instance))
+    LocalFiles(target.parent).put(target.name, generate_latest(collector))  # type: ignore[no-untyped-call]
     return len(runs)
 
 
@@ -131,8 +117,7 @@ def ingest_metrics(
     ] = SHIPPED_TARGET,
 ) -> None:
     """Take run records into the history, each run once; with --openmetrics, write that history out."""
-    settings = load_settings({})
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
+    settings = prepare({})
     records = Path(settings.paths.place(paths.RUN_RECORDS))
     has_history = records.is_dir() and bool(record_files(records))
     only_writes = source is None and openmetrics is not None and has_history and not latest_record(settings).exists()
@@ -149,9 +134,7 @@ def ingest_metrics(
         raise UnreadableInputError(name, f"is no run record: {problem}{others}")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.metrics.ingest_pipeline_metrics`."""
-    run_command(ingest_metrics, argv)
+main = main_of(ingest_metrics)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""Metrics for Prometheus, from the run records: served while a run is at work, by a service of its own, or handed over;
-`returns exporter`.
+"""`returns exporter`: metrics for Prometheus, made from the run records.
 
-One catalogue stands behind all ways. The service looks at the records anew at each scrape: to restart it changes no
-value, and a run that was shorter than the time between two scrapes is seen all the same.
+A run at work serves them, a service of its own does, or they are handed over once; all use the same catalogue. Each
+scrape reads the records anew. So a restart changes no value, and no run is too short to be seen.
 """
 
 from __future__ import annotations
@@ -26,11 +25,9 @@ from prometheus_client import CollectorRegistry, make_wsgi_app, pushadd_to_gatew
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of, prepare
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.settings import load_settings
 from pyspark_interview_project.errors import ConfigurationError, StorageError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
 from pyspark_interview_project.metrics.catalogue import JOB, PREFIX, build_info, families
 from pyspark_interview_project.metrics.recorded_runs import RecordedRun, RecordedRuns
 from pyspark_interview_project.metrics.run_history import RunHistory
@@ -41,37 +38,37 @@ logger = logging.getLogger(__name__)
 LOOPBACK = "127.0.0.1"
 PORTS_TRIED = 10
 _PUSH_TIMEOUT_SECONDS = 5.0
-# At the end of a run its server is told to end, and looks as often as this whether it was.
+# How often the server of a run looks whether it is to end.
 _POLL_SECONDS = 0.02
 
 
 @dataclass(frozen=True)
 class RunAtWork:
-    """What a run says of itself before its record is written: the stage that it is at, and those that it is through
-    with, as they are going to be on record."""
+    """What a run says of itself before its record is written: the stage at work, and the stages that are finished, as
+    the record will have them."""
 
     stage: Callable[[], str | None]
     finished_stages: Callable[[], Sequence[StageRecord]] = tuple
 
 
 def is_lake_of(records: Path) -> bool:
-    """Whether there is a lake around the place of its run records, which comes to be with the first of them."""
+    """Whether there is a lake around `records`, a directory that the first run makes."""
     root = Path(str(records).removesuffix(paths.RUN_RECORDS))
     return records.parent.is_dir() or (root / paths.LANDED).parent.is_dir()
 
 
 class RunRecordCollector(Collector):
-    """Collects the catalogue from a directory of run records, and says how that went."""
+    """Collects the metrics of the catalogue from a directory of run records, and metrics of the collecting itself."""
 
     def __init__(self, records: Path, run: RunAtWork | None = None) -> None:
-        """`run` is the one that is at work in this process, if there is one."""
+        """`run` is the run at work in this process, if there is one."""
         self._directory, self._records, self._run = records, RecordedRuns(records), run
         self._errors = 0
         self._told: set[str] = set()
         self._one_at_a_time = threading.Lock()
 
     def describe(self) -> Sequence[Metric]:
-        """Nothing: what there is shows only when the records are read."""
+        """Nothing: it takes the records to know what there is."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -82,14 +79,12 @@ class RunRecordCollector(Collector):
             yield build_info()
             if self._run is not None:
                 yield self._in_progress(self._run.stage())
-            yield self._gauge("exporter_broken_records", "Files among the records that are none.", found and found[1])
-            errors = CounterMetricFamily(
-                PREFIX + "exporter_collect_errors_total", "How often this process could not read the records."
-            )
-            errors.add_metric((), self._errors)
-            yield errors
+            broken = None if found is None else found[1]
+            yield _gauge("exporter_broken_records", "Files among the records that are none.", broken)
+            name, told = "exporter_collect_errors_total", "How often this process could not read the records."
+            yield CounterMetricFamily(PREFIX + name, told, self._errors)
             seconds = time.monotonic() - started
-            yield self._gauge("exporter_collect_duration_seconds", "How long this collection took.", seconds)
+            yield _gauge("exporter_collect_duration_seconds", "How long this collection took.", seconds)
 
     def is_readable(self) -> bool:
         """Whether the records can be read."""
@@ -97,7 +92,7 @@ class RunRecordCollector(Collector):
             return self._look() is not None
 
     def _look(self) -> tuple[list[Metric], int] | None:
-        """The catalogue's metrics, and how many files are no records; None where that cannot be known."""
+        """The metrics of the catalogue, and how many files are no records; None where the records cannot be read."""
         try:
             runs, malformed = self._recorded()
             history = RunHistory(runs)
@@ -108,7 +103,7 @@ class RunRecordCollector(Collector):
             self._errors += 1
             logger.warning("the run records cannot be read: %s", error.strerror)
             return None
-        except Exception:  # whatever it is: who scrapes must hear that something is wrong, which a 500 does not say
+        except Exception:  # whatever it is, a scrape must say that something is wrong; a 500 would not
             self._errors += 1
             logger.exception("the metrics of the run records cannot be told")
             return None
@@ -126,13 +121,6 @@ class RunRecordCollector(Collector):
             return [], {}  # no run yet
 
     @staticmethod
-    def _gauge(name: str, documentation: str, value: float | None) -> Metric:
-        family = GaugeMetricFamily(PREFIX + name, documentation)
-        if value is not None:
-            family.add_metric((), value)
-        return family
-
-    @staticmethod
     def _in_progress(stage: str | None) -> Metric:
         family = GaugeMetricFamily(PREFIX + "run_in_progress", "1 for the stage that a run is at.", labels=("stage",))
         if stage is not None:
@@ -140,22 +128,29 @@ class RunRecordCollector(Collector):
         return family
 
 
+def _gauge(name: str, documentation: str, value: float | None) -> Metric:
+    return GaugeMetricFamily(PREFIX + name, documentation, value)
+
+
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     request_queue_size = 128
-    # A port that another process listens on must not be shared with it.
-    allow_reuse_port = False
+    allow_reuse_port = False  # never share a port with another process
 
 
 class _QuietHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Nothing: a scrape every few seconds is no news."""
+        """Log nothing: there is a scrape every few seconds."""
+
+
+def _registry(collector: RunRecordCollector) -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(collector)
+    return registry
 
 
 def _application(collector: RunRecordCollector) -> Callable[..., Any]:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    metrics = make_wsgi_app(registry)
+    metrics = make_wsgi_app(_registry(collector))
 
     def answer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         path = environ.get("PATH_INFO", "")
@@ -178,9 +173,9 @@ def _server(collector: RunRecordCollector, host: str, port: int) -> WSGIServer:
 
 @contextmanager
 def metrics_served(records: Path, host: str, port: int, run: RunAtWork) -> Iterator[int | None]:
-    """Serve /metrics and /healthz while the body runs, on `port` or the next free one of ten; gives the port.
+    """Serve /metrics and /healthz while the body runs, on `port` or one of the next nine. Gives the port.
 
-    A run does not depend on it: where none is free, that is a warning, and None.
+    If none of them is free, the run goes on: that is a warning, and None.
     """
     server = None
     for candidate in range(port, port + PORTS_TRIED):
@@ -205,7 +200,7 @@ def metrics_served(records: Path, host: str, port: int, run: RunAtWork) -> Itera
 
 
 def serve(records: Path, host: str, port: int) -> None:
-    """Serve /metrics and /healthz on just this port until the process is told to end.
+    """Serve /metrics and /healthz on this port alone, until the process is told to end.
 
     Raises ConfigurationError where the port cannot be had.
     """
@@ -224,17 +219,17 @@ def serve(records: Path, host: str, port: int) -> None:
 def write_textfile(records: Path, target: Path) -> None:
     """Write the metrics for the textfile collector of a node exporter, whole or not at all.
 
-    Raises OSError, and StorageError where the records cannot be read: what was written before stays.
+    Raises OSError, and StorageError where the records cannot be read: then an earlier file stays.
     """
-    write_to_textfile(str(target), _registry(records))
+    write_to_textfile(str(target), _readable_registry(records))
 
 
 def push(records: Path, gateway: str) -> bool:
-    """Hand the metrics to a Pushgateway. Whether it took them: one that is dead is a warning, nothing more.
+    """Hand the metrics to a Pushgateway. Returns whether it took them; if it did not, that is a warning.
 
-    Raises StorageError where the records cannot be read: what was pushed before stays.
+    Raises StorageError where the records cannot be read: then what was pushed earlier stays.
     """
-    registry = _registry(records)
+    registry = _readable_registry(records)
     try:
         pushadd_to_gateway(gateway, job=JOB, registry=registry, timeout=_PUSH_TIMEOUT_SECONDS)
     except (OSError, HTTPException) as error:
@@ -243,17 +238,15 @@ def push(records: Path, gateway: str) -> bool:
     return True
 
 
-def _registry(records: Path) -> CollectorRegistry:
+def _readable_registry(records: Path) -> CollectorRegistry:
     collector = RunRecordCollector(records)
     if not collector.is_readable():
         raise StorageError(str(records), "the run records cannot be read; nothing was handed over")
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(collector)
-    return registry
+    return _registry(collector)
 
 
 def checked_gateway(url: str) -> str:
-    """The address of a Pushgateway. Raises ConfigurationError where it is none."""
+    """`url`, if it is the address of a Pushgateway. Raises ConfigurationError where it is none."""
     try:
         address = urlsplit(url if "://" in url else f"http://{url}")
         _ = address.port  # raises ValueError where it is none
@@ -276,8 +269,7 @@ def exporter(
     ] = None,
 ) -> None:
     """Serve the metrics of all runs on record until told to end; or hand them over once."""
-    settings = load_settings({"metrics_port": port, "metrics_host": host})
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
+    settings = prepare({"metrics_port": port, "metrics_host": host})
     records = Path(settings.paths.place(paths.RUN_RECORDS))
     if textfile is not None:
         if textfile.suffix != ".prom":
@@ -289,9 +281,7 @@ def exporter(
         serve(records, settings.metrics_host, settings.metrics_port)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.metrics.metrics_exporter`."""
-    run_command(exporter, argv)
+main = main_of(exporter)
 
 
 if __name__ == "__main__":

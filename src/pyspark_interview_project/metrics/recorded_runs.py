@@ -167,6 +167,13 @@ class RecordedRuns:
         return read
 
 
+def runs_on_record(
+    directory: Path, most_ahead: timedelta | None = _MOST_AHEAD
+) -> tuple[list[RecordedRun], Mapping[str, str]]:
+    """What one look at a directory of records finds; nothing where there is no such directory."""
+    return RecordedRuns(directory, most_ahead).look() if directory.exists() else ([], {})
+
+
 def _read(path: Path) -> _Read:
     try:
         return read_run(path)

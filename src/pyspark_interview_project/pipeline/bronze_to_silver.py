@@ -1,7 +1,7 @@
-"""Bronze to silver: landed files into validated returns; the rejected into quarantine, the newest versions into silver.
+"""Bronze to silver: landed files are read and validated; rejected rows go to quarantine, the newest versions to silver.
 
-The batch is validated and classified once and counted there. Its counts, the law and the quality gates come before any
-write to silver, and what is written can be written again without effect.
+A batch is read once. Its counts, the law and the quality gates come before silver takes a row, and each write can be
+repeated without effect.
 """
 
 from __future__ import annotations
@@ -9,28 +9,20 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pyspark_interview_project import faults
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.engines.base import Lake
+from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
 from pyspark_interview_project.metrics.law import LawTerms
-from pyspark_interview_project.pipeline.checks import (
-    changes_by_others,
-    check_commit,
-    check_figures,
-    check_parts,
-    check_silver_has,
-    check_tables_are_the_same,
-)
+from pyspark_interview_project.pipeline.checks import changes_by_others, check_commit, check_tables_stand
 from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
-from pyspark_interview_project.pipeline.ledger import Batch, Counted
+from pyspark_interview_project.pipeline.ledger import Batch, Checkpoint, TablesAfter
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -38,14 +30,24 @@ from pyspark_interview_project.pipeline.options import (
     RunIdOption,
     SkipFileOption,
 )
-from pyspark_interview_project.pipeline.plan import Draft, abandon, go_on_or_end, parts_in, planned_batch
-from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, execution, stage
-from pyspark_interview_project.pipeline.silver_parts import SilverWrite, plan_silver_write, write_part
+from pyspark_interview_project.pipeline.plan import BatchPlan, abandon, go_on_or_end, is_in_silver, next_batch
+from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, run_context, stage
 from pyspark_interview_project.pipeline.summary import print_summary
-from pyspark_interview_project.schemas.outcomes import INSERTED, OUTCOMES, UPDATED
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.sources.discovery import LandedFile, changed_files
-from pyspark_interview_project.transforms import deduplicate as versions
+from pyspark_interview_project.storage.commits import Written
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.transforms.deduplicate import (
+    accepted,
+    count_outcomes,
+    count_read,
+    count_reasons,
+    deduplicate,
+    known_ids,
+    repeated_ids,
+    upserts,
+)
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
 from pyspark_interview_project.transforms.validate import validate
 
@@ -55,12 +57,12 @@ STAGE = "bronze_to_silver"
 
 
 @dataclass(frozen=True)
-class Classified:
-    """A batch, validated and classified, staged in the lake, and what it comes to."""
+class ClassifiedBatch:
+    """A batch whose rows are validated and compared with silver, and what it comes to."""
 
     validated: DataFrame
     conflicting_ids: DataFrame
-    settled: DataFrame
+    deduplicated: DataFrame
     terms: LawTerms
     quarantined_by_reason: dict[str, int]
     files: list[dict[str, Any]]
@@ -68,143 +70,130 @@ class Classified:
     def as_record(self) -> dict[str, Any]:
         return {**self.terms.as_record(), "quarantined_by_reason": self.quarantined_by_reason, "files": self.files}
 
-    @property
-    def upserts(self) -> DataFrame:
+    def upserts(self, batch_id: str) -> DataFrame:
         """The rows that silver takes."""
-        return versions.upserts(versions.accepted(self.validated), self.conflicting_ids, self.settled)
+        return upserts(accepted(self.validated), self.conflicting_ids, self.deduplicated, batch_id)
 
 
-def bronze_to_silver(run: RunContext, draft: Draft | None = None) -> bool:
-    """Process every batch there is: the one that was not finished first, then one of all files not yet processed.
-    Whether there was any.
+def bronze_to_silver(run: RunContext, planned: BatchPlan | None = None) -> bool:
+    """Process every batch there is: first the one that was not finished, then new ones until no file is left.
 
-    `draft` is what was seen of these just before, if it was.
+    `planned` is what was just planned. Returns whether there was a batch.
     """
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
-        check_tables_are_the_same(run.lake, run.batches)
-        run.warn(*changes_by_others(run.lake, run.batches))
-        terms, has_work = LawTerms.none(), False
-        reasons: Counter[str] = Counter()
+        check_tables_stand(run.tables, run.ledger)
+        run.warn(*changes_by_others(run.tables, run.ledger))
+        terms, reasons, has_work = LawTerms.none(), Counter[str](), False
         figures.update(terms.as_record(), quarantined_by_reason=reasons)
-        while batch := planned_batch(run, draft):
-            draft, has_work = None, True
+        while batch := next_batch(run, planned):
+            planned, has_work = None, True
             run.record.batch_id = batch.batch_id
-            counted = _process(run, batch, figures)
-            terms += LawTerms.from_record(counted.figures)
-            reasons.update(counted.figures["quarantined_by_reason"])
-            run.record.files += counted.figures["files"]
-            figures.update(
-                terms.as_record(), quarantined_by_reason=reasons, rows=terms.rows["inserted"] + terms.rows["updated"]
-            )
+            done = _process(run, batch, figures)
+            terms += LawTerms.from_record(done)
+            reasons.update(done["quarantined_by_reason"])
+            run.record.files += done["files"]
+            rows = terms.rows["inserted"] + terms.rows["updated"]
+            figures.update(terms.as_record(), quarantined_by_reason=reasons, rows=rows)
     return has_work
 
 
-def classify(lake: Lake, files: Sequence[LandedFile], as_of: date, silver_version: int | None) -> Classified:
-    """Read, validate and classify landed files against one version of silver (None: there is none), and count.
+def classify(
+    engine: Engine, tables: DeltaTables, files: Sequence[LandedFile], as_of: date, silver_version: int | None
+) -> ClassifiedBatch:
+    """Read and validate landed files, compare them with a version of silver (None: there is none), and count.
 
     Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
     """
-    validated = lake.stage(*[validate(delivery.frame, delivery.kinds, as_of) for delivery in lake.read_landed(files)])
-    returns = versions.accepted(validated)
-    has_rows = silver_version is not None and lake.facts(SILVER, silver_version).rows > 0
-    silver = lake.read(SILVER, silver_version) if has_rows else None
-    known = [versions.known_ids(returns, silver)] if silver is not None else []
-    conflicting_ids = lake.stage(versions.repeated_ids(returns), *known)
-    settled = lake.stage(versions.settle(returns, silver, conflicting_ids))
+    deliveries = engine.read_landed(files)
+    validated = engine.materialize(*[validate(delivery.frame, delivery.kinds, as_of) for delivery in deliveries])
+    returns = accepted(validated)
+    has_rows = silver_version is not None and tables.facts(SILVER, silver_version).rows > 0
+    silver = engine.read(SILVER, silver_version) if has_rows else None
+    known = [known_ids(returns, silver)] if silver is not None else []
+    conflicting_ids = engine.materialize(repeated_ids(returns), *known)
+    deduplicated = engine.materialize(deduplicate(returns, silver, conflicting_ids))
 
-    delivered = lake.rows_delivered()
-    read = {row["source_file"]: row for row in lake.collect(versions.count_read(validated))}
-    outcomes = {
-        row["outcome"]: row for row in lake.collect(versions.count_outcomes(validated, conflicting_ids, settled))
-    }
+    delivered = engine.rows_delivered()
+    read = engine.collect(count_read(validated))
+    outcomes = {row["outcome"]: row for row in engine.collect(count_outcomes(validated, conflicting_ids, deduplicated))}
     terms = LawTerms(
         rows_read=sum(delivered[file.path] for file in files),
         rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
-        amount_read=_sum_of(read.values()),
+        amount_read=_sum_of(read),
         amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
     )
     terms.check()
-    reasons = {row["reason"]: row["rows"] for row in lake.collect(versions.count_reasons(validated))}
+    reasons = {row["reason"]: row["rows"] for row in engine.collect(count_reasons(validated))}
     by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
     figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in files]
-    return Classified(validated, conflicting_ids, settled, terms, by_frequency, figures)
+    return ClassifiedBatch(validated, conflicting_ids, deduplicated, terms, by_frequency, figures)
 
 
-def _sum_of(rows: Any) -> Decimal:
+def _sum_of(rows: Iterable[Mapping[str, Any]]) -> Decimal:
     return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))
 
 
-def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Counted:
-    """Take one batch to its end. Returns what it came to; a batch that a gate stops leaves in `figures` why."""
-    lake = run.lake
-    lake.ensure_tables()
-    parts = parts_in(lake, SILVER, batch.batch_id) if batch.counted else {}
-    if batch.counted and len(parts) == batch.counted.commits:
+def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Mapping[str, Any]:
+    """Take one batch to its end. Returns the figures of its checkpoint; `figures` say why where a gate stops it."""
+    run.engine.ensure_tables()
+    if batch.checkpoint and is_in_silver(run.tables, batch):
         logger.info("silver has all of batch %s already", batch.batch_id)
-        _commit(run, batch, batch.counted)
-        return batch.counted
+        return _commit(run, batch, batch.checkpoint)
+    classified = _classified(run, batch)
+    _quarantine(run, batch, classified)
+    if not figures["rows_read"]:  # else the figures are those of the batches that this run has committed
+        _record_as_validated(figures, classified)
+    _check_gates(run, classified)
+    rows = classified.terms.rows
+    expected = Written(None, rows["inserted"], rows["updated"])
+    before = run.tables.facts(SILVER)
+    commits = 1 if expected.inserted + expected.updated else 0
+    silver_id = run.tables.table_id(SILVER)
+    checkpoint = Checkpoint(before.version, commits, classified.as_record(), silver_id)
+    batch = run.ledger.checkpoint(batch, checkpoint)
+    run.steps.step(f"writing {expected.inserted + expected.updated} rows into silver")
+    metadata = run.metadata(STAGE, batch.batch_id)
+    written = run.engine.upsert(SILVER, classified.upserts(batch.batch_id), metadata, expected)
+    if written.version is not None:
+        check_commit(run.tables, SILVER, before.version, metadata, rows=before.rows + expected.inserted)
+        logger.info("silver took %d new rows and %d corrections", expected.inserted, expected.updated)
+    return _commit(run, batch, checkpoint)
 
-    # A batch begun is classified against the silver it was begun on, of which its own rows are no part.
-    silver_version = batch.counted.silver_version if batch.counted and parts else lake.version(SILVER)
-    faults.reached("before_reading")
+
+def _classified(run: RunContext, batch: Batch) -> ClassifiedBatch:
+    """Raises UnreadableInputError where a file cannot be read, or is not what was planned. The batch is abandoned
+    then."""
     run.steps.step(f"validating batch {batch.batch_id} of {len(batch.files)} files")
-    lake.use_time_zone(batch.spark_tz or run.settings.spark_tz)
+    run.engine.use_time_zone(batch.spark_tz or run.settings.spark_tz)
     try:
-        classified = classify(lake, batch.files, batch.as_of, silver_version)
+        classified = classify(run.engine, run.tables, batch.files, batch.as_of, run.tables.version(SILVER))
         if changed := changed_files(run.paths, batch.files):
             raise UnreadableInputError(*next(iter(changed.items())))
     except UnreadableInputError as error:
-        if not parts:
-            abandon(run, batch, {error.path: error.problem})
+        abandon(run, batch, {error.path: error.problem})
         raise
-    for path, names in lake.unknown_columns.items():
+    for path, names in run.engine.unknown_columns.items():
         run.warn(f"{path} has unknown columns, which stay in the landed file only: {', '.join(names)}")
-
-    faults.reached("after_judging")
-    if batch.counted and parts:
-        check_figures(batch, batch.counted, classified.as_record())
-    write = _planned_write(run, batch, classified, silver_version, has_begun=bool(parts))
-    _quarantine(run, batch, classified)
-    _record_as_judged(figures, classified)
-    _check_gates(run, classified, has_begun=bool(parts))
-    counted = Counted(
-        silver_version or 0, len(write.parts), classified.as_record(), lake.table_id(SILVER), write.counted
-    )
-    faults.reached("before_count")
-    batch = run.batches.count(batch, counted)
-    faults.reached("after_count")
-    for part in write.parts:
-        number = part.counted.part.number
-        if number not in parts:
-            run.steps.step(f"writing part {number} of {len(write.parts)} into silver")
-            write_part(lake, write, part, run.note(STAGE, batch.batch_id, part=number, parts=len(write.parts)))
-    _commit(run, batch, counted)
-    return counted
+    return classified
 
 
-def _planned_write(
-    run: RunContext, batch: Batch, classified: Classified, silver_version: int | None, has_begun: bool
-) -> SilverWrite:
-    """The batch in the parts that it was counted in, so that what silver has of it stays one of them; else cut anew.
-
-    They are kept where silver seems to have none of it, too: the commit of a server whose caller died may come late.
-    """
-    counted, limit = batch.counted, run.settings.merge_rows_per_commit
-    rows = {outcome: classified.terms.rows[outcome] for outcome in (INSERTED, UPDATED)}
-    begun = counted.parts if counted and (has_begun or counted.silver_version == silver_version) else None
-    write = plan_silver_write(run.lake, classified.upserts, silver_version, limit, begun)
-    if begun is not None and not has_begun and (write.counted != begun or write.rows != rows):
-        write = plan_silver_write(run.lake, classified.upserts, silver_version, limit)
-    if has_begun and counted:
-        check_parts(batch, counted, write.counted)
-    if write.rows != rows:
-        raise VerificationError(f"the parts of batch {batch.batch_id}", rows, write.rows)
-    return write
+def _quarantine(run: RunContext, batch: Batch, classified: ClassifiedBatch) -> None:
+    rows = quarantine_slice(classified.validated, batch.batch_id, datetime.now(UTC))
+    metadata = run.metadata(STAGE, batch.batch_id)
+    before = run.tables.facts(QUARANTINE).version
+    written = run.engine.replace_batch(QUARANTINE, rows, metadata)
+    expected = classified.terms.rows["quarantined"]
+    if written.version is not None:
+        # No log says how many rows of the batch an earlier try left.
+        check_commit(run.tables, QUARANTINE, before, metadata, rows=None)
+    if written.inserted != expected:
+        raise VerificationError(QUARANTINE.place, {"rows": expected}, {"rows": written.inserted})
+    run.steps.step(f"quarantined {expected} rows")
 
 
-def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
+def _record_as_validated(figures: dict[str, Any], classified: ClassifiedBatch) -> None:
     """Put on record what holds of a batch before silver has it: what was read and rejected. The other terms of the law
-    are null until they hold, so that a run which is stopped here says of no row that it ended where it did not."""
+    are null until they hold: a run that is stopped by a gate says of no row that it ended where it did not."""
     terms = (LawTerms.from_record(figures) + classified.terms).as_record()
     for outcome in OUTCOMES:
         if outcome != "quarantined":
@@ -214,59 +203,26 @@ def _record_as_judged(figures: dict[str, Any], classified: Classified) -> None:
     figures.update(terms, quarantined_by_reason=dict(reasons))
 
 
-def _commit(run: RunContext, batch: Batch, counted: Counted) -> None:
-    check_silver_has(run.lake, counted)
-    faults.reached("before_commit")
-    run.batches.commit(batch, run.run_id)
-    faults.reached("after_commit")
-
-
-def _quarantine(run: RunContext, batch: Batch, classified: Classified) -> None:
-    rows = quarantine_slice(classified.validated, batch.batch_id, datetime.now(UTC))
-    note = run.note(STAGE, batch.batch_id)
-    before = run.lake.facts(QUARANTINE).version
-    faults.reached("before_quarantine")
-    written = run.lake.replace_slice(QUARANTINE, rows, note)
-    faults.reached("after_quarantine")
-    expected = classified.terms.rows["quarantined"]
-    if written.version is not None:
-        # How many rows an earlier try had in the slice no log says.
-        check_commit(run.lake, QUARANTINE, before, note, rows=None)
-    if written.inserted != expected:
-        raise VerificationError(QUARANTINE.place, {"rows": expected}, {"rows": written.inserted})
-    run.steps.step(f"quarantined {expected} rows")
-
-
-def _check_gates(run: RunContext, classified: Classified, has_begun: bool) -> None:
-    """Put the gates on record, and raise QualityGateError where one failed: not of a batch that silver has a part of,
-    which can only go on, and was let in by the run that began it."""
+def _check_gates(run: RunContext, classified: ClassifiedBatch) -> None:
+    """Put the gates on record. Raises QualityGateError where one failed."""
     settings, terms = run.settings, classified.terms
-    accepted = settings.max_quarantined_ratio if run.accept_quarantined is None else run.accept_quarantined
-    quarantine = quarantine_gate(
-        terms.rows_read, terms.rows["quarantined"], accepted, settings.quarantine_gate_min_rows
-    )
+    limit = settings.max_quarantined_ratio if run.accept_quarantined is None else run.accept_quarantined
+    quarantine = quarantine_gate(terms.rows_read, terms.rows["quarantined"], limit, settings.quarantine_gate_min_rows)
     history = run.records.last_volumes(settings.volume_history_runs)
     volume = volume_gate(terms.rows_read, history, settings.volume_max_deviations, settings.volume_gate)
-    for gate in (quarantine, volume):
-        if gate is not None:
-            run.record.gates.append(gate)
+    run.record.gates += [gate for gate in (quarantine, volume) if gate is not None]
     if volume is not None and volume.status == "warned":
         run.warn(f"{terms.rows_read} rows are {volume.value:.1f} deviations from the median of the last runs")
-    if has_begun:
-        failed = [gate.name for gate in (quarantine, volume) if gate is not None and gate.status == "failed"]
-        run.warn(*[f"silver has a part of this batch: it goes on, whatever the gate {name} says" for name in failed])
-        return
     if volume is not None and volume.status == "failed":
-        raise QualityGateError(
-            "volume", volume.value, volume.limit, "look at the landed files, then run with VOLUME_GATE=warn"
-        )
+        advice = "look at the landed files, then run with VOLUME_GATE=warn"
+        raise QualityGateError("volume", volume.value, volume.limit, advice)
     if quarantine.status == "failed":
         raise QualityGateError(
             "quarantined_ratio",
             quarantine.value,
             quarantine.limit,
             f"most rows have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the "
-            f"files or run with --accept-quarantined {_ceiling(quarantine.value)}",
+            f"files or run with --accept-quarantined {_rounded_up(quarantine.value)}",
         )
 
 
@@ -274,9 +230,17 @@ def _top(reasons: dict[str, int]) -> str:
     return ", ".join(f"{code} ({rows})" for code, rows in list(reasons.items())[:3])
 
 
-def _ceiling(share: float) -> str:
-    """The share rounded up to hundredths, so that accepting it accepts the batch."""
+def _rounded_up(share: float) -> str:
+    """The share rounded up to hundredths: accepting it accepts the batch."""
     return f"{math.ceil(share * 100) / 100:.2f}"
+
+
+def _commit(run: RunContext, batch: Batch, checkpoint: Checkpoint) -> Mapping[str, Any]:
+    silver = run.tables.version(SILVER)
+    assert silver is not None
+    after = TablesAfter(run.tables.table_id(SILVER), silver, run.tables.version(QUARANTINE))
+    run.ledger.commit(batch, run.run_id, after)
+    return checkpoint.figures
 
 
 def run_alone(
@@ -286,16 +250,13 @@ def run_alone(
     accept_quarantined: AcceptQuarantinedOption = None,
     skip_file: SkipFileOption = None,
 ) -> None:
-    """Judge the landed returns and bring them into quarantine and silver."""
-    with execution({"engine": engine, "skip_files": skip_file}, as_of, run_id, accept_quarantined) as run:
+    """Validate the landed returns and bring them into quarantine and silver."""
+    with run_context({"engine": engine, "skip_files": skip_file}, as_of, run_id, accept_quarantined) as run:
         go_on_or_end(run, bronze_to_silver(run))
     print_summary(run.record, run.paths, [])
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.pipeline.bronze_to_silver`."""
-    run_command(run_alone, argv)
-
+main = main_of(run_alone)
 
 if __name__ == "__main__":
     main()

@@ -1,117 +1,83 @@
-"""What must hold of the tables before, between and behind the writes of a run; what does not is exit 7."""
+"""What must hold of the tables before a run and after each of its writes. What does not hold is exit 7."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
 
-from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.pipeline.ledger import COMMITTED, Batch, Batches, Counted
+from pyspark_interview_project.pipeline.ledger import Ledger
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
 from pyspark_interview_project.storage.commits import CommitMetadata
-from pyspark_interview_project.transforms.parts import CountedPart
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 
-_BEGUN = "silver has a part of it: run it with"
 _MEND = (
-    "restore the table (returns dr restore), or move silver, quarantine, gold and ops/batches away to take all landed "
-    "files anew"
+    "restore the table (returns dr restore), or move silver, quarantine, gold, ops/batches and ops/ledger away to take "
+    "all landed files anew"
 )
 
 
-def check_commit(lake: Lake, table: TableContract, before: int, note: CommitMetadata, rows: int | None) -> None:
-    """Raise VerificationError unless the table has just one commit more than at version `before`, with this note, and
-    has so many rows by now; None: nobody knows how many it must have."""
-    newest = next(lake.commits(table))
-    expected: dict[str, object] = {"version": before + 1, **note.as_metadata()}
-    found: dict[str, object] = {"version": newest.version, **newest.note}
+def check_commit(
+    tables: DeltaTables, table: TableContract, before: int, metadata: CommitMetadata, rows: int | None
+) -> None:
+    """Raise VerificationError unless the table has one commit more than at version `before`, with this metadata, and
+    has this many rows. None: nobody knows how many it must have."""
+    newest = next(tables.commits(table))
+    expected: dict[str, object] = {"version": before + 1, **metadata.as_record()}
+    found: dict[str, object] = {"version": newest.version, **newest.metadata}
     if rows is not None:
-        expected["rows"], found["rows"] = rows, lake.facts(table).rows
+        expected["rows"], found["rows"] = rows, tables.facts(table).rows
     _compare(table.place, expected, found)
 
 
-def check_silver_has(lake: Lake, counted: Counted) -> None:
-    """Raise VerificationError unless silver has grown by just what a batch inserts since the batch was counted."""
-    expected = lake.facts(SILVER, counted.silver_version).rows + counted.figures["rows_inserted"]
-    _compare(SILVER.place, {"rows": expected}, {"rows": lake.facts(SILVER).rows}, _MEND)
-
-
-def check_tables_are_the_same(lake: Lake, batches: Batches) -> None:
-    """Raise VerificationError where silver is not the table that took the rows of the batch before: it is gone, was
-    made anew, or was put back to a version before those rows. Of a batch that kept no id only the first is known. Also
-    where quarantine is gone, and rows of a batch with it, and where a RESTORE undid what either took of a batch."""
-    if lake.version(QUARANTINE) is None:
-        for taken in batches.all():
-            if taken.state == COMMITTED and taken.counted and taken.counted.figures["rows_quarantined"]:
-                raise _gone(QUARANTINE, taken)
-    for table in (SILVER, QUARANTINE):
-        if lake.version(table) is not None:
-            _check_nothing_is_undone(lake, table, batches)
-    batch = batches.last_in_silver()
-    if batch is None or batch.counted is None:
+def check_tables_stand(tables: DeltaTables, ledger: Ledger) -> None:
+    """Raise VerificationError where silver is not the table that took the last batch, or a batch in it or in quarantine
+    was undone: the table is gone, was made anew, or was put back to an older version."""
+    last = ledger.last_committed()
+    if tables.version(QUARANTINE) is None and ledger.has_quarantined():
+        raise VerificationError(QUARANTINE.place, {"the table": "there"}, {"the table": "gone"}, _MEND)
+    if last is None:
         return
-    counted, version = batch.counted, lake.version(SILVER)
+    batch_id, after = last
+    version = tables.version(SILVER)
     if version is None:
-        raise _gone(SILVER, batch)
-    if counted.silver_id is None:
-        return
-    _compare(SILVER.place, {"table id": counted.silver_id}, {"table id": lake.table_id(SILVER)}, _MEND)
-    least = counted.silver_version + counted.commits
-    if version < least:
-        term = f"the version of batch {batch.batch_id}"
-        raise VerificationError(SILVER.place, {term: least}, {term: version}, _MEND)
-
-
-def changes_by_others(lake: Lake, batches: Batches) -> list[str]:
-    """What others did to the rows of silver since the batch before, in words: no rule of ours let these rows in."""
-    batch = batches.last_in_silver()
-    if lake.version(SILVER) is None or batch is None:
-        return []
-    said = []
-    for commit in lake.commits(SILVER):
-        if commit.note.get("batch_id") == batch.batch_id:
-            break
-        if not (commit.note or commit.keeps_rows or commit.undone):
-            said.append(f"{SILVER.place} was changed by others: version {commit.version}, {commit.operation}")
-    return said
-
-
-def _check_nothing_is_undone(lake: Lake, table: TableContract, batches: Batches) -> None:
-    commits = [commit for commit in lake.commits(table) if commit.note.get("batch_id")]
-    there = {(commit.note["batch_id"], commit.note.get("part")) for commit in commits if not commit.undone}
-    undone = [commit for commit in commits if (commit.note["batch_id"], commit.note.get("part")) not in there]
-    if not undone:
-        return
-    committed = {batch.batch_id for batch in batches.all() if batch.state == COMMITTED}
-    for commit in undone:
-        if commit.note["batch_id"] in committed:
-            term = f"version {commit.version}, of batch {commit.note['batch_id']}"
-            advice = f"put the table back to its version {commit.version} or newer, by number; else {_MEND}"
+        term = f"the table of batch {batch_id}"
+        raise VerificationError(SILVER.place, {term: "there"}, {term: "gone"}, _MEND)
+    if after.silver_id is not None:
+        _compare(SILVER.place, {"table id": after.silver_id}, {"table id": tables.table_id(SILVER)}, _MEND)
+    if version < after.silver:
+        term = f"the version of batch {batch_id}"
+        raise VerificationError(SILVER.place, {term: after.silver}, {term: version}, _MEND)
+    for table, least in ((SILVER, after.silver), (QUARANTINE, after.quarantine)):
+        if least is not None and tables.version(table) is not None and tables.restored_below(table, least):
+            term = f"version {least}, of batch {batch_id}"
+            advice = f"put the table back to its version {least} or newer, by number; else {_MEND}"
             raise VerificationError(table.place, {term: "there"}, {term: "undone by a RESTORE"}, advice)
 
 
-def _gone(table: TableContract, batch: Batch) -> VerificationError:
-    term = f"the table of batch {batch.batch_id}"
-    return VerificationError(table.place, {term: "there"}, {term: "gone"}, _MEND)
+def check_ledger_complete(tables: DeltaTables, ledger: Ledger) -> None:
+    """Raise DamageError where silver or quarantine took a batch that the ledger does not have: its files would be taken
+    again. Only what is newer than the last batch is read."""
+    last = ledger.last_committed()
+    silver, quarantine = (last[1].silver, last[1].quarantine) if last else (None, None)
+    taken: dict[str, None] = {}
+    for table, version in ((SILVER, silver), (QUARANTINE, quarantine)):
+        if tables.version(table) is not None:
+            for commit in tables.commits(table, version):
+                if batch_id := commit.metadata.get("batch_id"):
+                    taken[batch_id] = None
+    ledger.check_complete(taken)
 
 
-def check_figures(batch: Batch, counted: Counted, figures: Mapping[str, Any]) -> None:
-    """Raise VerificationError where a batch that silver has a part of does not come to what it came to then."""
-    expected, found = ({**of, "files": None} for of in (counted.figures, figures))
-    _compare(f"batch {batch.batch_id}", expected, found, f"{_BEGUN} the version of the pipeline that began it")
-
-
-def check_parts(batch: Batch, counted: Counted, parts: Sequence[CountedPart]) -> None:
-    """Raise VerificationError where a batch that silver has a part of does not fall into the parts that it had then.
-
-    Of a batch that was counted before parts were kept, their number is all that is known.
-    """
-    subject = f"batch {batch.batch_id}"
-    _compare(
-        subject, {"parts": counted.commits}, {"parts": len(parts)}, f"{_BEGUN} the MERGE_ROWS_PER_COMMIT of its begin"
-    )
-    for expected, found in zip(counted.parts or (), parts, strict=False):
-        _compare(f"part {expected.part.number} of {subject}", vars(expected), vars(found))
+def changes_by_others(tables: DeltaTables, ledger: Ledger) -> list[str]:
+    """What others did to the rows of silver since the last batch, a sentence each: no rule of ours checked them."""
+    last = ledger.last_committed()
+    if last is None or tables.version(SILVER) is None:
+        return []
+    return [
+        f"{SILVER.place} was changed by others: version {commit.version}, {commit.operation}"
+        for commit in tables.commits(SILVER, since=last[1].silver)
+        if not (commit.metadata or commit.keeps_rows or commit.undone)
+    ]
 
 
 def _compare(

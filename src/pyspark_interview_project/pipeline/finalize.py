@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import checked_run_id, main_of, prepare
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id
+from pyspark_interview_project.logging_setup import is_for_a_person
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest, latest_record
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
 from pyspark_interview_project.pipeline.options import (
@@ -23,7 +23,7 @@ from pyspark_interview_project.pipeline.options import (
     SimulateOption,
     WithDrOption,
 )
-from pyspark_interview_project.pipeline.run_context import checked_run_id, run_records
+from pyspark_interview_project.pipeline.run_context import run_records
 from pyspark_interview_project.progress import steps
 from pyspark_interview_project.shown_text import printable
 
@@ -79,10 +79,8 @@ def finalize(
 ) -> None:
     """Do for stages that ran apart what a whole run does at its end. It works on records, whatever the engine is."""
     options = {"engine": engine}
-    settings = load_settings(options)
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
     identity = checked_run_id(run_id)
-    set_run_id(identity)
+    settings = prepare(options, identity)
     record = run_records(settings).find(identity)
     if record is None:
         raise ConfigurationError("--run-id", f"there is no record of a run {identity}")
@@ -104,10 +102,7 @@ def finalize(
     print(f"run {identity} is finalized")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.pipeline.finalize`."""
-    run_command(finalize, argv)
-
+main = main_of(finalize)
 
 if __name__ == "__main__":
     main()

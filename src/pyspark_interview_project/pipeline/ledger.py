@@ -1,53 +1,67 @@
-"""Batches: sets of landed files, written down before anything is done with them and marked done last.
+"""The ledger: batches of landed files, written down before anything is done with them, and marked done last.
 
-Each batch is a directory under ops/batches with small JSON files, so that a person can read what happened:
-plan.json (its files), counted.json (what became of its rows, before silver takes any) and then committed.json or
-abandoned.json. Each file is written whole or not at all, under the lock of the lake.
+Each batch is a directory under ops/batches with small JSON files that a person can read: plan.json (its files),
+checkpoint.json (what became of its rows, before silver takes them), then committed.json or abandoned.json. A summary
+under ops/ledger stands for the older batches, so that a run reads what is new. Only the holder of the lake's lock
+writes.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.storage.files import write_atomically
-from pyspark_interview_project.transforms.parts import CountedPart, Part
+from pyspark_interview_project.storage.files import Files
 
-_PUT_BACK = "put it back as it was, from a backup (returns dr restore), before the next run"
+logger = logging.getLogger(__name__)
+
 PLANNED, COMMITTED, ABANDONED = "planned", "committed", "abandoned"
+_PLAN, _CHECKPOINT = "plan", "checkpoint"
+_FIRST_EDITIONS_CHECKPOINT = "counted"
+_BATCHES_PER_SUMMARY = 32
+_PUT_BACK = "put it back as it was, from a backup (returns dr restore), before the next run"
 
 
 @dataclass(frozen=True)
-class Counted:
-    """What a batch comes to, settled before silver takes a row of it.
+class Checkpoint:
+    """What a batch comes to, written down before silver takes it.
 
-    `silver_version` is the version of silver that its rows were validated against, `silver_id` the id of that table;
-    `commits` is how many commits silver takes them in, `parts` what each of these has; `figures` are the terms of the
-    law as the run record has them. A batch that was counted before ids and parts were kept has none.
+    `silver_version` and `silver_id` say which silver its rows were compared with. `commits` is how many commits silver
+    takes it in: 1, or 0 where no row changes silver (the first edition took several). `figures` are the law's terms
+    as the run record has them.
     """
 
     silver_version: int
     commits: int
     figures: Mapping[str, Any]
     silver_id: str | None = None
-    parts: tuple[CountedPart, ...] | None = None
+
+
+@dataclass(frozen=True)
+class TablesAfter:
+    """How the tables stood when a batch was done: the id of silver, and the versions of silver and quarantine. A null
+    is not known: the first edition kept less."""
+
+    silver_id: str | None
+    silver: int
+    quarantine: int | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """A batch and how far it has come. The id sorts by age and is the same for the same history of the same files.
+    """A batch and how far it came. The id sorts by age.
 
-    Its local times are of `spark_tz`, whichever zone a later run has; None: planned before the zone was kept.
-    `is_resumed`: another process planned it, which may have been at it.
+    `spark_tz` is the time zone of its local times, whichever zone a later run has. `is_resumed`: it was read from the
+    ledger, so another process may have been at work on it.
     """
 
     batch_id: str
@@ -55,153 +69,201 @@ class Batch:
     planned_by: str
     planned_at: str
     files: tuple[LandedFile, ...]
-    state: str = PLANNED
-    counted: Counted | None = None
     spark_tz: str | None = None
+    state: str = PLANNED
+    checkpoint: Checkpoint | None = None
+    after: TablesAfter | None = None
     is_resumed: bool = field(default=False, compare=False)
 
+    @property
+    def number(self) -> int:
+        return int(self.batch_id.partition("-")[0])
 
-class Batches:
-    """The batches of one lake. Reading needs no lock; everything else does."""
+    @property
+    def has_quarantined(self) -> bool:
+        return bool(self.checkpoint and self.checkpoint.figures["rows_quarantined"])
 
-    def __init__(self, lake: LakePaths, check: Callable[[], None] = lambda: None) -> None:
-        """`check` is called before each write, and raises where the lake is not ours any more."""
-        self._check = check
-        self._directory = Path(lake.place(paths.BATCHES))
 
-    def _directories(self) -> list[Path]:
-        """The directory of each batch, the oldest first."""
-        return sorted(plan.parent for plan in self._directory.glob("*/plan.json"))
+@dataclass(frozen=True)
+class _Summary:
+    """What the batches up to number `through` left: known files, tables, and whether one of them quarantined rows."""
 
-    def all(self) -> Iterator[Batch]:
-        """Every batch, the oldest first."""
-        yield from map(self._read, self._directories())
+    through: int = 0
+    files: tuple[LandedFile, ...] = ()
+    last: tuple[str, TablesAfter] | None = None
+    has_quarantined: bool = False
 
-    def check_complete(self, taken: Iterable[str]) -> None:
-        """Raise DamageError where one of the batches that tables have taken, by their logs, is not written down here:
-        its files would be taken for new."""
-        there = {directory.name for directory in self._directories()}
-        if lost := [batch_id for batch_id in taken if batch_id not in there]:
-            said = [
-                f"batch {batch_id} is not there, but rows of it are in the tables; {_PUT_BACK}" for batch_id in lost
-            ]
-            raise DamageError(str(self._directory), said)
+
+class Ledger:
+    """The batches of one lake. What was read once is kept: only one process writes, and only through its ledger."""
+
+    def __init__(self, files: Files, check: Callable[[], None] = lambda: None) -> None:
+        """`check` is called before each write. It raises where this process may have lost the lake."""
+        self._files, self._check = files, check
 
     def pending(self) -> Batch | None:
         """The batch that was planned and neither committed nor abandoned. There is at most one."""
-        return next((batch for batch in self.all() if batch.state == PLANNED), None)
-
-    def last_in_silver(self) -> Batch | None:
-        """The newest committed batch of which silver took rows."""
-        for batch in map(self._read, reversed(self._directories())):
-            if batch.state == COMMITTED and batch.counted and batch.counted.commits:
-                return batch
-        return None
+        return next((batch for batch in self._batches.values() if batch.state == PLANNED), None)
 
     def known_files(self) -> list[LandedFile]:
         """The files of every committed batch."""
-        return [file for batch in self.all() if batch.state == COMMITTED for file in batch.files]
+        newer = [file for batch in self._committed() for file in batch.files]
+        return [*self._summary.files, *newer]
 
-    def draft(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
-        """The batch that `files` would make, not written down."""
-        sequence = len(self._directories()) + 1
+    def last_committed(self) -> tuple[str, TablesAfter] | None:
+        """The newest committed batch of which the tables are known, and how they stood when it was done."""
+        for batch in reversed(self._committed()):
+            if batch.after is not None:
+                return batch.batch_id, batch.after
+        return self._summary.last
+
+    def has_quarantined(self) -> bool:
+        """Whether a committed batch put rows into quarantine."""
+        return self._summary.has_quarantined or any(batch.has_quarantined for batch in self._committed())
+
+    def check_complete(self, taken: Iterable[str]) -> None:
+        """Raise DamageError where one of these batches, which tables have rows of, is not written down: its files would
+        be taken again. The batches must be newer than `last_committed`."""
+        known = self._batches.keys() | ({self._summary.last[0]} if self._summary.last else set())
+        if lost := [batch_id for batch_id in taken if batch_id not in known]:
+            said = [f"batch {each} is not there, but rows of it are in the tables; {_PUT_BACK}" for each in lost]
+            raise DamageError(self._place(), said)
+
+    def new_batch(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
+        """The batch that `files` would make. It is not written down."""
+        number = max([self._summary.through, *(batch.number for batch in self._batches.values())]) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])
-        batch_id = f"{sequence:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files, spark_tz=spark_tz)
+        batch_id = f"{number:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files, spark_tz)
 
     def plan(self, batch: Batch) -> None:
         """Write the batch down as planned."""
-        self._write(
-            batch,
-            "plan",
-            {
-                "batch_id": batch.batch_id,
-                "as_of": batch.as_of.isoformat(),
-                "spark_tz": batch.spark_tz,
-                "planned_by": batch.planned_by,
-                "planned_at": batch.planned_at,
-                "files": [asdict(file) for file in batch.files],
-            },
-        )
+        content = {
+            "batch_id": batch.batch_id,
+            "as_of": batch.as_of.isoformat(),
+            "spark_tz": batch.spark_tz,
+            "planned_by": batch.planned_by,
+            "planned_at": batch.planned_at,
+            "files": [asdict(file) for file in batch.files],
+        }
+        self._write(batch, _PLAN, content)
 
-    def count(self, batch: Batch, counted: Counted) -> Batch:
-        """Write down what the batch comes to, before silver takes any of it."""
-        self._write(batch, "counted", _record_of(counted))
-        return replace(batch, counted=counted)
+    def checkpoint(self, batch: Batch, checkpoint: Checkpoint) -> Batch:
+        """Write down what the batch comes to."""
+        return self._write(replace(batch, checkpoint=checkpoint), _CHECKPOINT, asdict(checkpoint))
 
-    def commit(self, batch: Batch, run_id: str) -> Batch:
+    def commit(self, batch: Batch, run_id: str, after: TablesAfter) -> Batch:
         """Mark the batch done. Its files are known from now on."""
-        self._write(batch, COMMITTED, {"run_id": run_id, "at": datetime.now(UTC).isoformat()})
-        return replace(batch, state=COMMITTED)
+        content = {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "after": asdict(after)}
+        done = self._write(replace(batch, state=COMMITTED, after=after), COMMITTED, content)
+        if len(self._batches) >= _BATCHES_PER_SUMMARY:
+            self._sum_up()
+        return done
 
     def abandon(self, batch: Batch, run_id: str, why: str) -> Batch:
         """Give the batch up, on record. Its files can be planned again."""
-        self._write(batch, ABANDONED, {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "why": why})
-        return replace(batch, state=ABANDONED)
+        content = {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "why": why}
+        return self._write(replace(batch, state=ABANDONED), ABANDONED, content)
 
-    def _write(self, batch: Batch, name: str, content: Mapping[str, Any]) -> None:
+    def _committed(self) -> list[Batch]:
+        return [batch for batch in self._batches.values() if batch.state == COMMITTED]
+
+    def _write(self, batch: Batch, name: str, content: Mapping[str, Any]) -> Batch:
         self._check()
-        write_atomically(self._directory / batch.batch_id / f"{name}.json", json.dumps(content, indent=1) + "\n")
+        self._files.put(_path(batch.batch_id, name), (json.dumps(content, indent=1) + "\n").encode())
+        self._batches[batch.batch_id] = batch
+        return batch
 
-    def _read(self, directory: Path) -> Batch:
-        file = directory / "plan.json"
+    def _sum_up(self) -> None:
+        """Write a summary of all batches there are, each of which is done, and remove the older summary."""
+        last = self.last_committed()
+        newest = max(batch.number for batch in self._batches.values())
+        summary = _Summary(newest, tuple(self.known_files()), last, self.has_quarantined())
+        content = {
+            "through": summary.through,
+            "files": [list(asdict(file).values()) for file in summary.files],
+            "last": [last[0], asdict(last[1])] if last else None,
+            "has_quarantined": summary.has_quarantined,
+        }
+        older = [file.path for file in self._files.list(paths.LEDGER)]
+        path = f"{paths.LEDGER}/{newest:06d}.json"
+        self._files.put(path, json.dumps(content).encode())
+        self._files.delete(other for other in older if other != path)
+
+    @cached_property
+    def _summary(self) -> _Summary:
+        """The newest summary that can be read. It only spares reading: without one every batch is read."""
+        for path in sorted((file.path for file in self._files.list(paths.LEDGER)), reverse=True):
+            try:
+                content = json.loads(self._files.read(path))
+                last = content["last"]
+                return _Summary(
+                    content["through"],
+                    tuple(LandedFile(*file) for file in content["files"]),
+                    (last[0], TablesAfter(**last[1])) if last else None,
+                    content["has_quarantined"],
+                )
+            except (ValueError, TypeError, KeyError) as error:
+                logger.warning("%s is no summary of batches (%s); each batch is read", path, type(error).__name__)
+        return _Summary()
+
+    @cached_property
+    def _batches(self) -> dict[str, Batch]:
+        """The batches behind the summary, the oldest first."""
+        found: dict[str, set[str]] = {}
+        for file in self._files.list(paths.BATCHES):
+            batch_id, _, name = file.path.removeprefix(f"{paths.BATCHES}/").partition("/")
+            found.setdefault(batch_id, set()).add(name.removesuffix(".json"))
+        newer = {batch_id: names for batch_id, names in found.items() if _PLAN in names}
+        read = (self._read(batch_id, newer[batch_id]) for batch_id in sorted(newer) if self._is_newer(batch_id))
+        return {batch.batch_id: batch for batch in read}
+
+    def _is_newer(self, batch_id: str) -> bool:
+        number = batch_id.partition("-")[0]
+        return not number.isdecimal() or int(number) > self._summary.through
+
+    def _read(self, batch_id: str, names: set[str]) -> Batch:
+        path = _path(batch_id, _PLAN)
         try:
-            plan = json.loads(file.read_text(encoding="utf-8"))
+            plan = json.loads(self._files.read(path))
             batch = Batch(
                 batch_id=plan["batch_id"],
                 as_of=date.fromisoformat(plan["as_of"]),
                 planned_by=plan["planned_by"],
                 planned_at=plan["planned_at"],
                 files=tuple(LandedFile(**file) for file in plan["files"]),
-                state=next((s for s in (COMMITTED, ABANDONED) if (directory / f"{s}.json").exists()), PLANNED),
                 spark_tz=plan.get("spark_tz"),
+                state=next((state for state in (COMMITTED, ABANDONED) if state in names), PLANNED),
                 is_resumed=True,
             )
-            file = directory / "counted.json"
-            if file.exists():
-                batch = replace(batch, counted=_counted(json.loads(file.read_text(encoding="utf-8"))))
+            for name in (_CHECKPOINT, _FIRST_EDITIONS_CHECKPOINT):
+                if name in names:
+                    path = _path(batch_id, name)
+                    batch = replace(batch, checkpoint=_checkpoint(json.loads(self._files.read(path))))
+                    break
+            if batch.state == COMMITTED:
+                path = _path(batch_id, COMMITTED)
+                batch = replace(batch, after=_after(json.loads(self._files.read(path)), batch.checkpoint))
             return batch
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DamageError(str(file), [f"is not what a run writes; {_PUT_BACK}"]) from error
+            raise DamageError(f"{self._files.url}/{path}", [f"is not what a run writes; {_PUT_BACK}"]) from error
+
+    def _place(self) -> str:
+        return f"{self._files.url}/{paths.BATCHES}"
 
 
-def _record_of(counted: Counted) -> dict[str, Any]:
-    parts = [_record_of_part(part) for part in counted.parts or ()]
-    known = {"silver_id": counted.silver_id, "parts": None if counted.parts is None else parts}
-    return {
-        "silver_version": counted.silver_version,
-        "commits": counted.commits,
-        "figures": counted.figures,
-        **{name: value for name, value in known.items() if value is not None},
-    }
+def _path(batch_id: str, name: str) -> str:
+    return f"{paths.BATCHES}/{batch_id}/{name}.json"
 
 
-def _record_of_part(counted: CountedPart) -> dict[str, Any]:
-    part = counted.part
-    return {
-        "number": part.number,
-        "first_date": part.first_date.isoformat(),
-        "last_date": part.last_date.isoformat(),
-        "first_share": part.first_share,
-        "last_share": part.last_share,
-        "inserted": counted.inserted,
-        "updated": counted.updated,
-    }
+def _checkpoint(record: Mapping[str, Any]) -> Checkpoint:
+    return Checkpoint(record["silver_version"], record["commits"], record["figures"], record.get("silver_id"))
 
 
-def _counted(record: Mapping[str, Any]) -> Counted:
-    """What was counted; records written before there were ids and parts have none."""
-    parts = record.get("parts")
-    return Counted(
-        record["silver_version"],
-        record["commits"],
-        record["figures"],
-        record.get("silver_id"),
-        None if parts is None else tuple(_part(part) for part in parts),
-    )
-
-
-def _part(record: Mapping[str, Any]) -> CountedPart:
-    first, last = (date.fromisoformat(record[name]) for name in ("first_date", "last_date"))
-    part = Part(record["number"], first, last, record["first_share"], record["last_share"])
-    return CountedPart(part, record["inserted"], record["updated"])
+def _after(record: Mapping[str, Any], checkpoint: Checkpoint | None) -> TablesAfter | None:
+    """How the tables stood, as the record has it, or for the first edition as its checkpoint implies."""
+    if "after" in record:
+        return TablesAfter(**record["after"])
+    if checkpoint is None or not checkpoint.commits:
+        return None
+    return TablesAfter(checkpoint.silver_id, checkpoint.silver_version + checkpoint.commits)

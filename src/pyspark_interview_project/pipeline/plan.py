@@ -1,36 +1,37 @@
-"""Planning: which landed files the next batch takes, and how far the one before it has come; `returns plan`."""
+"""Planning: which landed files the next batch takes, and how far the batch before it came; `returns plan`."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
 import typer
 
-from pyspark_interview_project import faults
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.config.settings import Settings
-from pyspark_interview_project.engines.base import Lake
-from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA
-from pyspark_interview_project.pipeline.ledger import Batch, Batches
+from pyspark_interview_project.pipeline.checks import check_ledger_complete
+from pyspark_interview_project.pipeline.ledger import Batch, Ledger
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
 from pyspark_interview_project.pipeline.run_context import (
     LANDED_FILES,
+    LakeView,
     RunContext,
-    execution,
-    looking,
+    lake_view,
     planning_day,
+    run_context,
     stage,
 )
 from pyspark_interview_project.pipeline.watermark import is_current
-from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TableContract
+from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.shown_text import printable
-from pyspark_interview_project.sources.discovery import changed_files, find_landed, new_files
+from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed, new_files
 from pyspark_interview_project.sources.layouts import check_layouts
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 
 logger = logging.getLogger(__name__)
 
@@ -38,137 +39,158 @@ STAGE = "plan"
 
 
 @dataclass(frozen=True)
-class Draft:
-    """The batch that the landed files not yet processed would make (None: there are none), and what is odd about the
-    landed files, a sentence each."""
+class BatchPlan:
+    """The batch that the landed files would make (None: no file is new), and a remark on each that is odd.
+
+    `leaves_files`: more new files wait for the batches after it.
+    """
 
     batch: Batch | None
     remarks: Sequence[str]
+    leaves_files: bool = False
 
 
-def draft_batch(settings: Settings, as_of: date, run_id: str) -> Draft:
-    """Look at the landed files. Writes nothing. Raises UnreadableInputError naming a file that cannot be taken."""
-    batches = Batches(settings.paths)
+def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> BatchPlan:
+    """Look at the landed files and plan a batch of the new ones, up to max_batch_bytes. Writes nothing.
+
+    Raises UnreadableInputError naming a file that cannot be taken.
+    """
     landing = find_landed(settings.paths, as_of)
-    known = batches.known_files()
-    taken = [file for file in landing.files if file[0] not in settings.skip_files]
-    files = new_files(settings.paths, taken, known, settings.landing_limits)
+    known = ledger.known_files()
+    wanted = [file for file in landing.files if file[0] not in settings.skip_files]
+    new = new_files(settings.paths, wanted, known, settings.landing_limits)
+    files, leaves_files = _up_to(settings.max_batch_bytes, new)
     known_paths = {file.path for file in known}
+    landed_paths = {path for path, *_ in landing.files}
     remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
-    landed = {path for path, *_ in landing.files}
     remarks += [
-        f"{path} is {'skipped' if path in landed else 'to be skipped and not there'}" for path in settings.skip_files
+        f"{path} is {'skipped' if path in landed_paths else 'to be skipped and not there'}"
+        for path in settings.skip_files
     ]
     remarks += [
-        f"{f.path} was replaced by other content; it is processed as new" for f in files if f.path in known_paths
+        f"{file.path} was replaced by other content; it is processed as new"
+        for file in files
+        if file.path in known_paths
     ]
-    return Draft(batches.draft(files, as_of, run_id, settings.spark_tz) if files else None, remarks)
+    batch = ledger.new_batch(files, as_of, run_id, settings.spark_tz) if files else None
+    return BatchPlan(batch, remarks, leaves_files)
 
 
-def _readable_draft(settings: Settings, as_of: date, run_id: str) -> Draft:
-    """A draft of files whose headers and footers were looked at too."""
-    draft = draft_batch(settings, as_of, run_id)
-    check_layouts(settings.paths, draft.batch.files if draft.batch else ())
-    return draft
+def _up_to(most_bytes: int, new: Iterable[LandedFile]) -> tuple[tuple[LandedFile, ...], bool]:
+    """The first files that stay within `most_bytes` together, at least one, and whether there are more."""
+    taken: list[LandedFile] = []
+    for file in new:
+        if taken and sum(other.size for other in taken) + file.size > most_bytes:
+            return tuple(taken), True
+        taken.append(file)
+    return tuple(taken), False
 
 
-def parts_in(lake: Lake, table: TableContract, batch_id: str) -> dict[int, int]:
-    """The commits that a table has of a batch: part -> version."""
-    if lake.version(table) is None:
-        return {}
-    notes = ((commit.version, commit.note) for commit in lake.commits(table) if not commit.undone)
-    return {int(note.get("part", 1)): version for version, note in notes if note.get("batch_id") == batch_id}
+def is_in_silver(tables: DeltaTables, batch: Batch) -> bool:
+    """Whether silver has all that it takes of a batch. Then the batch needs no file any more.
+
+    Raises VerificationError where it has a part, which only the first edition can finish.
+    """
+    checkpoint = batch.checkpoint
+    if checkpoint is None:
+        return False
+    if checkpoint.commits == 0:
+        return True
+    if tables.version(SILVER) is None:
+        return False
+    commits = tables.commits(SILVER, since=checkpoint.silver_version)
+    found = len([c for c in commits if c.metadata.get("batch_id") == batch.batch_id and not c.undone])
+    if 0 < found < checkpoint.commits:
+        raise VerificationError(
+            f"batch {batch.batch_id}",
+            {"commits": checkpoint.commits},
+            {"commits": found},
+            "silver has a part of it: run it to its end with the version of the pipeline that began it",
+        )
+    return found > 0
+
+
+def pending_batch(run: RunContext) -> Batch | None:
+    """The batch that was planned and is to be finished before any other, with the same files.
+
+    Where its files are not what they were and silver does not have it yet, it is abandoned on record.
+    """
+    batch = run.ledger.pending()
+    if batch is None:
+        return None
+    changed = changed_files(run.paths, batch.files)
+    changed |= {file.path: "it is to be skipped" for file in batch.files if file.path in run.settings.skip_files}
+    if changed and not is_in_silver(run.tables, batch) and abandon(run, batch, changed):
+        return None
+    logger.info("batch %s was planned and not finished; it goes first", batch.batch_id)
+    return batch
+
+
+def abandon(run: RunContext, batch: Batch, problems: Mapping[str, str]) -> bool:
+    """Give up a batch that silver does not have: remove its rows from quarantine and put down why. False where silver
+    turns out to have it.
+
+    Where another process was at work on it, a server whose caller died may be in a commit of it. So the tables are
+    fenced first: from then on the commit is either in the log or never comes.
+    """
+    for table, may_be_written in ((QUARANTINE, batch.is_resumed), (SILVER, batch.checkpoint is not None)):
+        if may_be_written and run.tables.version(table) is not None:
+            run.check_lease()
+            run.writes.fence(table)
+    if is_in_silver(run.tables, batch):
+        return False
+    why = "; ".join(f"{path}: {problem}" for path, problem in problems.items())
+    if run.tables.version(QUARANTINE) is not None:
+        run.engine.replace_batch(QUARANTINE, None, run.metadata(STAGE, batch.batch_id))
+    run.ledger.abandon(batch, run.run_id, why)
+    run.warn(f"batch {batch.batch_id} is abandoned: {why}")
+    return True
+
+
+def next_batch(run: RunContext, planned: BatchPlan | None = None) -> Batch | None:
+    """The batch to process next: the pending one, else a new one, written down. None: there is nothing to do.
+
+    `planned` is what was just planned, so that files are not hashed again.
+    """
+    if pending := pending_batch(run):
+        return pending
+    check_ledger_complete(run.tables, run.ledger)
+    planned = planned or plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
+    run.warn(*planned.remarks)
+    if planned.batch is not None:
+        run.ledger.plan(planned.batch)
+        logger.info("planned batch %s of %d files", planned.batch.batch_id, len(planned.batch.files))
+    return planned.batch
 
 
 def go_on_or_end(run: RunContext, has_work: bool) -> None:
-    """Say in the record of a stage that ran apart whether there is anything for the next ones."""
-    if has_work or not is_current(run.lake, run.paths):
+    """Say in the record of a stage that ran apart whether there is anything for the next stages."""
+    if has_work or not is_current(run.tables, run.files):
         run.record.go_on()
     else:
         run.record.end(NO_NEW_DATA)
 
 
-def check_batches(lake: Lake, batches: Batches) -> None:
-    """Raise DamageError where the state of a batch was lost that silver or quarantine has: it would be taken again."""
-    tables = [table for table in (SILVER, QUARANTINE) if lake.version(table) is not None]
-    taken = {commit.note.get("batch_id"): None for table in tables for commit in lake.commits(table)}
-    batches.check_complete(batch_id for batch_id in taken if batch_id is not None)
+def shown_plan(view: LakeView, as_of: date) -> BatchPlan:
+    """What a run would take first, for a person: the pending batch, else the one that would be planned."""
+    check_ledger_complete(view.tables, view.ledger)
+    pending = view.ledger.pending()
+    return BatchPlan(pending, []) if pending else plan_batch(view.settings, view.ledger, as_of, "shown")
 
 
-def pending_batch(run: RunContext) -> Batch | None:
-    """The batch that was planned and is to be finished, with the same files, before any other.
-
-    One whose files are not what they were is abandoned, on record, if silver has nothing of it, and needs none of them
-    if silver has all of it. Raises UnreadableInputError, naming a file, if silver has a part of it.
-    """
-    batch = run.batches.pending()
-    if batch is None:
-        return None
-    changed = changed_files(run.paths, batch.files)
-    changed |= {file.path: "it is to be skipped" for file in batch.files if file.path in run.settings.skip_files}
-    parts = parts_in(run.lake, SILVER, batch.batch_id) if changed and batch.counted else {}
-    if not changed or (batch.counted and len(parts) == batch.counted.commits):
-        logger.info("batch %s was planned and not finished; it goes first", batch.batch_id)
-        return batch
-    abandon(run, batch, changed)
-    return None
-
-
-def abandon(run: RunContext, batch: Batch, problems: Mapping[str, str]) -> None:
-    """Give up a batch of which silver has nothing: remove its quarantine slice and put down why.
-
-    Where another process was at it, a server whose caller died may be in a commit of it: the tables are fenced first.
-    Raises UnreadableInputError if silver has a part of it.
-    """
-    _check_untouched(run, batch, problems)
-    for table, may_be_written in ((QUARANTINE, batch.is_resumed), (SILVER, batch.counted is not None)):
-        if may_be_written and run.lake.version(table) is not None:
-            run.check_lease()
-            run.lake.fence(table)
-    _check_untouched(run, batch, problems)
-    why = "; ".join(f"{path}: {problem}" for path, problem in problems.items())
-    if run.lake.version(QUARANTINE) is not None:
-        run.lake.replace_slice(QUARANTINE, None, run.note(STAGE, batch.batch_id))
-    run.batches.abandon(batch, run.run_id, why)
-    run.warn(f"batch {batch.batch_id} is abandoned: {why}")
-
-
-def _check_untouched(run: RunContext, batch: Batch, problems: Mapping[str, str]) -> None:
-    if batch.counted and parts_in(run.lake, SILVER, batch.batch_id):
-        path, problem = next(iter(problems.items()))
-        raise UnreadableInputError(
-            path, f"{problem}, and silver has a part of its batch {batch.batch_id}; it is to be put back"
-        )
-
-
-def planned_batch(run: RunContext, draft: Draft | None = None) -> Batch | None:
-    """The batch to process next: the pending one, else a new one of the files not yet processed, written down.
-
-    `draft` is what was seen of the landed files just before, so that they are not hashed again.
-    """
-    if pending := pending_batch(run):
-        return pending
-    check_batches(run.lake, run.batches)
-    draft = draft or draft_batch(run.settings, run.as_of, run.run_id)
-    run.warn(*draft.remarks)
-    if draft.batch is not None:
-        faults.reached("before_plan")
-        run.batches.plan(draft.batch)
-        faults.reached("after_plan")
-        logger.info("planned batch %s of %d files", draft.batch.batch_id, len(draft.batch.files))
-    return draft.batch
-
-
-def print_files(batch: Batch | None, is_pending: bool, remarks: Sequence[str]) -> None:
-    """Show what a batch takes, a file a line."""
+def print_plan(planned: BatchPlan, is_planned: bool) -> None:
+    """Show what a batch takes, a file a line. `is_planned`: it is written down."""
+    batch = planned.batch
     if batch is None:
         print("nothing new")
     else:
-        state = "planned and not finished" if is_pending else "not planned yet"
+        state = "planned and not finished" if is_planned else "not planned yet"
         print(f"batch {batch.batch_id} of {batch.as_of.isoformat()}, {state}, {len(batch.files)} files:")
         for file in batch.files:
             print(f"  {printable(file.path)}  {file.size:,} bytes")
-    for remark in remarks:
+    if planned.leaves_files:
+        print("more new files are left for the next batch")
+    for remark in planned.remarks:
         print(f"warning: {printable(remark)}")
 
 
@@ -182,25 +204,25 @@ def plan(
     """Show the files that the next batch takes; with --commit, plan it."""
     options = {"engine": engine, "skip_files": skip_file}
     if not commit:
-        with looking(options) as (settings, lake):
-            batches = Batches(settings.paths)
-            check_batches(lake, batches)
-            pending = batches.pending()
-            draft = _readable_draft(settings, planning_day(settings, as_of), "shown")
-            print_files(pending or draft.batch, pending is not None, draft.remarks)
+        with lake_view(options) as view:
+            planned = shown_plan(view, planning_day(view.settings, as_of))
+            check_layouts(view.settings.paths, planned.batch.files if planned.batch else ())
+            is_pending = view.ledger.pending() is not None
+        print_plan(planned, is_pending)
         return
-    with execution(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
-        batch = pending_batch(run) or planned_batch(run, _readable_draft(run.settings, run.as_of, run.run_id))
+    with run_context(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
+        batch = pending_batch(run)
+        if batch is None:
+            fresh = plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
+            check_layouts(run.paths, fresh.batch.files if fresh.batch else ())
+            batch = next_batch(run, fresh)
         go_on_or_end(run, batch is not None)
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0
-        print_files(batch, True, [])
+    print_plan(BatchPlan(batch, []), is_planned=True)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.pipeline.plan`."""
-    run_command(plan, argv)
-
+main = main_of(plan)
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""What every stage runs in: settings, engine, logs with the run's id, the lock, and the run record at the end."""
+"""What every stage runs in: settings, the lock, an engine, the ledger, and the run record at the end."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID, uuid4
 from zoneinfo import ZoneInfo
 
-from pyspark_interview_project import engine, faults, stop_signals
-from pyspark_interview_project.command_line import exit_code_of
+from pyspark_interview_project import engine as engine_api
+from pyspark_interview_project import stop_signals
+from pyspark_interview_project.command_line import checked_run_id, exit_code_of, prepare
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.engines.base import Lake
-from pyspark_interview_project.engines.opening import open_lake
-from pyspark_interview_project.errors import ConfigurationError, recordable
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, stage_in_logs
+from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.engines.base import Engine
+from pyspark_interview_project.engines.opening import open_engine
+from pyspark_interview_project.errors import ConfigurationError, EngineError, PipelineError, recordable
+from pyspark_interview_project.logging_setup import is_for_a_person, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, StageRecord, TableRecord, utc_now
 from pyspark_interview_project.metrics.run_records import RunRecords
-from pyspark_interview_project.pipeline.ledger import Batches
+from pyspark_interview_project.pipeline.ledger import Ledger
 from pyspark_interview_project.progress import Steps, steps
 from pyspark_interview_project.schemas.returns_raw import RAW_COLUMNS
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, QUARANTINE, SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import landing_directory
 from pyspark_interview_project.storage.commits import CommitMetadata
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.delta_writes import DeltaWrites
+from pyspark_interview_project.storage.files import LocalFiles
 from pyspark_interview_project.storage.lease import Lease
 from pyspark_interview_project.storage.lock import writing
 from pyspark_interview_project.storage.places import check_places
@@ -41,7 +44,7 @@ from pyspark_interview_project.storage.places import check_places
 logger = logging.getLogger(__name__)
 
 LANDED_FILES = Dataset(places.LANDED, RAW_COLUMNS)
-Held = Dataset | TableContract
+_KEPT_OUTPUTS = 20
 
 
 @dataclass
@@ -53,13 +56,17 @@ class RunContext:
     as_of: date
     record: RunRecord
     records: RunRecords
-    lake: Lake
+    tables: DeltaTables
+    engine: Engine
     steps: Steps
     lease: Lease | None = None
     accept_quarantined: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
+        self.files = LocalFiles(self.paths.root)
+        self.writes = DeltaWrites(self.tables)
+        self.ledger = Ledger(self.files, self.check_lease)
         self.lineage = Lineage(
             self.settings.lineage_url, self.paths.root, self.run_id, self.settings.app_env, self.environment, self.warn
         )
@@ -68,18 +75,14 @@ class RunContext:
     def paths(self) -> LakePaths:
         return self.settings.paths
 
-    @property
-    def batches(self) -> Batches:
-        return Batches(self.paths, self.check_lease)
-
     def check_lease(self) -> None:
-        """Raise ConflictError where another run may have the lake by now. Called before each write of a table or of a
-        batch's state, and behind the last one, so that no write behind which the lease was lost counts."""
+        """Raise ConflictError where another run may have the lake. It is called before each write of a table or of the
+        ledger, and after the last one: a write during which the lease was lost must not count."""
         if self.lease is not None:
             self.lease.check()
 
-    def note(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitMetadata:
-        """What a commit says of itself. Asked for just before it is made: with a lease, the lease is checked first."""
+    def metadata(self, stage: str, batch_id: str | None = None, **facts: int | str) -> CommitMetadata:
+        """What a commit says of itself. Ask for it just before the commit: it checks the lease first."""
         self.check_lease()
         if self.lease is not None:
             facts["lease"] = self.lease.number
@@ -93,14 +96,14 @@ class RunContext:
                 self.record.warnings.append(message)
 
 
-def prepare(options: Mapping[str, Any]) -> Settings:
-    """Settle settings, logs and engine. Called once in a process, by its main function."""
-    settings = load_settings(options)
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
-    engine.choose_engine(settings.wanted_engine)
-    faults.arm(settings.fault)
-    check_places(settings)
-    return settings
+@dataclass(frozen=True)
+class LakeView:
+    """A lake to look at: nothing in it changes."""
+
+    settings: Settings
+    tables: DeltaTables
+    engine: Engine
+    ledger: Ledger
 
 
 def planning_day(settings: Settings, as_of: datetime | None) -> date:
@@ -108,66 +111,110 @@ def planning_day(settings: Settings, as_of: datetime | None) -> date:
     return as_of.date() if as_of else datetime.now(ZoneInfo(settings.spark_tz)).date()
 
 
-def checked_run_id(run_id: str | None) -> str:
-    """The given run id, or a new one. Raises ConfigurationError where the given one is no UUID."""
-    try:
-        return str(UUID(run_id)) if run_id else str(uuid4())
-    except ValueError as error:
-        raise ConfigurationError("--run-id", f"must be a UUID, not {run_id}") from error
+@contextmanager
+def lake_view(options: Mapping[str, Any]) -> Iterator[LakeView]:
+    """Open a lake to look at: without its lock, without a run record."""
+    settings = _prepare(options, None)
+    tables = DeltaTables(settings.paths)
+    with tempfile.TemporaryDirectory(prefix="returns-") as scratch:
+        with open_engine(settings, tables, Path(scratch, "engine.log"), Path(scratch)) as engine:
+            yield LakeView(settings, tables, engine, Ledger(LocalFiles(settings.paths.root)))
 
 
 @contextmanager
-def execution(
+def run_context(
     options: Mapping[str, Any],
     as_of: datetime | None,
     run_id: str | None,
     accept_quarantined: float | None = None,
 ) -> Iterator[RunContext]:
-    """Run what is inside as (a part of) a run: under the lock, with a lake, and with a run record whatever happens."""
-    settings = prepare(options)
+    """Run the body as a run, or as a part of one: under the lock, with an engine, and with a run record however it
+    ends."""
+    identity = checked_run_id(run_id)
+    settings = _prepare(options, identity)
     if accept_quarantined is not None and not 0 <= accept_quarantined <= 1:
         raise ConfigurationError("--accept-quarantined", f"must be a share from 0 to 1, not {accept_quarantined:g}")
-    identity = checked_run_id(run_id)
-    set_run_id(identity)
     landing_directory(settings.paths)  # before the lock: nothing is to be made in a place that is no lake
     records = run_records(settings)
-    record = records.find(identity)
+    day = planning_day(settings, as_of)
+    record = _record_of(records, settings, identity, day, accept_quarantined)
+    with ExitStack() as ending:
+        ending.enter_context(stop_signals.last_words(lambda: _put_on_record(records, record, SystemExit())))
+        try:
+            with _opened(settings, identity, record) as (lease, tables, engine, shown_steps), ExitStack() as body:
+                # From here to the record a signal must not stop what puts the lake in order.
+                body.callback(ending.enter_context, stop_signals.undisturbed())
+                parts = (settings, identity, day, record, records, tables, engine, shown_steps, lease)
+                yield RunContext(*parts, accept_quarantined, os.environ)
+                for table in TABLES:
+                    if tables.version(table) is not None:
+                        record.tables[table.name] = TableRecord(**vars(tables.facts(table)))
+            stop_signals.check()
+        except BaseException as error:
+            _put_on_record(records, record, error)
+            if not is_for_a_person(settings.app_env):  # a person reads the one line at the end
+                logger.error("%s", record.error, extra={"exit_code": record.exit_code})
+            raise
+        record.exit_code, record.error = 0, None
+        _write(records, record)
+
+
+def _prepare(options: Mapping[str, Any], run_id: str | None) -> Settings:
+    settings = prepare(options, run_id)
+    engine_api.choose_engine(settings.wanted_engine)
+    check_places(settings)
+    return settings
+
+
+def _record_of(
+    records: RunRecords, settings: Settings, run_id: str, day: date, accept_quarantined: float | None
+) -> RunRecord:
+    """The record that this process extends: that of the run id, or a new one."""
+    record = records.find(run_id)
     if record is None:
-        record = RunRecord(run_id=identity, app_env=settings.app_env, engine=engine.chosen_engine())
+        record = RunRecord(run_id=run_id, app_env=settings.app_env, engine=engine_api.chosen_engine())
     else:
         record.begin_again()
-    day = planning_day(settings, as_of)
     record.as_of = day.isoformat()
     if accept_quarantined is not None:
         record.overrides["accept_quarantined"] = accept_quarantined
     if settings.skip_files:
         record.overrides["skip_files"] = settings.skip_files
-    with ExitStack() as ending:
-        ending.enter_context(stop_signals.last_words(lambda: _put_on_record(records, record, SystemExit())))
+    return record
+
+
+@contextmanager
+def _opened(
+    settings: Settings, run_id: str, record: RunRecord
+) -> Iterator[tuple[Lease | None, DeltaTables, Engine, Steps]]:
+    """The lock, then the engine, and whatever watches the run."""
+    tables = DeltaTables(settings.paths)
+    with writing(settings.paths, run_id, settings.lease_terms) as lease:
+        output = _output_file(settings.paths, run_id)
         try:
             with (
-                writing(settings.paths, identity, settings.lease_terms) as lease,
-                open_lake(settings) as lake,
+                open_engine(settings, tables, output) as engine,
                 steps(is_for_a_person(settings.app_env)) as shown_steps,
                 _metrics_served(settings, shown_steps, record),
-                ExitStack() as body,
             ):
-                # From the end of the body to the record: a signal must not stop what puts the lake in order.
-                body.callback(ending.enter_context, stop_signals.undisturbed())
-                parts = (settings, identity, day, record, records, lake, shown_steps, lease)
-                run = RunContext(*parts, accept_quarantined, os.environ)
-                yield run
-                for table in TABLES:
-                    if lake.version(table) is not None:
-                        record.tables[table.name] = TableRecord(**vars(lake.facts(table)))
-            stop_signals.check()
-        except BaseException as error:
-            _put_on_record(records, record, error)
-            if not is_for_a_person(settings.app_env):  # who is told by the one line behind all
-                logger.error("%s", record.error, extra={"exit_code": record.exit_code})
+                yield lease, tables, engine, shown_steps
+        except EngineError as error:
+            if output.exists():
+                error.add(f"what the engine said by itself is in {output.relative_to(settings.paths.root)}")
             raise
-        record.exit_code, record.error = 0, None
-        _write(records, record)
+        except PipelineError:  # it says all there is to say
+            output.unlink(missing_ok=True)
+            raise
+        output.unlink(missing_ok=True)
+
+
+def _output_file(paths: LakePaths, run_id: str) -> Path:
+    """The file for what the engine says by itself. It stays when the run fails; only the newest of them are kept."""
+    directory = Path(paths.place(places.ENGINE_OUTPUT))
+    kept = sorted(directory.glob("*.log"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for old in kept[_KEPT_OUTPUTS:]:
+        old.unlink(missing_ok=True)
+    return directory / f"{run_id}.log"
 
 
 def _put_on_record(records: RunRecords, record: RunRecord, error: BaseException) -> None:
@@ -176,15 +223,13 @@ def _put_on_record(records: RunRecords, record: RunRecord, error: BaseException)
     record.exit_code, record.error = exit_code_of(error), recordable(error)
     try:
         _write(records, record)
-    except (OSError, faults.InjectedFault) as failed:
+    except OSError as failed:
         logger.error("the run record could not be written: %s", failed)
 
 
 def _write(records: RunRecords, record: RunRecord) -> None:
     record.finished_at = utc_now()
-    faults.reached("before_record")
     records.write(record)
-    faults.reached("after_record")
 
 
 def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:
@@ -201,19 +246,13 @@ def run_records(settings: Settings) -> RunRecords:
 
 
 @contextmanager
-def looking(options: Mapping[str, Any]) -> Iterator[tuple[Settings, Lake]]:
-    """A lake to look at: no lock, no record, nothing in it changes."""
-    settings = prepare(options)
-    set_run_id(str(uuid4()))
-    with tempfile.TemporaryDirectory(prefix="returns-") as scratch, open_lake(settings, Path(scratch)) as lake:
-        yield settings, lake
-
-
-@contextmanager
 def stage(
-    run: RunContext, name: str, reads: Sequence[Held] = (), writes: Sequence[Held] = ()
+    run: RunContext,
+    name: str,
+    reads: Sequence[Dataset | TableContract] = (),
+    writes: Sequence[Dataset | TableContract] = (),
 ) -> Iterator[dict[str, Any]]:
-    """Time a stage and put it on record with what the body fills in: `rows`, and whatever more it has to say.
+    """Time a stage and put it on record with the figures that the body fills in: `rows`, and whatever more there is.
 
     `reads` and `writes` are for lineage.
     """

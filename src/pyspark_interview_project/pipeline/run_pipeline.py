@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of
+from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
-from pyspark_interview_project.pipeline.checks import check_tables_are_the_same
+from pyspark_interview_project.pipeline.checks import check_tables_stand
 from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
-from pyspark_interview_project.pipeline.ledger import Batches
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -26,8 +25,8 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
     WithDrOption,
 )
-from pyspark_interview_project.pipeline.plan import check_batches, draft_batch, print_files
-from pyspark_interview_project.pipeline.run_context import RunContext, execution, looking, planning_day
+from pyspark_interview_project.pipeline.plan import is_in_silver, plan_batch, print_plan, shown_plan
+from pyspark_interview_project.pipeline.run_context import RunContext, lake_view, planning_day, run_context
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.pipeline.watermark import is_current
@@ -59,7 +58,7 @@ def run(
         _show(options, as_of)
         return
     check_recovery(options, with_dr, simulate)
-    with execution(options, as_of, run_id, accept_quarantined) as this_run:
+    with run_context(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
     if with_dr:
         protect_run(this_run.settings, this_run.record, simulate)
@@ -70,42 +69,44 @@ def run(
 
 def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
     """Run what there is to do, and say in the record whether there was anything. Returns the most returned SKUs."""
-    record = this_run.record
-    draft = None
-    if this_run.batches.pending() is None:
-        draft = draft_batch(this_run.settings, this_run.as_of, this_run.run_id)
-        check_tables_are_the_same(this_run.lake, this_run.batches)
-        if draft.batch is None and is_current(this_run.lake, this_run.paths):
-            this_run.warn(*draft.remarks)
+    record, planned = this_run.record, None
+    if this_run.ledger.pending() is None:
+        planned = plan_batch(this_run.settings, this_run.ledger, this_run.as_of, this_run.run_id)
+        check_tables_stand(this_run.tables, this_run.ledger)
+        if planned.batch is None and is_current(this_run.tables, this_run.files):
+            this_run.warn(*planned.remarks)
             record.end(NO_NEW_DATA)
             logger.info("nothing new to process")
             return []
-    bronze_to_silver(this_run, draft)
+    bronze_to_silver(this_run, planned)
     silver_to_gold(this_run)
     record.end(SUCCEEDED)
-    if this_run.lake.version(GOLD_BY_SKU_REASON) is None:
+    if this_run.tables.version(GOLD_BY_SKU_REASON) is None:
         return []
-    return this_run.lake.collect(largest_groups(this_run.lake.read(GOLD_BY_SKU_REASON), _MOST_RETURNED))
+    return this_run.engine.collect(largest_groups(this_run.engine.read(GOLD_BY_SKU_REASON), _MOST_RETURNED))
 
 
 def _show(options: dict[str, Any], as_of: datetime | None) -> None:
-    with looking(options) as (settings, lake):
-        batches = Batches(settings.paths)
-        check_batches(lake, batches)
-        pending = batches.pending()
-        draft = draft_batch(settings, planning_day(settings, as_of), "dry run")
-        batch = pending or draft.batch
-        print_files(batch, pending is not None, draft.remarks)
-        if batch is not None:
-            lake.use_time_zone(batch.spark_tz or settings.spark_tz)
-            classified = classify(lake, batch.files, batch.as_of, lake.version(SILVER))
-            print_outcomes(classified.terms.rows_read, classified.terms.rows, classified.quarantined_by_reason)
+    """Show the next batch and what would become of its rows. Changes nothing."""
+    with lake_view(options) as view:
+        planned = shown_plan(view, planning_day(view.settings, as_of))
+        batch = planned.batch
+        outcome = None
+        if batch is not None and batch.checkpoint is not None and is_in_silver(view.tables, batch):
+            figures = batch.checkpoint.figures
+            outcome = LawTerms.from_record(figures), figures["quarantined_by_reason"]
+        elif batch is not None:
+            view.engine.use_time_zone(batch.spark_tz or view.settings.spark_tz)
+            classified = classify(view.engine, view.tables, batch.files, batch.as_of, view.tables.version(SILVER))
+            outcome = classified.terms, classified.quarantined_by_reason
+        is_pending = view.ledger.pending() is not None
+    print_plan(planned, is_pending)
+    if outcome is not None:
+        terms, reasons = outcome
+        print_outcomes(terms.rows_read, terms.rows, reasons)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.pipeline.run_pipeline`."""
-    run_command(run, argv)
-
+main = main_of(run)
 
 if __name__ == "__main__":
     main()

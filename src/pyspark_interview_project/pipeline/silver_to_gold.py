@@ -1,36 +1,33 @@
-"""Silver to gold: both gold tables brought up to silver, from what changed since they last were.
+"""Silver to gold: both gold tables are brought up to silver, from what changed since they last were.
 
-Each gold commit carries the version of silver that it covers and the id of that silver, so that no change is ever
-applied twice. Where there is no such version (first run), it is of another silver than there is now, or the change feed
-since it is gone (vacuumed), a table is built anew.
+Each gold commit carries the version of silver that it covers, also where no row of gold changes. So no change is
+applied twice, and a run with nothing to do finds that out without an engine. A table is built anew where it has no
+such version, where it covers another silver, or where the files of the changes are gone (vacuumed).
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from typing import Any
 
-from pyspark_interview_project import faults
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.errors import ConfigurationError, VerificationError
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.checks import check_commit, check_tables_are_the_same
+from pyspark_interview_project.pipeline.checks import check_commit, check_tables_stand
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption
-from pyspark_interview_project.pipeline.run_context import RunContext, execution, stage
+from pyspark_interview_project.pipeline.run_context import RunContext, run_context, stage
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.pipeline.watermark import (
-    Covered,
-    covered,
-    is_brought_up,
+    Watermark,
+    covers,
     is_current,
     mark_checked,
     mark_unchecked,
+    watermark_of,
 )
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
-from pyspark_interview_project.storage.commits import CommitMetadata, Upsert, Written
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
+from pyspark_interview_project.storage.delta_writes import Merge
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, group_figures, totals
 
 logger = logging.getLogger(__name__)
@@ -40,36 +37,33 @@ _BUILD_ANEW = "move both gold tables away and run again: they are built anew fro
 
 
 def silver_to_gold(run: RunContext) -> bool:
-    """Bring both gold tables up to the newest version of silver. Whether there was anything to bring."""
+    """Bring both gold tables up to the newest version of silver. Returns whether there was anything to bring."""
     with stage(run, STAGE, reads=[SILVER], writes=GOLD_TABLES) as figures:
         figures["rows"] = 0
-        check_tables_are_the_same(run.lake, run.batches)
-        if is_current(run.lake, run.paths):
+        check_tables_stand(run.tables, run.ledger)
+        if is_current(run.tables, run.files):
             return False
-        run.lake.ensure_tables()
-        mark_unchecked(run.paths)
-        silver_version = run.lake.version(SILVER)
+        run.engine.ensure_tables()
+        mark_unchecked(run.files)
+        silver_version = run.tables.version(SILVER)
         assert silver_version is not None
         changed = {}
         for table in GOLD_TABLES:
             run.steps.step(f"bringing {table.place} up to version {silver_version} of silver")
-            faults.reached("before_gold_table")
             written = _bring_up(run, table, silver_version)
-            faults.reached("after_gold_table")
             run.check_lease()
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
         figures["rows_by_table"] = changed
-        check_totals(run.lake)
-        mark_checked(run.paths)
-        faults.reached("after_gold")
+        check_totals(run)
+        mark_checked(run.files)
     return True
 
 
-def check_totals(lake: Lake) -> None:
+def check_totals(run: RunContext) -> None:
     """Raise VerificationError unless both gold tables count each row of silver once and sum to the same."""
-    silver_rows = lake.facts(SILVER).rows
-    one, other = (lake.collect(totals(lake.read(table)))[0] for table in GOLD_TABLES)
+    silver_rows = run.tables.facts(SILVER).rows
+    one, other = (run.engine.collect(totals(run.engine.read(table)))[0] for table in GOLD_TABLES)
     if one["return_count"] != silver_rows:
         raise VerificationError(GOLD_TABLES[0].place, {"return_count": silver_rows}, one, _BUILD_ANEW)
     if one != other:
@@ -77,44 +71,44 @@ def check_totals(lake: Lake) -> None:
 
 
 def _bring_up(run: RunContext, table: TableContract, silver_version: int) -> Written:
-    lake, by, silver_id = run.lake, (table.names[0], "reason"), run.lake.table_id(SILVER)
-    if is_brought_up(lake, table, silver_version):
+    if covers(run.tables, table, silver_version):
         return Written(None)
-    since = covered(lake, table)
-    changes, how = None, "built anew"
-    if since is not None and since.is_of(silver_id):
-        changes = lake.changes(SILVER, since.version, silver_version)
-    if since is None or changes is None:
-        groups = lake.stage(aggregate(lake.read(SILVER, silver_version), by))
+    by, silver_id = (table.names[0], "reason"), run.tables.table_id(SILVER)
+    watermark = watermark_of(run.tables, table)
+    changes = None
+    if watermark is not None and watermark.is_of(silver_id):
+        changes = run.engine.changes(SILVER, watermark.version, silver_version)
+    if changes is None:
+        groups, how = aggregate(run.engine.read(SILVER, silver_version), by), "built anew"
     else:
-        groups = lake.stage(changed_groups(changes, lake.read(table), by))
-        how = f"brought from version {since.version}"
-    note = run.note(STAGE, run.record.batch_id, **Covered(silver_version, silver_id).as_note())
-    written = _write(lake, table, groups, note, is_whole=changes is None)
-    logger.info("%s %s", table.name, how, extra=_counts(written))
+        groups, how = changed_groups(changes, run.engine.read(table), by), "brought up by what changed"
+    metadata = run.metadata(STAGE, run.record.batch_id, **Watermark(silver_version, silver_id).as_facts())
+    written = _write(run, table, run.engine.materialize(groups), metadata, is_whole=changes is None)
+    counts = {"inserted": written.inserted, "updated": written.updated, "deleted": written.deleted}
+    logger.info("%s %s", table.name, how, extra=counts)
     return written
 
 
-def _write(lake: Lake, table: TableContract, groups: DataFrame, note: CommitMetadata, is_whole: bool) -> Written:
-    """Write groups, all that there are or those that changed. Raises VerificationError where the table took others."""
-    figures, before = lake.collect(group_figures(groups))[0], lake.facts(table)
+def _write(
+    run: RunContext, table: TableContract, groups: DataFrame, metadata: CommitMetadata, is_whole: bool
+) -> Written:
+    """Write groups: all that there are, or those that changed. Raises VerificationError where the table took others."""
+    figures, before = run.engine.collect(group_figures(groups))[0], run.tables.facts(table)
     if is_whole:
-        written = lake.overwrite(table, groups, note)
+        written = run.engine.overwrite(table, groups, metadata)
+    elif figures["groups"]:
+        emptied_are_deleted = Merge(keys=(table.names[0], "reason"), delete_when="source.return_count = 0")
+        written = run.engine.merge(table, groups, metadata, emptied_are_deleted)
     else:
-        emptied_are_deleted = Upsert(keys=(table.names[0], "reason"), delete_when="source.return_count = 0")
-        written = lake.merge(table, groups, note, emptied_are_deleted, within={})
+        # No group changed. The commit only moves the watermark.
+        written = run.tables.committed(table, metadata, lambda: run.writes.publish(table, [], [], metadata))
     expected = {"written": figures["groups"] - figures["emptied"], "deleted": figures["emptied"]}
     found = {"written": written.inserted + written.updated, "deleted": written.deleted}
     if found != expected:
         raise VerificationError(table.place, expected, found)
-    if written.version is not None:
-        kept = 0 if is_whole else before.rows
-        check_commit(lake, table, before.version, note, rows=kept + written.inserted - written.deleted)
+    kept = 0 if is_whole else before.rows
+    check_commit(run.tables, table, before.version, metadata, rows=kept + written.inserted - written.deleted)
     return written
-
-
-def _counts(written: Written) -> dict[str, Any]:
-    return {"inserted": written.inserted, "updated": written.updated, "deleted": written.deleted}
 
 
 def run_alone(
@@ -123,7 +117,7 @@ def run_alone(
     run_id: RunIdOption = None,
 ) -> None:
     """Bring gold up to silver."""
-    with execution({"engine": engine}, as_of, run_id) as run:
+    with run_context({"engine": engine}, as_of, run_id) as run:
         bronze = run.record.stage("bronze_to_silver")
         if bronze is not None and not bronze.is_committed:
             raise ConfigurationError("--run-id", f"{run.run_id} was stopped in bronze_to_silver; run that stage again")
@@ -133,10 +127,7 @@ def run_alone(
     print_summary(run.record, run.paths, [])
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.pipeline.silver_to_gold`."""
-    run_command(run_alone, argv)
-
+main = main_of(run_alone)
 
 if __name__ == "__main__":
     main()

@@ -1,22 +1,20 @@
-"""What of silver gold covers: each commit to gold says in its note which version of which silver it is made of."""
+"""How far gold has come: each commit to gold says in its metadata which version of which silver it covers."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.engines.base import Lake
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
-from pyspark_interview_project.storage.files import write_atomically
+from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.files import Files
 
 _VERSION, _TABLE_ID = "silver_version", "silver_id"
 
 
 @dataclass(frozen=True)
-class Covered:
-    """A version of silver; `table_id` is None in notes that were written before they had one."""
+class Watermark:
+    """The version of silver that a gold table covers. `table_id` is None where the commit names no silver."""
 
     version: int
     table_id: str | None
@@ -24,49 +22,45 @@ class Covered:
     def is_of(self, table_id: str) -> bool:
         return self.table_id in (None, table_id)
 
-    def as_note(self) -> dict[str, int | str]:
-        """What a commit that covers it says of it."""
+    def as_facts(self) -> dict[str, int | str]:
+        """The watermark for the metadata of a commit."""
         return {_VERSION: self.version} | ({_TABLE_ID: self.table_id} if self.table_id else {})
 
 
-def covered(lake: Lake, table: TableContract) -> Covered | None:
-    """What of silver a gold table covers; None where no commit says so."""
-    standing = (commit.note for commit in lake.commits(table) if not commit.undone)
-    covering = (note for note in standing if note.get(_VERSION) is not None)
-    return next((Covered(int(note[_VERSION]), note.get(_TABLE_ID)) for note in covering), None)
+def watermark_of(tables: DeltaTables, gold: TableContract) -> Watermark | None:
+    """The watermark of a gold table; None where no commit that stands has one."""
+    for commit in tables.commits(gold):
+        if not commit.undone and commit.metadata.get(_VERSION) is not None:
+            return Watermark(int(commit.metadata[_VERSION]), commit.metadata.get(_TABLE_ID))
+    return None
 
 
-def is_brought_up(lake: Lake, table: TableContract, silver_version: int) -> bool:
-    """Whether a gold table covers this version of silver, or one of the same rows."""
-    since = covered(lake, table) if lake.version(table) is not None else None
-    if since is None or not since.is_of(lake.table_id(SILVER)) or since.version > silver_version:
+def covers(tables: DeltaTables, gold: TableContract, silver_version: int) -> bool:
+    """Whether a gold table covers this version of silver, or an older one with the same rows."""
+    watermark = watermark_of(tables, gold) if tables.version(gold) is not None else None
+    if watermark is None or not watermark.is_of(tables.table_id(SILVER)) or watermark.version > silver_version:
         return False
-    if since.version == silver_version:
-        return True
-    newer = (commit for commit in lake.commits(SILVER) if since.version < commit.version <= silver_version)
-    return all(commit.keeps_rows for commit in newer)
+    newer = tables.commits(SILVER, since=watermark.version)
+    return all(commit.keeps_rows for commit in newer if commit.version <= silver_version)
 
 
-def mark_unchecked(places: LakePaths) -> None:
-    """Note that gold is being written. The note stays until gold was compared with silver: what a run that was killed
-    or found a difference has left is compared by the next one, though it covers all of silver."""
-    write_atomically(Path(places.place(paths.GOLD_UNCHECKED)), "gold is written and not yet compared with silver\n")
+def mark_unchecked(files: Files) -> None:
+    """Note that gold is being written and not yet compared with silver. The next run compares what this one leaves."""
+    files.put(paths.GOLD_UNCHECKED, b"gold is written and not yet compared with silver\n")
 
 
-def mark_checked(places: LakePaths) -> None:
+def mark_checked(files: Files) -> None:
     """Note that gold was compared with silver."""
-    Path(places.place(paths.GOLD_UNCHECKED)).unlink(missing_ok=True)
+    files.delete([paths.GOLD_UNCHECKED])
 
 
-def is_current(lake: Lake, places: LakePaths) -> bool:
-    """Whether silver has nothing that gold does not cover, and gold was compared with it since it was written."""
-    if Path(places.place(paths.GOLD_UNCHECKED)).exists():
+def is_current(tables: DeltaTables, files: Files) -> bool:
+    """Whether gold covers all of silver and was compared with it since it was written."""
+    if files.head(paths.GOLD_UNCHECKED) is not None:
         return False
-    silver_version = lake.version(SILVER)
-    if (
-        silver_version is None
-        or lake.facts(SILVER).rows == 0
-        and all(lake.version(table) is None for table in GOLD_TABLES)
-    ):
+    silver_version = tables.version(SILVER)
+    if silver_version is None:
         return True
-    return all(is_brought_up(lake, table, silver_version) for table in GOLD_TABLES)
+    if all(tables.version(table) is None for table in GOLD_TABLES):
+        return tables.facts(SILVER).rows == 0
+    return all(covers(tables, table, silver_version) for table in GOLD_TABLES)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pyspark_interview_project.command_line import run_command
+from pyspark_interview_project.command_line import main_of, prepare
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person
-from pyspark_interview_project.metrics.recorded_runs import RecordedRuns
+from pyspark_interview_project.metrics.recorded_runs import runs_on_record
 from pyspark_interview_project.report.contents import Report, report_of
 from pyspark_interview_project.report.gold import PLACES, read_gold
 from pyspark_interview_project.report.terminal import print_report
 from pyspark_interview_project.shown_text import printable
-from pyspark_interview_project.storage.files import write_atomically
+from pyspark_interview_project.storage.files import LocalFiles
 
 _OF_THE_EXTRA = ("jinja2", "markupsafe", "vl_convert")
 _HOW_TO_GET_IT = "pip install 'pyspark-interview-project[report]'"
@@ -33,7 +32,7 @@ def make_report(settings: Settings) -> Report:
     if not settings.paths.is_local or not root.is_dir():
         raise ConfigurationError("data_root", f"there is no directory {settings.paths.root}")
     records = Path(settings.paths.place(paths.RUN_RECORDS))
-    runs, malformed = RecordedRuns(records).look() if records.exists() else ([], {})
+    runs, malformed = runs_on_record(records)
     return report_of(settings.paths, runs, malformed, read_gold(settings.paths), datetime.now(UTC))
 
 
@@ -45,8 +44,7 @@ def report(
     text: Annotated[bool, typer.Option("--text", help="Print a summary instead of writing a page.")] = False,
 ) -> None:
     """Write a page on the last runs and on gold, or print a summary where the extra `report` is not installed."""
-    settings = load_settings({})
-    configure_logging(settings.log_level, is_for_a_person(settings.app_env))
+    settings = prepare({})
     if text and out is not None:
         raise ConfigurationError("--out", "is for the page, --text prints; give one of them")
     as_page = None if text else _page_maker()
@@ -59,7 +57,7 @@ def report(
         return
     target = out if out is not None else Path(settings.paths.place(paths.REPORT))
     _check_target(settings, target)
-    write_atomically(target, as_page(make_report(settings)))
+    LocalFiles(target.parent).put(target.name, as_page(make_report(settings)).encode())
     print(f"the report is at {printable(str(target.absolute()))}")
 
 
@@ -82,9 +80,7 @@ def _check_target(settings: Settings, target: Path) -> None:
             raise ConfigurationError("--out", f"{target} is in {place}, where only the pipeline writes")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    """`python -m pyspark_interview_project.report.command`."""
-    run_command(report, argv)
+main = main_of(report)
 
 
 if __name__ == "__main__":

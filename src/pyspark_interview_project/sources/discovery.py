@@ -126,22 +126,21 @@ def _landed_later(directory: str, as_of: date) -> bool:
 
 def new_files(
     lake: LakePaths, landed: Iterable[tuple[str, int, int]], known: Iterable[LandedFile], limits: LandingLimits
-) -> tuple[LandedFile, ...]:
-    """Those of the landed files (as in `Landing`) that are not known: by path, size and content.
+) -> Iterator[LandedFile]:
+    """Those of the landed files (as in `Landing`) that are not known by path, size and content, one by one.
 
     A file is not hashed again where its path, size and modification time are known.
     Raises UnreadableInputError naming a file that cannot be read or is beyond the limits.
     """
+    known = list(known)
     by_time = {(file.path, file.size, file.modified_ns) for file in known}
     by_content = {(file.path, file.size, file.sha256) for file in known}
-    unknown = []
     for path, size, modified_ns in landed:
         if (path, size, modified_ns) in by_time:
             continue
         sha256 = screened_sha256(Path(lake.place(path)), path, limits)
         if (path, size, sha256) not in by_content:
-            unknown.append(LandedFile(path, size, modified_ns, sha256))
-    return tuple(unknown)
+            yield LandedFile(path, size, modified_ns, sha256)
 
 
 def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from pyspark_interview_project.engine import Column, DataFrame, Window
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.transforms.hashing import hash_of
 
 CONTENT_NAMES = RAW_NAMES
@@ -41,13 +42,13 @@ def known_ids(returns: DataFrame, silver: DataFrame) -> DataFrame:
     return silver.select("return_id").join(returns.select("return_id"), on="return_id", how="left_semi")
 
 
-def settle(returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFrame) -> DataFrame:
-    """Settle the versions of the contested returns.
+def deduplicate(returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFrame) -> DataFrame:
+    """Decide between the versions of the conflicting returns.
 
     Reads:   returns (the nine columns, source_file), silver (the nine columns; None where it is empty), conflicting_ids
              (return_id, each once).
-    Returns: every contested row of `returns` with outcome (string, one of OUTCOMES) and silver_return_date (date: where
-             silver keeps the version that is replaced; null where there is none). Rows of silver are not returned.
+    Returns: every conflicting row of `returns` with outcome (string, one of OUTCOMES) and silver_return_date (date that
+             silver keeps the replaced version under; null where there is none). Rows of silver are not returned.
     """
     candidates = returns.join(conflicting_ids, on="return_id", how="left_semi").select(
         *CONTENT_NAMES, "source_file", F.lit(False).alias("is_in_silver")
@@ -84,28 +85,30 @@ def settle(returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFr
     )
 
 
-def upserts(returns: DataFrame, conflicting_ids: DataFrame, settled: DataFrame) -> DataFrame:
-    """The rows that silver takes: the nine columns, source_file, silver_return_date, outcome (inserted or updated)."""
+def upserts(returns: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame, batch_id: str) -> DataFrame:
+    """The rows that silver takes: silver's columns, outcome (inserted or updated), silver_return_date."""
     names = (*CONTENT_NAMES, "source_file", "silver_return_date", "outcome")
-    uncontested = returns.join(conflicting_ids, on="return_id", how="left_anti").select(
+    alone = returns.join(conflicting_ids, on="return_id", how="left_anti").select(
         *CONTENT_NAMES,
         "source_file",
         F.lit(None).cast("date").alias("silver_return_date"),
         F.lit(INSERTED).alias("outcome"),
     )
-    return uncontested.unionByName(settled.filter(F.col("outcome").isin([INSERTED, UPDATED])).select(*names))
+    kept = deduplicated.filter(F.col("outcome").isin([INSERTED, UPDATED])).select(*names)
+    rows = alone.unionByName(kept).withColumn("batch_id", F.lit(batch_id))
+    return rows.select(*SILVER.names, "outcome", "silver_return_date")
 
 
-def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, settled: DataFrame) -> DataFrame:
+def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame) -> DataFrame:
     """What became of every validated row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
     figures = (F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount"))
     rejected = validated.filter(F.col("reasons").isNotNull()).select("amount", F.lit(QUARANTINED).alias("outcome"))
-    uncontested = (
+    alone = (
         accepted(validated)
         .join(conflicting_ids, on="return_id", how="left_anti")
         .select("amount", F.lit(INSERTED).alias("outcome"))
     )
-    every = rejected.unionByName(uncontested).unionByName(settled.select("amount", "outcome"))
+    every = rejected.unionByName(alone).unionByName(deduplicated.select("amount", "outcome"))
     return every.groupBy("outcome").agg(*figures)
 
 

@@ -1,0 +1,47 @@
+"""Spark SQL for tables: creating them, their properties and constraints, and literals of our own making."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.storage.delta_tables import TABLE_PROPERTIES
+
+_SQL_TYPES = {"integer": "int", "long": "bigint"}
+
+
+def create_table(table: TableContract, place: str) -> str:
+    """The table with its constraints, in one commit: an ALTER TABLE for each takes seconds."""
+    columns = ", ".join(
+        f"`{column.name}` {_SQL_TYPES.get(column.type, column.type)} {'' if column.nullable else 'not null'} "
+        f"comment {literal(column.description)}"
+        for column in table.columns
+    )
+    partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
+    checks = {f"delta.constraints.{check}": condition for check, condition in table.checks.items()}
+    properties = ", ".join(f"'{key}' = {literal(value)}" for key, value in (TABLE_PROPERTIES | checks).items())
+    return (
+        f"create table {name(place)} ({columns}) using delta {partitions} "
+        f"comment {literal(table.description)} tblproperties ({properties})"
+    )
+
+
+def set_property(place: str, key: str, value: str) -> str:
+    return f"alter table {name(place)} set tblproperties ('{key}' = {literal(value)})"
+
+
+def add_constraint(place: str, constraint: str, check: str) -> str:
+    return f"alter table {name(place)} add constraint {constraint} check ({check})"
+
+
+def between(column: str, first: date, last: date) -> str:
+    return f"{column} between date '{first}' and date '{last}'"
+
+
+def name(place: str) -> str:
+    """A table by its place."""
+    return "delta.`" + place.replace("`", "``") + "`"
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
