@@ -37,8 +37,9 @@ full = pytest.mark.full
 
 
 def mostly_full(values: Iterable[Any], quick: int = 2) -> Sequence[Any]:
-    """Values of a parameter: the first ones for `make test`, all of them for `make test-full`."""
-    return [value if number < quick else pytest.param(value, marks=full) for number, value in enumerate(values)]
+    """Values of parameters: the first ones for `make test`, all of them for `make test-full`."""
+    of_each = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*each, marks=[] if number < quick else full) for number, each in enumerate(of_each)]
 
 
 def make_small_lake(lake: Path) -> Path:

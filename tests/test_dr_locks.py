@@ -21,7 +21,7 @@ from pyspark_interview_project.dr.store import BackupStore, object_name, open_st
 from pyspark_interview_project.errors import ConflictError, StorageError
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.storage.files import LocalFiles
-from recovery import back_up, dr, verify
+from recovery import back_up, dr, full, verify
 
 
 class Meanwhile(Steps):
@@ -38,8 +38,8 @@ class Meanwhile(Steps):
 
 
 @pytest.fixture
-def lake(first_day: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first_day, tmp_path / "lake"))
+def lake(small_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
 
 
 @pytest.fixture
@@ -49,6 +49,7 @@ def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackupSt
     return open_store(f"s3://{BUCKET}/{tmp_path.name}")
 
 
+@full
 def test_backup_that_stood_still_while_a_prune_took_the_lock_over_makes_none(lake: Path, bucket: BackupStore) -> None:
     """The prune removes an old backup, and with it content that the new backup has found in the store."""
     again = lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
@@ -71,6 +72,7 @@ def test_backup_that_stood_still_while_a_prune_took_the_lock_over_makes_none(lak
     assert verify(bucket, complete).all == []
 
 
+@full
 def test_prune_that_stood_still_removes_nothing_once_another_has_the_lock(
     lake: Path, bucket: BackupStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,6 +140,7 @@ def test_verification_written_while_its_backup_is_pruned_is_removed_with_it(
     assert (contents(store).missing, list(contents(store).verified)) == ([], [kept.manifest.id])
 
 
+@full
 @pytest.mark.parametrize("is_whole", [True, False])
 def test_verify_that_may_not_write_says_what_it_found_and_warns(
     lake: Path, tmp_path: Path, publishing_faults: Path, is_whole: bool

@@ -13,9 +13,10 @@ import pytest
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
-from pyspark_interview_project.dr.manifest import sealed
+from pyspark_interview_project.dr.manifest import FileEntry, sealed
 from pyspark_interview_project.dr.store import BackupStore, object_name, open_store
-from recovery import back_up, dr, files_under
+from pyspark_interview_project.dr.table_log import BrokenLog, inside
+from recovery import back_up, dr, files_under, mostly_full
 
 OUTSIDE = (
     "/etc/passwd",
@@ -39,9 +40,9 @@ VECTORS = (
 
 
 @pytest.fixture
-def lake(first_day: Path, tmp_path: Path) -> Path:
+def lake(small_lake: Path, tmp_path: Path) -> Path:
     (tmp_path / "outside.parquet").write_text("somebody's")
-    return Path(shutil.copytree(first_day, tmp_path / "place" / "lake"))
+    return Path(shutil.copytree(small_lake, tmp_path / "place" / "lake"))
 
 
 def poisoned_add(path: str, vector: dict[str, Any] | None = None) -> str:
@@ -54,7 +55,18 @@ def commit(lake: Path, text: str) -> None:
     (log / f"{len(list(log.glob('*.json'))):020d}.json").write_text(text)
 
 
-@pytest.mark.parametrize("text", [*map(poisoned_add, OUTSIDE), *(poisoned_add("a.parquet", v) for v in VECTORS)])
+@pytest.mark.parametrize("path", OUTSIDE)
+def test_path_out_of_a_table_or_a_lake_is_refused(path: str) -> None:
+    with pytest.raises(BrokenLog, match="names a file outside of the table"):
+        inside(path)
+    with pytest.raises(ValueError, match="is no path of a lake"):
+        FileEntry(path=path, kind="state", bytes=0, sha256="0" * 64, modified_ns=0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    mostly_full([*(poisoned_add("a.parquet", v) for v in VECTORS), *map(poisoned_add, OUTSIDE)], len(VECTORS) + 1),
+)
 def test_backup_of_a_log_that_leads_out_of_its_table_exits_7(lake: Path, tmp_path: Path, text: str) -> None:
     commit(lake, text)
     before = files_under(tmp_path)
@@ -67,18 +79,26 @@ def test_backup_of_a_log_that_leads_out_of_its_table_exits_7(lake: Path, tmp_pat
 
 @pytest.mark.parametrize(
     "entry",
-    [
-        {"add": {"path": "a"}},
-        {"add": "x"},
-        {"add": {"path": "a", "size": 1, "stats": "no JSON"}},
-        {"add": {"path": "a", "size": -1}},
-        {"add": {"path": "a", "size": "much"}},
-        {"add": {"path": "a", "size": 1, "deletionVector": {**VECTORS[0], "storageType": "u", "pathOrInlineDv": "ab"}}},
-        {"remove": {"size": 1}},
-        {"metaData": {"id": 5}},
-        {"commitInfo": 5},
-        {"commitInfo": {"userMetadata": json.dumps({"silver_version": "x"})}},
-    ],
+    mostly_full(
+        [
+            {"commitInfo": {"userMetadata": json.dumps({"silver_version": "x"})}},
+            {"add": {"path": "a"}},
+            {"add": "x"},
+            {"add": {"path": "a", "size": 1, "stats": "no JSON"}},
+            {"add": {"path": "a", "size": -1}},
+            {"add": {"path": "a", "size": "much"}},
+            {
+                "add": {
+                    "path": "a",
+                    "size": 1,
+                    "deletionVector": {**VECTORS[0], "storageType": "u", "pathOrInlineDv": "ab"},
+                }
+            },
+            {"remove": {"size": 1}},
+            {"metaData": {"id": 5}},
+            {"commitInfo": 5},
+        ]
+    ),
     ids=json.dumps,
 )
 def test_backup_of_a_log_of_another_shape_exits_7_and_names_the_table(lake: Path, tmp_path: Path, entry: Any) -> None:
@@ -98,7 +118,8 @@ def replaced(store: BackupStore, backup: Backup, change: Callable[[dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "path", [*OUTSIDE, "etc/passwd", "silver/returns/../../../outside.parquet", "ops/lock", "bronze"]
+    "path",
+    mostly_full(["ops/lock", *OUTSIDE, "etc/passwd", "silver/returns/../../../outside.parquet", "bronze"]),
 )
 def test_restore_of_a_manifest_that_leads_out_of_the_target_writes_nothing(
     lake: Path, tmp_path: Path, path: str
@@ -117,7 +138,7 @@ def test_restore_of_a_manifest_that_leads_out_of_the_target_writes_nothing(
     assert files_under(tmp_path) == before and not (tmp_path / "restored").exists()
 
 
-@pytest.mark.parametrize("path", OUTSIDE)
+@pytest.mark.parametrize("path", mostly_full(OUTSIDE))
 def test_restore_of_a_log_that_leads_out_of_its_table_exits_8_and_writes_nothing(
     lake: Path, tmp_path: Path, path: str
 ) -> None:

@@ -31,12 +31,12 @@ from pyspark_interview_project.dr.table_log import BrokenLog, log_files, newest_
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.storage.files import LocalFiles
-from recovery import back_up, dr, files_under, restored, verify
+from recovery import back_up, dr, files_under, full, restored, verify
 
 
 @pytest.fixture
-def lake(first_day: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first_day, tmp_path / "lake"))
+def lake(small_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
 
 
 def test_tables_of_paths_are_those_of_the_contracts() -> None:
@@ -227,6 +227,7 @@ def test_prune_of_a_store_that_may_not_be_listed_removes_nothing(
     assert files_under(tmp_path / "store") == before
 
 
+@full
 def test_gold_that_is_behind_silver_is_taken_as_it_is_and_caught_up_by_the_next_run(lake: Path, tmp_path: Path) -> None:
     newest = max((lake / paths.GOLD_BY_SKU_REASON / "_delta_log").glob("*.json"))
     newest.unlink()
@@ -277,7 +278,7 @@ def test_file_that_vanishes_once_means_a_new_pin(lake: Path, tmp_path: Path, mon
     assert verify(store, backup).all == []
 
 
-@pytest.mark.nightly
+@full
 def test_twenty_backups_beside_a_writer_that_also_compacts_and_vacuums(tmp_path: Path) -> None:
     """Each must be equal to the versions that it pinned; what these held is asked of the writer's own history."""
     lake, store = land_samples(tmp_path / "lake"), open_store(str(tmp_path / "store"))

@@ -21,10 +21,10 @@ from pyspark_interview_project.dr.store import BackupStore, object_name, open_st
 from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
 from pyspark_interview_project.storage import object_files
-from recovery import back_up, dr, restored, verify, write_strategy
+from recovery import back_up, dr, full, restored, verify, write_strategy
 
 
-@pytest.fixture(params=["directory", "memory", "s3"])
+@pytest.fixture(params=["directory", "memory", pytest.param("s3", marks=full)])
 def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BackupStore:
     if request.param == "directory":
         return open_store(str(tmp_path / "store"))
@@ -36,8 +36,8 @@ def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.fixture
-def lake(first_day: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first_day, tmp_path / "lake"))
+def lake(small_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
 
 
 def test_objects_are_there_by_their_hash_until_they_are_deleted(store: BackupStore) -> None:
@@ -99,6 +99,7 @@ def test_two_backups_at_once_are_one_after_the_other(lake: Path, tmp_path: Path)
     back_up(lake, store)
 
 
+@full
 def test_backup_and_restore_through_a_network_that_fails(
     lake: Path, tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +114,7 @@ def test_backup_and_restore_through_a_network_that_fails(
     assert proxy.failed > 10 and proxy.lost > 10
 
 
-@pytest.mark.long
+@full
 def test_files_sent_in_parts_through_a_network_that_fails(
     tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +174,7 @@ def test_encryption_and_checksum_that_a_locked_bucket_demands_are_sent_with_each
     assert headers["x-amz-server-side-encryption-aws-kms-key-id"] == "key-of-backups"
 
 
+@full
 def test_strategy_finds_its_bucket_without_an_environment_for_it(lake: Path, tmp_path: Path, s3: str) -> None:
     bucket = {"endpoint": s3, "region": "us-east-1", "server_side_encryption": "AES256"}
     to = f"s3://{BUCKET}/{tmp_path.name}"
@@ -182,6 +184,7 @@ def test_strategy_finds_its_bucket_without_an_environment_for_it(lake: Path, tmp
     assert dr(lake, "verify", "--from", to, **env).exit_code == 0
 
 
+@full
 @pytest.mark.parametrize(
     ("pattern", "what"),
     [("*/store/objects/*", "ENOSPC"), ("*/store/backups/*/manifest.json", "ENOSPC"), ("*/store/objects/*", "EROFS")],
@@ -200,6 +203,7 @@ def test_backup_on_a_storage_that_fails_exits_5_and_the_next_one_finishes(
     assert verify(store, back_up(lake, store)).all == []
 
 
+@full
 def test_restore_on_a_full_disk_exits_5_cannot_be_used_and_the_next_one_finishes(
     lake: Path, tmp_path: Path, publishing_faults: Path
 ) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
-from pyspark_interview_project.errors import LockedError
+from pyspark_interview_project.errors import LockedError, StorageError
 from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile
 from pyspark_interview_project.storage.lease import leased
 from pyspark_interview_project.storage.object_files import is_in_a_bucket, open_files
@@ -97,6 +97,8 @@ class BackupStore:
 
     def list(self, prefix: str = "") -> Iterator[StoredFile]:
         """All files under a directory but those of the lock, in any order."""
+        if self.directory is not None and self.directory.exists() and not self.directory.is_dir():
+            raise StorageError(self.url, "is no directory")
         return (file for file in self.files.list(prefix) if file.path.partition("/")[0] != _LOCK)
 
     @contextmanager
