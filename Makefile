@@ -15,17 +15,18 @@ ACTIONLINT_VERSION := v1.7.12
 # Airflow has an environment of its own, as it has where it runs: it and the package want other versions of the same things.
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
-# On Spark in one session, as users have it.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py
-# Those that test more than a transform. Of them `make test-long` runs on Spark what is marked on_spark and not nightly.
-ON_SPARK_TOO := tests/test_spark.py tests/test_lake.py tests/test_late_writes.py tests/test_lake_parity.py \
-    tests/test_end_to_end.py tests/test_corpus.py tests/test_injection.py tests/test_kills.py \
-    tests/test_interruptions.py tests/test_storage_faults.py tests/test_starts.py
-# Only for Spark: left out on the embedded engine.
-SPARK_ONLY := tests/test_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect
-# Not with the others: what they run in is set up by a target of their own.
-APART := tests/airflow
-ON_SPARK = ENGINE=spark $(BIN)/python -m pytest -q
+# `make test` runs these on Spark, in one session.
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_scenario.py
+# Only for Spark, and only in environments of their own.
+NOT_EMBEDDED := tests/test_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
+RECOVERY := $(wildcard tests/test_dr*.py)
+DEPLOYMENT := tests/container tests/test_databricks_job.py tests/test_databricks_task.py tests/test_monitoring.py \
+    tests/test_prometheus.py tests/test_terraform.py tests/test_wheel.py tests/test_workflows.py
+# What `make test-full` consists of: the tests of `make test` and those marked `full`, each in one part.
+FULL_PARTS := test-full-embedded test-full-spark test-recovery test-deployment test-s3 test-connect test-airflow
+PYTEST = $(BIN)/python -m pytest -q
+IN_TWO = ENGINE=embedded $(PYTEST) --numprocesses 2 --dist loadfile
+ON_SPARK = ENGINE=spark $(PYTEST)
 # For a few rows, code that Spark generates and the JVM compiles costs more than it gains.
 FEW_ROWS_ON_SPARK = SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)
 HOOK_TOOLS := black isort flake8 detect-secrets
@@ -34,10 +35,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-long test-long-embedded test-long-on-spark test-connect test-airflow test-airflow-on-spark soak rest-on-spark test-nightly mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-full $(FULL_PARTS) soak mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 install: $(DEV_STAMP) ## Set up .venv with the package (editable), its extras and the development tools
 	@if command -v java >/dev/null; then $(MAKE) --no-print-directory $(JARS_STAMP); \
@@ -63,47 +64,53 @@ fmt: $(DEV_STAMP) ## Format the code
 	@$(BIN)/isort --quiet .
 	@$(BIN)/black --quiet .
 
-test: $(JARS_STAMP) test-embedded test-spark ## Run the tests on both engines (Spark needs Java 17 or 21)
+# All that is needed is asked for first: where something cannot be installed, nothing is downloaded.
+test: ## Run the tests on both engines (sets up what they need, Java too)
+	@tests/needs java cc promtool
+	@$(MAKE) --no-print-directory test-embedded
+	@$(MAKE) --no-print-directory test-spark
 
 # A C compiler makes the faults that a process meets from outside; Prometheus and its promtool judge what it is given.
-test-embedded: $(DEV_STAMP) compiler monitoring-tools ## Run the tests on the embedded engine, without Java
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
+test-embedded: compiler monitoring-tools $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
+	@$(IN_TWO) $(NOT_EMBEDDED:%=--ignore=%)
 
-test-spark: $(JARS_STAMP) ## Run the tests of transforms and of parity between the engines on Spark
+test-spark: $(JARS_STAMP) ## Run the tests of transforms, of parity and of one lake's life on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
-# Beside each other: a session of Spark leaves half a processor idle.
-test-long: $(JARS_STAMP) compiler monitoring-tools browser ## Run the lake and whole runs on Spark, TPC-DS on both engines, and a Connect server
-	@$(MAKE) --no-print-directory --jobs 2 --output-sync=target test-long-embedded test-long-on-spark
+test-full: ## Run everything, part by part, and say how long each took (hours)
+	@tests/needs java cc promtool chromium
+	@ended=0; times=""; for part in $(FULL_PARTS); do \
+	    echo "== make $$part"; since=$$SECONDS; \
+	    if $(MAKE) --no-print-directory $$part; then how=passed; else how=FAILED; ended=1; fi; \
+	    times+=$$(printf '%-20s %5d s  %s' $$part $$((SECONDS - since)) $$how)$$'\n'; \
+	done; printf '== make test-full\n%s' "$$times"; exit $$ended
 
-test-long-embedded: $(DEV_STAMP)
-	@ENGINE=embedded $(BIN)/python -m pytest -q -m "long and not nightly" $(SPARK_ONLY:%=--ignore=%) $(APART:%=--ignore=%)
+test-full-embedded: compiler monitoring-tools browser $(DEV_STAMP) ## All tests on the embedded engine but those of the parts below
+	@$(IN_TWO) -m "" -k "not s3" $(NOT_EMBEDDED:%=--ignore=%) $(RECOVERY:%=--ignore=%) $(DEPLOYMENT:%=--ignore=%)
 
-test-long-on-spark: $(JARS_STAMP) test-connect
-	@$(ON_SPARK) tests/test_differential.py
-	@$(FEW_ROWS_ON_SPARK) -m "on_spark and not nightly" $(ON_SPARK_TOO)
+test-full-spark: compiler $(JARS_STAMP) ## All tests of rows, and all those of whole runs that are marked `spark`, on Spark
+	@$(ON_SPARK) -m "" $(SPARK_TESTS) tests/test_differential.py
+	@$(FEW_ROWS_ON_SPARK) -m "spark and not embedded_only" $(SPARK_TESTS:%=--ignore=%) --ignore=tests/connect --ignore=tests/airflow
 
-test-connect: $(JARS_STAMP) ## Run whole runs through a Spark Connect server
-	@$(FEW_ROWS_ON_SPARK) tests/connect
+test-recovery: compiler $(DEV_STAMP) ## All tests of backups, restores and drills
+	@$(IN_TWO) -m "" -k "not s3" $(RECOVERY)
 
-test-airflow: $(AIRFLOW_STAMP) $(DEV_STAMP) ## Run the DAG in Airflow, in an environment of its own, against the package in .venv
+test-deployment: monitoring-tools $(DEV_STAMP) ## All tests of what deploys and watches: container, Databricks, Terraform, workflows, wheel, Prometheus
+	@$(IN_TWO) -m "" $(DEPLOYMENT)
+
+test-s3: $(DEV_STAMP) ## All tests against an object store
+	@$(IN_TWO) -m "" -k s3 $(NOT_EMBEDDED:%=--ignore=%)
+
+test-connect: $(JARS_STAMP) ## Whole runs through a Spark Connect server
+	@$(FEW_ROWS_ON_SPARK) -m "" tests/connect
+
+test-airflow: $(AIRFLOW_STAMP) $(JARS_STAMP) ## The DAG in Airflow, in an environment of its own, on both engines
 	@$(AIRFLOW_BIN)/ruff check --isolated --quiet --select AIR3 dags
-	@ENGINE=embedded $(BIN)/python -m pytest -q tests/airflow
-
-test-airflow-on-spark: $(AIRFLOW_STAMP) $(JARS_STAMP) ## Run the DAG on Spark
-	@ENGINE=embedded $(BIN)/python -m pytest -q -m long tests/airflow
+	@ENGINE=embedded $(PYTEST) -m "" tests/airflow
 
 soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and compare these on 50,000 hostile values of each sort
 	@$(BIN)/python tests/random_kills.py --kills $(or $(KILLS),200)
 	@PARITY_EXAMPLES=50000 $(ON_SPARK) tests/test_parity.py
-
-rest-on-spark: $(JARS_STAMP) compiler ## The tests that make test-long leaves to the embedded engine, on Spark (an hour)
-	@$(FEW_ROWS_ON_SPARK) -m "not embedded_only and (nightly or not on_spark)" $(ON_SPARK_TOO) tests/test_properties.py
-
-test-nightly: $(DEV_STAMP) compiler ## Backups in a bucket behind a network that fails, and the rarer kills (half an hour)
-	@ENGINE=embedded $(BIN)/python -m pytest -q --numprocesses 2 -m nightly tests/test_corpus.py tests/test_databricks_task.py \
-	    tests/test_dr_cut.py tests/test_dr_damage.py tests/test_dr_kills.py tests/test_dr_whole_lake.py tests/test_kills.py \
-	    tests/test_storage_faults.py
 
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py
@@ -155,7 +162,7 @@ check-wheel: wheel ## Install the wheel with its locked dependencies into a new 
 
 check-deploy: $(DEPLOY_STAMP) $(DEPLOY_BIN)/actionlint shell-checker check-terraform ## Check Dockerfile, workflows, shell scripts and Terraform with the tools for each
 	@$(DEPLOY_BIN)/hadolint Dockerfile
-	@shellcheck .ci/run docker/named-user tests/container/smoke
+	@shellcheck .ci/run docker/named-user tests/container/smoke tests/needs
 	@$(DEPLOY_BIN)/actionlint
 	@$(DEPLOY_BIN)/zizmor --offline --persona auditor --quiet .github
 
@@ -238,21 +245,20 @@ $(AIRFLOW_STAMP): requirements/airflow.txt $(RUN_STAMP)
 	@touch $@
 
 # A fresh machine may know no package yet.
-apt_install = { apt-get update --quiet && apt-get install --yes --no-install-recommends $(1); }
 packages-known:
 	@apt-cache show tini libnss-wrapper >/dev/null 2>&1 || apt-get update --quiet
 
 compiler:
-	@command -v cc >/dev/null || $(call apt_install,gcc libc6-dev)
+	@tests/needs cc
 
 shell-checker:
-	@command -v shellcheck >/dev/null || $(call apt_install,shellcheck)
+	@tests/needs shellcheck
 
 monitoring-tools:
-	@{ command -v promtool && command -v prometheus; } >/dev/null || $(call apt_install,prometheus)
+	@tests/needs promtool
 
 browser:
-	@command -v chromium >/dev/null || $(call apt_install,chromium)
+	@tests/needs chromium
 
 $(BIN)/uv:
 	@$(MAKE) --no-print-directory install

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import signal
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import Any, Protocol
 
 import pytest
 
+from commands import spark_session
 from kills import FIRST_DAY, SECOND_DAY, compiled_library, land_samples, run_elsewhere
 from object_stores import s3_server
 from pyspark_interview_project.config.paths import LakePaths
@@ -162,10 +162,7 @@ class SparkFrames:
     """Frames of the one Spark session of the suite."""
 
     def __init__(self) -> None:
-        from pyspark_interview_project.engines.spark_session import open_session
-
-        scratch = Path(tempfile.gettempdir())
-        self._spark = open_session(_settings(Path("unused"), "UTC"), scratch, scratch / "jvm-of-tests.log").spark
+        self._spark = spark_session()
         self.set_time_zone("UTC")
 
     def make(self, rows: Sequence[Row], columns: Columns) -> Any:

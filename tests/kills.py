@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, environment, returns_apart, succeeded
+from commands import REPOSITORY, RETURNS, environment, process, returns, succeeded
 from landing import land, row_of
 
 LANDED = "bronze/returns_raw"
@@ -63,11 +63,11 @@ def land_one_more(lake: Path) -> None:
 
 def run_whole(lake: Path, as_of: str, **env: str) -> None:
     """A run that nothing disturbs."""
-    succeeded(returns_apart(lake, "run", "--as-of", as_of, **(SETTINGS | env)))
+    succeeded(returns(lake, "run", "--as-of", as_of, **(SETTINGS | env)))
 
 
 def run_elsewhere(lake: Path, as_of: str) -> None:
-    """A run to compare with, always on the embedded engine: its tables are those of either, and it takes a second."""
+    """A run to compare with, always on the embedded engine: its tables are those of either, and it is soon done."""
     run_whole(lake, as_of, ENGINE="embedded")
 
 
@@ -92,7 +92,7 @@ def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[
 
 def run_killed(lake: Path, as_of: str, kill: Kill, **settings: str) -> None:
     """A run that is killed, with everything that it started. It fails the test if it came to its end."""
-    ended = returns_apart(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
+    ended = process(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
     assert ended.exit_code == -signal.SIGKILL, f"not killed at {kill.name}: {ended}"
 
 

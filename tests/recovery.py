@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -15,11 +12,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from commands import Ended, environment
-from in_process import as_before
+from commands import Ended, returns
 from kills import FIRST_DAY, LANDED, SECOND_DAY, run_elsewhere
 from landing import land, row_of
-from pyspark_interview_project import cli
 from pyspark_interview_project.dr.backup import Backup, make_backup
 from pyspark_interview_project.dr.backups import write_verification
 from pyspark_interview_project.dr.contents import contents
@@ -122,19 +117,8 @@ def crashing(url: str, crash: Crash) -> Files:
 
 
 def dr(lake: Path, *arguments: str, **env: str) -> Ended:
-    """`returns dr …` on a lake, in this process: an interpreter of its own takes longer to start than most of these."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    exit_code, variables = 0, environment(lake, **env)
-    with as_before() as patch, redirect_stdout(stdout), redirect_stderr(stderr):
-        for name in list(os.environ):
-            patch.delenv(name)
-        for name, value in variables.items():
-            patch.setenv(name, value)
-        try:
-            cli.main(["dr", *arguments])
-        except SystemExit as error:
-            exit_code = int(str(error.code))
-    return Ended(exit_code, stdout.getvalue(), stderr.getvalue())
+    """`returns dr …` on a lake."""
+    return returns(lake, "dr", *arguments, **env)
 
 
 def back_up(lake: Path, store: BackupStore, landed_files: bool = False) -> Backup:

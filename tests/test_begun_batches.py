@@ -76,10 +76,10 @@ def test_begun_batch_run_again_with_another_limit_makes_the_same_tables(
     assert counts(lake) == counts(second_day)
 
 
-@pytest.mark.parametrize("limit", [OTHER_LIMITS[0], pytest.param(OTHER_LIMITS[1], marks=pytest.mark.long)])
+@pytest.mark.parametrize("limit", [OTHER_LIMITS[0], pytest.param(OTHER_LIMITS[1], marks=pytest.mark.full)])
 @pytest.mark.parametrize(
     "change",
-    [pytest.param(dict, id="today"), pytest.param(without_parts, id="before_parts_were_kept", marks=pytest.mark.long)],
+    [pytest.param(dict, id="today"), pytest.param(without_parts, id="before_parts_were_kept", marks=pytest.mark.full)],
 )
 def test_counted_batch_run_with_another_limit_makes_the_same_tables(
     tmp_path: Path, counted: Path, second_day: Path, limit: str, change: Callable[[dict[str, Any]], object]

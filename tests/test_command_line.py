@@ -9,9 +9,9 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from in_process import as_before
 
 from commands import environment, module, returns, run
-from in_process import as_before
 from landing import write_text
 from pyspark_interview_project import __version__
 from pyspark_interview_project.command_line import prepare

@@ -11,7 +11,6 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import REPOSITORY, Ended, at_once, returns, succeeded
+from commands import REPOSITORY, Ended, returns, succeeded
 from corpus_binary import COMPRESSED
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
@@ -112,8 +111,8 @@ def readable(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         (lake / LANDED).mkdir(parents=True)
         for name in READABLE:
             shutil.copyfile(CORPUS / name, lake / landed(name))
-    for ended in at_once(*(partial(returns, lake, *RUN, TZ=zone, **SETTINGS) for zone, lake in lakes.items())):
-        succeeded(ended)
+    for zone, lake in lakes.items():
+        succeeded(returns(lake, *RUN, TZ=zone, **SETTINGS))
     return lakes
 
 
@@ -129,7 +128,7 @@ def outcomes(readable: dict[str, Path]) -> dict[str, dict[str, list[Any]]]:
     return found
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_has_its_rows_in_silver_and_quarantine(
     outcomes: dict[str, dict[str, list[Any]]], name: str
@@ -139,7 +138,7 @@ def test_readable_file_has_its_rows_in_silver_and_quarantine(
     assert found == expected
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", READABLE)
 def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, Path], name: str) -> None:
     warnings = lake_reading.latest_run_record(readable[ZONES[0]])["warnings"]
@@ -148,7 +147,7 @@ def test_readable_file_is_warned_of_where_something_is_odd(readable: dict[str, P
     assert EXPECTED[name].get("warns", "") in "".join(own)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("zone", ZONES[1:])
 def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
     readable: dict[str, Path], zone: str
@@ -209,13 +208,11 @@ def recover(lake: Path, name: str) -> Recovery:
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Refusal]:
-    calls = (partial(refuse, tmp_path_factory.mktemp("unreadable") / "lake", name) for name in UNREADABLE)
-    return dict(zip(UNREADABLE, at_once(*calls), strict=True))
+    return {name: refuse(tmp_path_factory.mktemp("unreadable") / "lake", name) for name in UNREADABLE}
 
 
 def recovered(refusals: dict[str, Refusal], names: Sequence[str]) -> dict[str, Recovery]:
-    calls = (partial(recover, refusals[name].lake, name) for name in names)
-    return dict(zip(names, at_once(*calls), strict=True))
+    return {name: recover(refusals[name].lake, name) for name in names}
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +245,7 @@ def assert_recovered(recovery: Recovery, name: str) -> None:
     assert recovery.after_moved_away == recovery.after_skipped
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", FOUND_BY_PLAN)
 def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusal], name: str) -> None:
     planned = refusals[name].planned
@@ -256,7 +253,7 @@ def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusa
     assert_names_it(planned, name)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dict[str, Refusal], name: str) -> None:
     assert_names_it(refusals[name].ended, name)
@@ -268,7 +265,7 @@ def test_run_without_unreadable_file_takes_the_other_file(recoveries: dict[str, 
     assert_recovered(recoveries[name], name)
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("name", THE_OTHERS)
 def test_run_without_any_other_unreadable_file_takes_the_good_one(
     more_recoveries: dict[str, Recovery], name: str

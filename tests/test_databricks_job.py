@@ -14,8 +14,7 @@ import pytest
 import yaml
 from databricks.sdk.service.jobs import JobSettings
 
-from commands import REPOSITORY
-from in_process import as_before
+from commands import REPOSITORY, as_a_process
 from pyspark_interview_project import __version__, cli
 from pyspark_interview_project.config.settings import Settings, load_settings
 
@@ -184,10 +183,7 @@ def test_parameters_are_settings_and_the_commands_of_the_stages_with_options_tha
         settings, command = parse(parameters_of(task))
         assert {name.lower() for name in settings} <= Settings.model_fields.keys()
         assert settings["DATA_ROOT"] == "/Volumes/main/returns/lakehouse"
-        with as_before() as environment:
-            environment.delenv("ENGINE", raising=False)
-            for name, value in settings.items():
-                environment.setenv(name, value)
+        with as_a_process(settings):
             assert load_settings({}).wanted_engine == "spark"  # what APP_ENV=prod says
             cli.main([*command, "--help"])  # it wins over running; what is no command or no option fails before it
         assert command[0] == STAGES[task["task_key"]]

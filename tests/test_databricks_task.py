@@ -143,11 +143,11 @@ def test_task_that_fails_raises_and_says_with_what(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("days", "of_platform", "how"),
     [
-        pytest.param(DAYS, {}, IN_MAIN_THREAD, id="a session", marks=pytest.mark.nightly),
+        pytest.param(DAYS, {}, IN_MAIN_THREAD, id="a session", marks=pytest.mark.full),
         pytest.param(
             *(DAYS[:1], {"DATABRICKS_RUNTIME_VERSION": "17.3"}, IN_A_THREAD),
             id="Databricks' variable, in a thread",
-            marks=pytest.mark.nightly,
+            marks=pytest.mark.full,
         ),
     ],
 )

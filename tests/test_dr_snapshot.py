@@ -174,6 +174,7 @@ def test_deletion_vectors_are_files_of_their_version(tmp_path: Path) -> None:
 
 
 def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_snapshot(lake: Path) -> None:
+    shutil.rmtree(max((lake / paths.BATCHES).iterdir()))
     (batch,) = (lake / paths.BATCHES).iterdir()
     (batch / "committed.json").unlink()
     snapshot = pin(LocalFiles(lake), has_landed_files=False)
@@ -200,7 +201,7 @@ def unlistable(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
 def test_place_that_may_not_be_listed_is_no_empty_one(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    (directory,) = lake.glob(place)
+    directory = min(lake.glob(place))
     unlistable(monkeypatch, directory)
     ended = dr(lake, "backup", "--to", str(tmp_path / "store"), "--landed-files")
     assert ended.exit_code == 5

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import partial
 from importlib.metadata import version as installed_version
 from os import getpid
 from pathlib import Path
@@ -25,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import ENGINE, REPOSITORY, Ended, at_once, environment, module, returns, run, succeeded
+from commands import ENGINE, REPOSITORY, Ended, environment, module, returns, run, succeeded
 from lake_reading import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TABLES
 from landing import csv_text, json_line, land, row_of, write_text
 from pyspark_interview_project.config.paths import LakePaths
@@ -196,7 +195,7 @@ SAMPLE_REASONS = {
 }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_fills_every_table(sample: Scene) -> None:
     rows = {place: len(lake_reading.rows(sample.lake, place)) for place in TABLES}
     assert rows == {
@@ -207,7 +206,7 @@ def test_run_on_sample_fills_every_table(sample: Scene) -> None:
     }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -> None:
     record = lake_reading.latest_run_record(sample.lake)
     stage = next(stage for stage in record["stages"] if stage["name"] == "bronze_to_silver")
@@ -233,7 +232,7 @@ def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -
     }
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_on_sample_tells_rows_reasons_skus_and_places(sample: Scene) -> None:
     shown = sample.ended[0].lines
     expected = [
@@ -257,7 +256,7 @@ def test_run_on_sample_tells_rows_reasons_skus_and_places(sample: Scene) -> None
     assert lake_reading.latest_run_record(sample.lake)["run_id"] in text
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_logs_json_lines_with_one_run_id(sample: Scene) -> None:
     ended = sample.ended[0]
     assert ended.complaints == []
@@ -272,7 +271,7 @@ def test_run_logs_json_lines_with_one_run_id(sample: Scene) -> None:
     assert {moment.utcoffset() for moment in moments} == {utc(1, 0).utcoffset()}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_second_run_finds_nothing_new_and_changes_no_table(sample: Scene, tmp_path: Path) -> None:
     lake = copy_of(sample.lake, tmp_path / "lake")
     before = lake_reading.everything(lake)
@@ -291,13 +290,13 @@ def test_second_run_finds_nothing_new_and_changes_no_table(sample: Scene, tmp_pa
 # Two days of a small shop
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_makes_silver_and_gold_of_the_landed_files(first_day: Scene) -> None:
     assert lake_reading.silver(first_day.lake) == SILVER_AFTER_FIRST_DAY
     assert gold(first_day.lake) == GOLD_AFTER_FIRST_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_notes_batch_and_source_file_in_silver(first_day: Scene) -> None:
     ((batch, state),) = lake_reading.batch_states(first_day.lake)
     assert state == "committed"
@@ -310,7 +309,7 @@ def test_first_run_notes_batch_and_source_file_in_silver(first_day: Scene) -> No
     ]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_keeps_rejected_record_with_its_reasons(first_day: Scene) -> None:
     record = lake_reading.latest_run_record(first_day.lake)
     names = ("return_id", "return_date", "raw_record", "reasons", "source_file", "batch_id", "attempts")
@@ -326,7 +325,7 @@ def test_first_run_keeps_rejected_record_with_its_reasons(first_day: Scene) -> N
     assert began <= quarantined_at <= finished
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
     lake = first_day.lake
     record = lake_reading.latest_run_record(lake)
@@ -392,7 +391,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
     assert [path.name.endswith(".json") for path in (lake / "metrics" / "runs").iterdir()] == [True]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_every_commit_of_rows_carries_run_and_batch(second_day: Scene) -> None:
     records = lake_reading.run_records(second_day.lake)
     runs = [(record["run_id"], record["batch_id"]) for record in reversed(records)]
@@ -405,24 +404,24 @@ def test_every_commit_of_rows_carries_run_and_batch(second_day: Scene) -> None:
     assert of_tables == {place: runs[1:] if place == QUARANTINE else runs for place in TABLES}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_gold_commits_carry_the_silver_version_that_they_cover(second_day: Scene) -> None:
     notes = lake_reading.commit_notes(second_day.lake, GOLD_BY_SKU_REASON)
     newest = lake_reading.version(second_day.lake, SILVER)
     assert [note["silver_version"] for note in notes] == [newest, newest - 1]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_applies_corrections_to_silver(second_day: Scene) -> None:
     assert lake_reading.silver(second_day.lake) == SILVER_AFTER_SECOND_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_moves_corrected_returns_between_gold_groups(second_day: Scene) -> None:
     assert gold(second_day.lake) == GOLD_AFTER_SECOND_DAY
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> None:
     record = lake_reading.latest_run_record(second_day.lake)
     for stage in record["stages"]:
@@ -459,7 +458,7 @@ def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> No
     ]
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_gold_of_increments_equals_gold_built_anew(second_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(second_day.lake, tmp_path / "lake")
     shutil.rmtree(lake / "gold")
@@ -471,7 +470,7 @@ def test_gold_of_increments_equals_gold_built_anew(second_day: Scene, tmp_path: 
     assert lake_reading.version(lake, SILVER) == lake_reading.version(second_day.lake, SILVER)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_moved_lake_knows_its_files_again(second_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(second_day.lake, tmp_path / "moved")
     for path in (lake / LANDED).rglob("*"):
@@ -484,7 +483,7 @@ def test_moved_lake_knows_its_files_again(second_day: Scene, tmp_path: Path) -> 
     assert lake_reading.everything(lake) == lake_reading.everything(second_day.lake)
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_replaced_file_is_processed_as_new_and_reported(first_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(first_day.lake, tmp_path / "lake")
     land(lake / LATE_FILE, [row_of("R-8", "O-8", None, "TENT-2P", None, "1", "5.00", "2026-11-11", None)])
@@ -514,10 +513,15 @@ STAGES_APART: Mapping[str, Sequence[Callable[..., Ended]]] = {
         lambda lake, *more: module(lake, "pyspark_interview_project.pipeline.silver_to_gold", *more),
     ),
     "src": (
-        lambda lake, *more: module(lake, "src.pipeline.bronze_to_silver", *more),
-        lambda lake, *more: module(lake, "src.pipeline.silver_to_gold", *more),
+        lambda lake, *more: python_m(lake, "src.pipeline.bronze_to_silver", *more),
+        lambda lake, *more: python_m(lake, "src.pipeline.silver_to_gold", *more),
     ),
 }
+
+
+def python_m(lake: Path, name: str, *arguments: str) -> Ended:
+    """`python -m name …` in a process of its own."""
+    return run([sys.executable, "-m", name, *arguments], environment(lake))
 
 
 def run_apart(lake: Path, stages: Sequence[Callable[..., Ended]]) -> Scene:
@@ -528,10 +532,9 @@ def run_apart(lake: Path, stages: Sequence[Callable[..., Ended]]) -> Scene:
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
-    """The first day by stages, each in its own process, under one run id; by the names that people use for them."""
+    """The first day by stages apart, under one run id; by the names that people use for them."""
     root = tmp_path_factory.mktemp("apart")
-    scenes = at_once(*(partial(run_apart, root / name, stages) for name, stages in STAGES_APART.items()))
-    return dict(zip(STAGES_APART, scenes, strict=True))
+    return {name: run_apart(root / name, stages) for name, stages in STAGES_APART.items()}
 
 
 @pytest.mark.parametrize("names", list(STAGES_APART))
@@ -559,7 +562,7 @@ def test_stages_apart_with_one_run_id_extend_one_record(apart: dict[str, Scene],
         assert stages[expected["name"]] | {"duration_sec": 0} == expected | {"duration_sec": 0}
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_plan_without_commit_shows_files_and_writes_nothing(first_day: Scene) -> None:
     before = tree(first_day.lake)
 
@@ -582,7 +585,7 @@ def test_plan_of_a_batch_that_is_pending_is_not_hindered_by_a_later_file_that_is
 
 
 RUNS: Mapping[str, Callable[..., Ended]] = {
-    "pyspark_interview_project": lambda lake, *more: module(lake, "pyspark_interview_project", "run", *more),
+    "pyspark_interview_project": lambda lake, *more: python_m(lake, "pyspark_interview_project", "run", *more),
     "pyspark_interview_project.cli": lambda lake, *more: module(lake, "pyspark_interview_project.cli", "run", *more),
     "pyspark_interview_project.pipeline.run_pipeline": lambda lake, *more: module(
         lake, "pyspark_interview_project.pipeline.run_pipeline", *more
@@ -596,8 +599,7 @@ def by_module(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     """The run of the first day by `python -m` of every module that does it."""
     root = tmp_path_factory.mktemp("modules")
     lakes = {name: land_both_days(root / name) for name in RUNS}
-    ended = at_once(*(partial(command, lakes[name], "--as-of", FIRST_DAY) for name, command in RUNS.items()))
-    return {name: Scene(lakes[name], (one,)) for name, one in zip(RUNS, ended, strict=True)}
+    return {name: Scene(lakes[name], (command(lakes[name], "--as-of", FIRST_DAY),)) for name, command in RUNS.items()}
 
 
 @pytest.mark.parametrize("name", list(RUNS))
@@ -623,7 +625,7 @@ def dry_runs(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> list
     """On a lake without tables, and on one with tables: how it ended, and whether the lake was left as it was."""
     root = tmp_path_factory.mktemp("dry")
     without, with_tables = land_first_day(root / "without"), copy_of(first_day.lake, root / "with")
-    return at_once(lambda: dry_run(without, FIRST_DAY), lambda: dry_run(with_tables, SECOND_DAY))
+    return [dry_run(without, FIRST_DAY), dry_run(with_tables, SECOND_DAY)]
 
 
 def test_dry_run_without_tables_shows_rows_by_outcome_and_changes_nothing(dry_runs: list[tuple[Ended, bool]]) -> None:
@@ -699,7 +701,7 @@ def mistakes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended,
         ended = returns(lake, *MISTAKES[name].arguments, **MISTAKES[name].env)
         return ended, tree(lake) == before
 
-    return dict(zip(MISTAKES, at_once(*(partial(make, name) for name in MISTAKES)), strict=True))
+    return {name: make(name) for name in MISTAKES}
 
 
 @pytest.mark.parametrize("name", list(MISTAKES))
@@ -797,7 +799,7 @@ def refusals(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> dict
         next_ended = returns(lake, "run", "--as-of", FIRST_DAY) if name in MOVED_AWAY else None
         return Refusal(before, ended, after, record, next_ended, lake)
 
-    return dict(zip(UNREADABLE, at_once(*(partial(meet, name) for name in UNREADABLE)), strict=True))
+    return {name: meet(name) for name in UNREADABLE}
 
 
 @pytest.mark.parametrize("name", list(UNREADABLE))
@@ -880,11 +882,10 @@ def stop_at_volume(lake: Path) -> Stopped:
 @pytest.fixture(scope="module")
 def stopped(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Stopped]:
     root = tmp_path_factory.mktemp("gates")
-    share, volume = at_once(
-        lambda: stop_at_share(copy_of(first_day.lake, root / "share")),
-        lambda: stop_at_volume(copy_of(first_day.lake, root / "volume")),
-    )
-    return {"quarantined_ratio": share, "volume": volume}
+    return {
+        "quarantined_ratio": stop_at_share(copy_of(first_day.lake, root / "share")),
+        "volume": stop_at_volume(copy_of(first_day.lake, root / "volume")),
+    }
 
 
 @pytest.mark.parametrize(
@@ -960,7 +961,7 @@ def test_unusual_volume_that_only_warns_passes_and_is_on_record(stopped: dict[st
 # The lock
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_locked_lake_exits_6_within_five_seconds_and_names_the_holder(first_day: Scene, tmp_path: Path) -> None:
     lake = copy_of(first_day.lake, tmp_path / "lake")
     before = lake_reading.everything(lake)
@@ -1004,13 +1005,9 @@ def zoned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
     """The same files read in two zones; the machine's own zone is another one."""
     root = tmp_path_factory.mktemp("zones")
     lakes = {zone: land_zoned(root / zone) for zone in ("Europe/Berlin", "Asia/Tokyo")}
-    ended = at_once(
-        *(
-            partial(returns, lake, "run", "--as-of", "2026-11-23", SPARK_TZ=zone, TZ="America/Los_Angeles")
-            for zone, lake in lakes.items()
-        )
-    )
-    return {zone: Scene(lake, (succeeded(one),)) for (zone, lake), one in zip(lakes.items(), ended, strict=True)}
+    for zone, lake in lakes.items():
+        succeeded(returns(lake, "run", "--as-of", "2026-11-23", SPARK_TZ=zone, TZ="America/Los_Angeles"))
+    return {zone: Scene(lake, ()) for zone, lake in lakes.items()}
 
 
 @pytest.mark.parametrize(

@@ -9,17 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 import lake_reading
-from commands import Ended, at_once, returns, succeeded
+from commands import Ended, returns, succeeded
 from lake_reading import QUARANTINE, SILVER
 from landing import json_line, land, row_of, write_text
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
 LANDED = "bronze/returns_raw"
 AS_OF = ("--as-of", "2026-11-20")
@@ -169,7 +168,7 @@ def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Ended,
         ended = returns(lake, *REFUSED[name].arguments, **REFUSED[name].env)
         return ended, os.listdir(lake)
 
-    return dict(zip(REFUSED, at_once(*(partial(refuse, name) for name in REFUSED)), strict=True))
+    return {name: refuse(name) for name in REFUSED}
 
 
 @pytest.mark.parametrize("name", REFUSED)

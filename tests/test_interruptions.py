@@ -24,10 +24,10 @@ PATIENCE_SECONDS = 300
 @pytest.mark.parametrize(
     ("point", "number", "exit_code"),
     [
-        pytest.param(WAITING[0], signal.SIGTERM, 143, marks=pytest.mark.on_spark),
+        pytest.param(WAITING[0], signal.SIGTERM, 143, marks=pytest.mark.spark),
         (WAITING[0], signal.SIGINT, 130),
-        *(pytest.param(point, signal.SIGTERM, 143, marks=pytest.mark.long) for point in WAITING[1:]),
-        *(pytest.param(point, signal.SIGINT, 130, marks=pytest.mark.long) for point in WAITING[1:]),
+        *(pytest.param(point, signal.SIGTERM, 143, marks=pytest.mark.full) for point in WAITING[1:]),
+        *(pytest.param(point, signal.SIGINT, 130, marks=pytest.mark.full) for point in WAITING[1:]),
     ],
 )
 def test_run_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
@@ -67,7 +67,7 @@ def many_rows(first: int, count: int) -> list[Row]:
     ("number", "exit_code"),
     [
         (signal.SIGTERM, 143),
-        pytest.param(signal.SIGINT, 130, marks=pytest.mark.long),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.full),
     ],
 )
 def test_run_that_is_stopped_again_and_again_while_the_engine_is_at_work_ends_in_the_same_tables(
@@ -116,7 +116,7 @@ def stopped_after(lake: Path, seconds: float, number: int, settings: dict[str, s
         return exit_code
 
 
-@pytest.mark.on_spark
+@pytest.mark.spark
 def test_run_beside_another_exits_6_within_five_seconds_and_names_it(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     with waiting_at(lake, "after_plan") as process:

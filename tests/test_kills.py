@@ -83,9 +83,7 @@ def test_never_killed_lakes_have_what_a_kill_can_hurt(never: Never) -> None:
 @pytest.mark.parametrize(
     "kill",
     [
-        pytest.param(
-            kill, marks=pytest.mark.on_spark if kill in KILLS_IN_EVERY_TEST else pytest.mark.nightly, id=kill.name
-        )
+        pytest.param(kill, marks=pytest.mark.spark if kill in KILLS_IN_EVERY_TEST else pytest.mark.full, id=kill.name)
         for kill in POINT_KILLS
     ],
 )
@@ -93,7 +91,7 @@ def test_run_killed_at_a_point_and_run_again_makes_the_same_tables(tmp_path: Pat
     assert_survives(tmp_path / "lake", never, [kill])
 
 
-@pytest.mark.parametrize("place", [pytest.param(place, marks=pytest.mark.on_spark) for place in lake_reading.TABLES])
+@pytest.mark.parametrize("place", [pytest.param(place, marks=pytest.mark.spark) for place in lake_reading.TABLES])
 def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, publishing_faults: Path, place: str
 ) -> None:
@@ -107,9 +105,7 @@ def test_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
 @pytest.mark.parametrize(
     "kills",
     [
-        pytest.param(
-            pair, marks=[pytest.mark.on_spark, pytest.mark.long if pair in PAIRS[1:4:2] else pytest.mark.nightly]
-        )
+        pytest.param(pair, marks=[pytest.mark.spark, pytest.mark.full if pair in PAIRS[1:4:2] else pytest.mark.full])
         for pair in PAIRS
     ],
     ids=lambda kills: "-".join(kill.name for kill in kills),
@@ -132,7 +128,7 @@ def assert_survives(lake: Path, never: Never, kills: Sequence[Kill], ended_by: s
 
 @pytest.mark.parametrize(
     "point",
-    [point if point in FIRST_RUN_IN_EVERY_TEST else pytest.param(point, marks=pytest.mark.nightly) for point in POINTS],
+    [point if point in FIRST_RUN_IN_EVERY_TEST else pytest.param(point, marks=pytest.mark.full) for point in POINTS],
 )
 def test_first_run_killed_at_a_point_and_run_again_makes_the_same_tables(
     tmp_path: Path, never: Never, point: str
@@ -144,7 +140,7 @@ def test_first_run_killed_at_a_point_and_run_again_makes_the_same_tables(
     assert counts(lake) == counts(never.first)
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("place", lake_reading.TABLES)
 @pytest.mark.parametrize("moment", ["made", "filled"])
 def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tables(
@@ -161,9 +157,7 @@ def test_first_run_killed_between_files_and_log_and_run_again_makes_the_same_tab
 @pytest.mark.parametrize(
     "kill",
     [
-        pytest.param(
-            kill, marks=[pytest.mark.on_spark, pytest.mark.long if kill in LATE[1:5:3] else pytest.mark.nightly]
-        )
+        pytest.param(kill, marks=[pytest.mark.spark, pytest.mark.full if kill in LATE[1:5:3] else pytest.mark.full])
         for kill in LATE
     ],
     ids=lambda kill: kill.name,

@@ -32,7 +32,7 @@ from pyspark_interview_project.storage.delta_writes import Merge
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
 TEXT = f"{', '.join(f'{name} string' for name in RAW_NAMES)}, raw_record string, is_corrupt boolean, source_file string"
 SILVER_COLUMNS = (

@@ -19,7 +19,7 @@ from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from test_lake import NEWEST, SILVER_COLUMNS, silver_frame, silver_row
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
 
 def append_late(lake: Lake, rows: DataFrame, note: CommitMetadata) -> Written:

@@ -21,7 +21,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import Ended, at_once, returns, succeeded
+from commands import Ended, returns, succeeded
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import Row, csv_text, json_line, land, row_of, write_bytes, write_text
 from pyspark_interview_project.errors import ConfigurationError
@@ -175,8 +175,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
         "gate": (land_every_format, partial(run, **gate)),
         **{name: (partial(land_unreadable, name), partial(run, **UNREADABLE[name][1])) for name in UNREADABLE},
     }
-    calls = (partial(staged, tmp_path_factory.mktemp("scene"), *taken) for taken in steps.values())
-    return dict(zip(steps, at_once(*calls), strict=True))
+    return {name: staged(tmp_path_factory.mktemp("scene"), *taken) for name, taken in steps.items()}
 
 
 def show(lake: Path, env: Mapping[str, str]) -> Ended:

@@ -18,7 +18,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import Ended, at_once, returns, succeeded
+from commands import Ended, process, returns, succeeded
 from lake_reading import TABLES
 from landing import COLUMNS, land, row_of, write_text
 from lineage_endpoint import Endpoint, answer, answer_never_ending, endpoint
@@ -67,7 +67,8 @@ def scene(lake: Path, *commands: tuple[str, ...], found: Endpoint | None = None,
     land(lake / LANDED / "dt=2026-11-19" / "web.jsonl", good)
     land(lake / LANDED / "store.csv", [good[0], {**good[0], "return_id": "R-9", "qty": "zq7Value"}])
     file = lake.parent / "lineage of" / f"{lake.name}.jsonl"
-    ended = tuple(returns(lake, *command, **{"LINEAGE_URL": file.as_uri(), **env}) for command in commands)
+    how = process if "PYTHONPATH" in env else returns
+    ended = tuple(how(lake, *command, **{"LINEAGE_URL": file.as_uri(), **env}) for command in commands)
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return Scene(lake, ended, [event for _, _, event in found.sent] if found else [json.loads(line) for line in lines])
 
@@ -95,7 +96,7 @@ def scenes(tmp_path_factory: pytest.TempPathFactory, good_endpoint: Endpoint) ->
             "dead": partial(scene, root / "dead", PLAN, LINEAGE_URL=dead),
             "extra": partial(scene, root / "extra", PLAN, PYTHONPATH=shadow),
         }
-        return dict(zip(calls, at_once(*calls.values()), strict=True))
+        return {name: call() for name, call in calls.items()}
 
 
 # What the events say

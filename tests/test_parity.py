@@ -1,6 +1,6 @@
 """Nobody can tell which engine wrote a lake: the same landed bytes give the same records, verdicts and tables on both.
 
-Spark runs in this process, the embedded engine in one of its own. Hypothesis makes the values one by one, and they are
+Both engines run in this process, one after the other. Hypothesis makes the values one by one, and they are
 compared in bulk, because a job of Spark's takes as long for one as for thousands. How many there are: hostile_values.
 Every counterexample that was ever found is a case in parity_cases.json.
 """
@@ -8,26 +8,22 @@ Every counterexample that was ever found is a case in parity_cases.json.
 from __future__ import annotations
 
 import json
-import pickle
 import shutil
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from datetime import date
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
-from threading import Timer
-from typing import IO, Any, cast
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from commands import environment
+from commands import on_engine
 from conftest import LakeBench
-from embedded_worker import AS_OF, Rows, read_and_judge
 from hostile_lines import CSV_HEADERS, JSON_LINES, csv_lines
 from hostile_values import (
     EXAMPLES,
@@ -39,7 +35,17 @@ from hostile_values import (
     text_records,
     typed_records,
 )
-from landing import COLUMNS, write_bytes
+from landing import COLUMNS, LIMITS, write_bytes
+from pyspark_interview_project import engine
+from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.engines.base import Lake
+from pyspark_interview_project.engines.duckdb import EmbeddedLake
+from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.sources.discovery import find_landed, new_files
+from pyspark_interview_project.transforms.deduplicate import content_hash
+from pyspark_interview_project.transforms.validate import validate
+
+Rows = list[dict[str, Any]]
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
@@ -48,65 +54,59 @@ CASES = json.loads(Path(__file__).with_name("parity_cases.json").read_text(encod
 
 LANDED = "bronze/returns_raw"
 ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe")
-WORKER_SECONDS = 300
+AS_OF = date(2026, 11, 23)
 ROWS_AT_ONCE = 5000
 
 
 # Both engines ---------------------------------------------------------------------------------------------------------
 
 
-class EmbeddedWorker:
-    """The other process: it reads and judges the landed files of a lake."""
+def read_and_validate(lake: Lake, root: Path, as_of: date = AS_OF) -> tuple[Rows, Rows]:
+    """The records of the landed text files as they are read; every landed record, validated, with its content's hash.
 
-    def __init__(self, scratch: Path) -> None:
-        self._scratch = scratch
-        self._process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("embedded_worker.py"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment(scratch, ENGINE="embedded"),
+    Dates and times come as numbers since the epoch: not every one of them is one of Python's.
+    """
+    F = engine.functions  # a name of this module would choose an engine when pytest looks at it
+    records: Rows = []
+    validated: Rows = []
+    paths = LakePaths.at(str(root))
+    for delivery in lake.read_landed(new_files(paths, find_landed(paths, as_of).files, (), LIMITS)):
+        frame = delivery.frame
+        if "raw_record" in frame.columns:
+            frame = lake.stage(frame)
+            records += lake.collect(frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file"))
+        rows = validate(frame, delivery.kinds, as_of)
+        validated += lake.collect(
+            rows.select(
+                *[name for name in RAW_NAMES if name not in ("return_date", "ingest_ts")],
+                F.date_diff(F.col("return_date"), F.lit("1970-01-01").cast("date")).alias("return_date"),
+                F.unix_micros(F.col("ingest_ts")).alias("ingest_ts"),
+                *("reasons", "raw_record", "source_file"),
+                content_hash().alias("content_hash"),
+            )
         )
-
-    def read_and_judge(self, root: Path, time_zone: str) -> tuple[Rows, Rows]:
-        stdin, stdout = cast(IO[bytes], self._process.stdin), cast(IO[bytes], self._process.stdout)
-        timer = Timer(WORKER_SECONDS, self._process.kill)
-        timer.start()
-        try:
-            pickle.dump((root, self._scratch, time_zone, AS_OF), stdin)
-            stdin.flush()
-            answer: tuple[Rows, Rows] = pickle.load(stdout)
-            return answer
-        finally:
-            timer.cancel()
-
-    def close(self) -> None:
-        cast(IO[bytes], self._process.stdin).close()
-        assert self._process.wait(timeout=60) == 0
-        cast(IO[bytes], self._process.stdout).close()
-
-
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedWorker]:
-    worker = EmbeddedWorker(tmp_path_factory.mktemp("embedded"))
-    yield worker
-    worker.close()
+    return records, validated
 
 
 Compare = Callable[..., tuple[Rows, Rows]]
 
 
 @pytest.fixture
-def assert_alike(embedded: EmbeddedWorker, open_bench: OpenBench, engine_name: str) -> Compare:
+def assert_alike(open_bench: OpenBench, engine_name: str, tmp_path: Path) -> Compare:
     """`assert_alike(root, time_zone, without_raw_record=())`: both engines read and validate the landed files alike.
 
     Returns the records and the validated rows. Those of the return_ids in `without_raw_record` are compared without it.
     """
-    assert engine_name == "spark", "run with ENGINE=spark: the other engine has a process of its own here"
+    assert engine_name == "spark", "run with ENGINE=spark"
 
     def alike(root: Path, time_zone: str, without_raw_record: frozenset[str] = frozenset()) -> tuple[Rows, Rows]:
         with open_bench(root, time_zone=time_zone) as bench:
-            records, validated = read_and_judge(bench.lake, root)
-        theirs = embedded.read_and_judge(root, time_zone)
+            records, validated = read_and_validate(bench.lake, root)
+        with (
+            on_engine("embedded"),
+            closing(EmbeddedLake(LakePaths.at(str(root)), time_zone, "500MB", tmp_path)) as lake,
+        ):
+            theirs = read_and_validate(lake, root)
         assert_same(records, theirs[0], f"records, {time_zone}")
         for row in (*validated, *theirs[1]):
             if row["return_id"] in without_raw_record:
@@ -172,7 +172,7 @@ def numbered(rows: Sequence[dict[str, Any]], name: Callable[[int], str]) -> list
 
 
 @pytest.mark.parametrize("time_zone", ZONES)
-def test_judge_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike: Compare, time_zone: str) -> None:
+def test_validate_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike: Compare, time_zone: str) -> None:
     found = examples_of(text_records(), -(-EXAMPLES // len(ZONES)), series=ZONES.index(time_zone))
     for start in range(0, len(found), ROWS_AT_ONCE):
         root = tmp_path / str(start)
@@ -186,7 +186,9 @@ def test_judge_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike: Co
 
 
 @pytest.mark.parametrize("time_zone", ZONES)
-def test_judge_hostile_typed_values_gives_the_same_rows(tmp_path: Path, assert_alike: Compare, time_zone: str) -> None:
+def test_validate_hostile_typed_values_gives_the_same_rows(
+    tmp_path: Path, assert_alike: Compare, time_zone: str
+) -> None:
     long_in_java: frozenset[str] = frozenset()
     rows_landed = 0
     for number in range(ZONES.index(time_zone), len(SHAPES), len(ZONES)):
@@ -245,7 +247,7 @@ def _case_ids(cases: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 @pytest.mark.parametrize("case", CASES["values"], ids=_case_ids(CASES["values"]))
-def test_judge_case_found_before_gives_the_same_rows(
+def test_validate_case_found_before_gives_the_same_rows(
     tmp_path: Path, assert_alike: Compare, case: Mapping[str, Any]
 ) -> None:
     values = [VALUE_OF.get(case["type"].partition("(")[0], str)(value) for value in case["values"]]

@@ -14,8 +14,8 @@ from uuid import UUID
 
 import pytest
 
+from commands import as_a_process
 from conftest import LakeBench
-from in_process import as_before
 from landing import COLUMNS
 from landing import land as land_rows
 from landing import row_of, write_text
@@ -423,9 +423,7 @@ def plan_command(root: Path, engine_name: str, capsys: pytest.CaptureFixture[str
         written = json.loads(record.read_text()) if record.exists() else None
         return Shown(exit_code, shown.out.splitlines(), complaints, written)
 
-    with as_before() as environment:
-        for name, value in {"APP_ENV": "test", "DATA_ROOT": str(root), "ENGINE": engine_name}.items():
-            environment.setenv(name, value)
+    with as_a_process({"APP_ENV": "test", "DATA_ROOT": str(root), "ENGINE": engine_name}):
         yield command
 
 

@@ -52,7 +52,7 @@ def test_promtool_finds_nothing_wrong_with_the_configurations_of_the_metrics_pag
     assert promtool("check", "config", *sorted(tmp_path.glob("*.yml"))).count("SUCCESS") == len(blocks) == 3
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_alerts_fire_and_are_silent_as_they_must() -> None:
     assert promtool("test", "rules", *RULE_TESTS).count("SUCCESS") == len(RULE_TESTS)
 
@@ -74,7 +74,7 @@ def hasty_copy(directory: Path, exporter_port: int) -> Path:
     return directory / "prometheus.yml"
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_prometheus_sees_three_runs_of_which_one_fails(tmp_path: Path) -> None:
     lake, port = land_samples(tmp_path / "lake"), free_port()
     config = hasty_copy(tmp_path / "config", port)
@@ -114,7 +114,7 @@ def test_prometheus_sees_three_runs_of_which_one_fails(tmp_path: Path) -> None:
         comes_to({"ReturnsExporterDown"}, lambda: server.firing() & {"ReturnsExporterDown"})
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_prometheus_answers_from_a_year_of_records(tmp_path: Path) -> None:
     year = []
     for day in range(_DAYS):

@@ -21,10 +21,8 @@ from hypothesis import strategies as st
 
 import independent_query
 import lake_reading
-from commands import ENGINE
-from in_process import as_before
+from commands import returns, succeeded
 from landing import COLUMNS, Row, land
-from pyspark_interview_project.pipeline import run_pipeline
 
 LANDED = "bronze/returns_raw"
 AS_OF = datetime.date(2026, 11, 23)
@@ -124,22 +122,12 @@ def _dealt(rows: Sequence[Row], places: Sequence[File]) -> dict[File, list[Row]]
 
 def run_in_batches(lake: Path, split: Mapping[File, Sequence[Row]], time_zone: str) -> None:
     """Land and run batch after batch. The quarantine gate lets everything through."""
-    with as_before() as environment:
-        for name, value in {
-            "APP_ENV": "test",
-            "DATA_ROOT": str(lake),
-            "ENGINE": ENGINE,
-            "SPARK_TZ": time_zone,
-            "MAX_QUARANTINED_RATIO": "1",
-            "VOLUME_GATE": "off",
-            "LOG_LEVEL": "ERROR",
-        }.items():
-            environment.setenv(name, value)
-        for batch in sorted({batch for batch, _, _ in split}):
-            for (landed_in, name, as_native), rows in split.items():
-                if landed_in == batch:
-                    land(lake / LANDED / f"batch-{batch}" / name, rows, as_native=as_native)
-            run_pipeline.main(["--as-of", AS_OF.isoformat()])
+    settings = {"SPARK_TZ": time_zone, "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off", "LOG_LEVEL": "ERROR"}
+    for batch in sorted({batch for batch, _, _ in split}):
+        for (landed_in, name, as_native), rows in split.items():
+            if landed_in == batch:
+                land(lake / LANDED / f"batch-{batch}" / name, rows, as_native=as_native)
+        succeeded(returns(lake, "run", "--as-of", AS_OF.isoformat(), **settings))
 
 
 def assert_law_holds(record: Mapping[str, Any]) -> None:
@@ -151,7 +139,7 @@ def assert_law_holds(record: Mapping[str, Any]) -> None:
     assert amounts["read"] == sum(amounts[outcome] for outcome in OUTCOMES)
 
 
-@pytest.mark.long
+@pytest.mark.full
 @given(data=st.data(), time_zone=st.sampled_from(["UTC", "Europe/Berlin", "Australia/Lord_Howe"]))
 @settings(max_examples=12, deadline=None, derandomize=True, phases=PHASES, suppress_health_check=list(HealthCheck))
 def test_tables_do_not_depend_on_how_rows_are_landed(data: st.DataObject, time_zone: str) -> None:

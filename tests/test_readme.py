@@ -69,7 +69,7 @@ def shown(program: str, page: Path = README) -> list[str]:
 
 def make_targets() -> set[str]:
     text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    return set(re.findall(r"^([a-z][a-z-]*):(?!=)", text, re.MULTILINE))
+    return set(re.findall(r"^([a-z][a-z0-9-]*):(?!=)", text, re.MULTILINE))
 
 
 def headings(page: Path) -> set[str]:

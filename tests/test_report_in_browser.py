@@ -47,7 +47,7 @@ def chromium(page: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=True)
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_report_in_a_browser_has_its_charts_and_no_complaint(page: Path) -> None:
     opened = chromium(page, "--virtual-time-budget=5000", "--dump-dom")
     assert [line for line in opened.stderr.splitlines() if "CONSOLE" in line] == []
@@ -57,7 +57,7 @@ def test_report_in_a_browser_has_its_charts_and_no_complaint(page: Path) -> None
     assert bars == [7, 35, 60, 10, 10]
 
 
-@pytest.mark.long
+@pytest.mark.full
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_report_in_a_browser_is_not_blank(page: Path, scheme: str) -> None:
     picture = page.parent / "picture.png"

@@ -33,7 +33,7 @@ from test_corpus import landed as place_of
 from test_corpus import shown
 from test_properties import as_before
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
 LANDED = "bronze/returns_raw"
 PACKAGE = REPOSITORY / "src" / "pyspark_interview_project"

@@ -1,41 +1,25 @@
-"""Two runs that start at once, each in a process that has imported all or has a session: so the race is for the lock.
-
-`test_interruptions.py` starts two new interpreters, and on Spark two JVMs.
-"""
+"""Two runs that start at once: one has the lake, the other exits 6, and nothing is lost."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import lake_reading
-from commands import ENGINE, REPOSITORY, RETURNS, at_once, environment, returns, succeeded
-from forked_commands import ForkedCommands
+from commands import at_once, process, returns, succeeded
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import COLUMNS, land, row_of, write_text
-from spark_commands import SparkCommands
 
-pytestmark = pytest.mark.on_spark
+pytestmark = pytest.mark.spark
 
-SECONDS = 300
-Contender = SparkCommands | ForkedCommands
 ROWS = [
     row_of("R-1", "O-1", "C-1", "MUG", "damaged", "1", "12.00", "2026-11-18", "2026-11-19T08:00:00Z"),
     row_of("R-2", "O-1", "C-2", "MUG", "damaged", "2", "1.00", "2026-11-18", "2026-11-19T08:00:00Z"),
     row_of("R-3", "O-2", "C-3", None, "damaged", "1", "99.99", "2026-11-19", "2026-11-19T08:00:00Z"),
 ]
-
-
-@pytest.fixture(scope="module")
-def contenders() -> Iterator[Sequence[Contender]]:
-    both: Sequence[Contender] = [SparkCommands(), SparkCommands()] if ENGINE == "spark" else [ForkedCommands()] * 2
-    yield both
-    for one in both:
-        one.close()
 
 
 @pytest.fixture(scope="module")
@@ -71,11 +55,10 @@ TURNS = [("run", "landed", turn) for turn in range(5)] + [
 
 
 @pytest.mark.parametrize(
-    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.long) for one in TURNS[1:])]
+    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.full) for one in TURNS[1:])]
 )
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     tmp_path: Path,
-    contenders: Sequence[Contender],
     undisturbed: Path,
     what: str,
     begun: str,
@@ -83,8 +66,7 @@ def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     request: pytest.FixtureRequest,
 ) -> None:
     lake = Path(shutil.copytree(request.getfixturevalue(begun), tmp_path / "lake"))
-    command, env = [str(RETURNS), what, "--as-of", FIRST_DAY], environment(lake, **SETTINGS)
-    answers = at_once(*(partial(one.run, command, env, REPOSITORY, SECONDS) for one in contenders))
-    assert sorted(exit_code for exit_code, _, _ in answers) == [0, 6]
+    start = partial(process, lake, what, "--as-of", FIRST_DAY, **SETTINGS)
+    assert sorted(ended.exit_code for ended in at_once(start, start)) == [0, 6]
     assert lake_reading.comparable(lake) == lake_reading.comparable(undisturbed)
     assert [state for _, state in lake_reading.batch_states(lake)] == ["committed", "committed"]

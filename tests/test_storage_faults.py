@@ -37,7 +37,7 @@ SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read
         *((place, "ENOSPC") for place in COMMON),
         ("quarantine log", "EACCES"),
         ("gold files", "EROFS"),
-        *(pytest.param(place, "ENOSPC", marks=pytest.mark.long) for place in PLACES if place not in COMMON),
+        *(pytest.param(place, "ENOSPC", marks=pytest.mark.full) for place in PLACES if place not in COMMON),
     ],
     ids=lambda value: value.replace(" ", "_"),
 )
@@ -64,12 +64,12 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
     ("when", "what", "place"),
     [
         ("write", "ENOSPC", "ops/scratch"),
-        pytest.param("write", "ENOSPC", "silver/returns", marks=pytest.mark.long),
-        pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.on_spark),
+        pytest.param("write", "ENOSPC", "silver/returns", marks=pytest.mark.full),
+        pytest.param("write", "ENOSPC", "silver/returns/_delta_log", marks=pytest.mark.spark),
         ("create", "EACCES", "quarantine/returns"),
         ("create", "EROFS", "gold/returns_by_sku_reason/_delta_log"),
-        pytest.param("open", "EACCES", "ops/scratch/staged-*/rows_", marks=pytest.mark.long),
-        pytest.param("open", "EACCES", "silver/returns/_delta_log", marks=pytest.mark.long),
+        pytest.param("open", "EACCES", "ops/scratch/staged-*/rows_", marks=pytest.mark.full),
+        pytest.param("open", "EACCES", "silver/returns/_delta_log", marks=pytest.mark.full),
         ("open", "EACCES", "silver/returns/return_date="),
     ],
 )
@@ -149,7 +149,7 @@ def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
     assert complaint == f"error: {of_the_run}"
 
 
-@pytest.mark.nightly
+@pytest.mark.full
 @pytest.mark.parametrize("point", POINTS[:-1])
 def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     tmp_path: Path, first_day: Path, second_day: Path, point: str
@@ -168,8 +168,8 @@ def test_run_that_finds_no_space_at_a_point_exits_5_and_the_next_run_heals(
     "lost",
     [
         "000001-*/plan.json",
-        pytest.param("000001-*", marks=pytest.mark.long),
-        pytest.param("", marks=pytest.mark.long),
+        pytest.param("000001-*", marks=pytest.mark.full),
+        pytest.param("", marks=pytest.mark.full),
     ],
 )
 def test_run_on_a_lake_whose_batches_were_lost_exits_7_and_takes_no_file_again(

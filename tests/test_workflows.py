@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import shutil
 import subprocess
 import tomllib
@@ -17,6 +18,8 @@ from landing import write_text
 from test_readme import make_targets
 
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))
+MAKEFILE = REPOSITORY / "Makefile"
+CI = runpy.run_path(str(REPOSITORY / ".ci" / "parts.py"))
 # YAML 1.1 reads the key `on` as true.
 ON: Any = True
 
@@ -35,11 +38,17 @@ def targets_of(job: dict[str, Any]) -> set[str]:
     named = {
         target
         for step in job["steps"]
-        for target in re.findall(r"(?:^|&& |\.cache/pip\" )make ([a-z][a-z-]*)", step.get("run", ""))
+        for target in re.findall(r"(?:^|&& |\.cache/pip\" )make ([a-z][a-z0-9-]*)", step.get("run", ""))
     }
     if any('make "$TARGET"' in step.get("run", "") for step in job["steps"]):
         named |= set(job["strategy"]["matrix"]["target"])
     return named
+
+
+def full_parts() -> list[str]:
+    """The targets that `make test-full` consists of."""
+    (parts,) = re.findall(r"^FULL_PARTS := (.+)$", MAKEFILE.read_text(encoding="utf-8"), re.MULTILINE)
+    return str(parts).split()
 
 
 def test_workflows_are_these() -> None:
@@ -51,8 +60,8 @@ def test_every_make_target_that_a_workflow_names_exists() -> None:
     assert {name: targets - make_targets() for name, targets in named.items()} == dict.fromkeys(JOBS, set())
     assert named == {
         "ci/both-pythons": {"test-embedded", "test-spark", "check-wheel"},
-        "ci/once": {"lint", "test-connect", "test-airflow", "check-rules"},
-        "ci/long": {"test-long", "test-airflow-on-spark", "test-nightly", "rest-on-spark"},
+        "ci/once": {"lint", "check-rules"},
+        "ci/full": set(full_parts()),
         "ci/deployment-files": {"check-deploy", "test-terraform"},
         "ci/oldest-terraform": {"validate-terraform"},
         "ci/image": {"check-image"},
@@ -117,8 +126,8 @@ def test_caches_are_keyed_by_what_is_made_and_what_it_locks_and_the_release_has_
     development, airflow = ("dev", "run"), ("airflow", "dev", "run")
     locks = {
         "ci/both-pythons": ("${{ matrix.python }}-${{ matrix.target }}", development),
-        "ci/once": ("3.11-${{ matrix.target }}", airflow),
-        "ci/long": ("3.11-test-long", airflow),
+        "ci/once": ("3.11-${{ matrix.target }}", development),
+        "ci/full": ("3.11-${{ matrix.target }}", airflow),
         "ci/deployment-files": ("3.11-check-deploy", ("deploy",)),
         "ci/image-steps": ("3.11-check-image-steps", development),
     }
@@ -158,7 +167,7 @@ def test_containers_are_pinned_and_the_first_is_the_base_of_the_image() -> None:
     assert others == {
         "ci/both-pythons": "${{ matrix.image }}",
         "ci/once": base,
-        "ci/long": base,
+        "ci/full": base,
         "ci/image-steps": {"image": base, "options": "--privileged"},  # it mounts
     }
 
@@ -175,6 +184,75 @@ def test_package_claims_the_pythons_and_systems_that_the_workflow_tests() -> Non
 def pythons_tested() -> list[str]:
     pythons: list[str] = JOBS["ci/both-pythons"]["strategy"]["matrix"]["python"]
     return pythons
+
+
+def test_everything_is_tested_each_night_and_not_for_each_push() -> None:
+    assert JOBS["ci/full"]["if"] == "github.event_name == 'schedule' || github.event_name == 'workflow_dispatch'"
+    assert JOBS["ci/full"]["strategy"]["matrix"]["target"] == full_parts()
+
+
+# .ci/run
+
+
+def test_ci_runs_lint_and_test_and_parts_that_exist_and_a_path_calls_for() -> None:
+    assert set(CI["MINUTES_OF"]) < make_targets()
+    called_for = {part for _, parts in CI["PARTS_FOR"] for part in parts} | set(CI["WITHOUT_HISTORY"])
+    assert called_for == set(CI["MINUTES_OF"]) and called_for | {"test-full-spark"} == set(full_parts())
+    assert [prefix for prefix, _ in CI["PARTS_FOR"] if not list(REPOSITORY.glob(f"{prefix}*"))] == []
+
+
+@pytest.mark.parametrize(
+    ("paths", "parts"),
+    [
+        (["README.md", "docs/runbook.md"], []),
+        (["src/pyspark_interview_project/dr/verify.py"], ["test-recovery", "test-s3"]),
+        (
+            ["src/pyspark_interview_project/pipeline/plan.py", "dags/returns_dag.py", "src/pipeline/run_pipeline.py"],
+            ["test-connect", "test-full-embedded", "test-airflow"],
+        ),
+        (["tests/test_dr.py", "tests/test_scenario.py", "tests/commands.py"], ["test-full-embedded", "test-recovery"]),
+    ],
+)
+def test_ci_parts_are_those_that_the_changed_paths_call_for(paths: list[str], parts: list[str]) -> None:
+    assert CI["parts_for"](paths) == parts
+
+
+def test_ci_parts_are_as_many_as_fit_into_the_time() -> None:
+    parts = ["test-full-embedded", "test-recovery", "test-s3"]
+    minutes = CI["MINUTES_OF"]
+    assert CI["fitting"](parts, minutes["test-full-embedded"] + minutes["test-s3"]) == (
+        ["test-full-embedded", "test-s3"],
+        ["test-recovery"],
+    )
+    left_out = CI["fitting"](CI["WITHOUT_HISTORY"])[1]
+    assert left_out == []
+
+
+def test_ci_parts_are_of_what_changed_since_main_or_the_commit_before(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *identity, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    def commit(name: str) -> None:
+        write_text(tmp_path / name, "")
+        git("add", name)
+        git("commit", "--message", name)
+
+    changed_paths = CI["changed_paths"]
+    assert changed_paths(tmp_path) is None
+    git("init", "--initial-branch", "main")
+    assert changed_paths(tmp_path) is None
+    commit("one")
+    assert changed_paths(tmp_path) is None
+    commit("two")
+    assert changed_paths(tmp_path) == ["two"]
+    git("switch", "--create", "work")
+    commit("three")
+    commit("four")
+    assert changed_paths(tmp_path) == ["four", "three"]
+
+
+# What else the workflows rely on
 
 
 def test_audit_looks_up_every_lock_and_fails_if_one_does(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_run_leaves_a_report_and_as_it_was_told_to_a_backup(embedded: Lakes) -> 
         assert (outcome.get("error"), outcome["status"]) == (None, "succeeded")
 
 
-@pytest.mark.long
+@pytest.mark.full
 def test_dag_on_spark_makes_the_tables_of_the_embedded_engine(
     run_dag: RunDag, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
