@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 import pytest
+from deltalake import DeltaTable
 
 from commands import Ended, returns
 from kills import FIRST_DAY, LANDED, SECOND_DAY, run_elsewhere
@@ -155,6 +156,11 @@ def modified(root: Path) -> dict[str, int]:
     return {
         path.relative_to(root).as_posix(): path.stat().st_mtime_ns for path in sorted(root.rglob("*")) if path.is_file()
     }
+
+
+def live_file(lake: Path, table: str) -> Path:
+    """A data file of the newest version of a table."""
+    return Path(min(DeltaTable(lake / table).file_uris()))
 
 
 def bring_bronze(lake: Path, target: Path) -> None:

@@ -23,7 +23,7 @@ from pyspark_interview_project.dr.prune import plan_prune
 from pyspark_interview_project.dr.replicate import newest_verified
 from pyspark_interview_project.dr.store import BackupStore, object_name, open_store
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
-from recovery import back_up, dr, files_under, full, mostly_full, restored, verify
+from recovery import back_up, dr, files_under, full, live_file, mostly_full, restored, verify
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def test_good_verification_behind_one_that_found_damage_counts(lake: Path, tmp_p
 def test_backup_of_a_damaged_lake_exits_7_and_leaves_none(lake: Path, tmp_path: Path) -> None:
     hurt = tmp_path / "lake"
     shutil.copytree(lake, hurt)
-    path, *_ = sorted((hurt / paths.SILVER_RETURNS).glob("return_date=*/*.parquet"))
+    path = live_file(hurt, paths.SILVER_RETURNS)
     content = path.read_bytes()
     path.write_bytes(content[:-100] + bytes(100))
     ended = dr(hurt, "backup", "--to", str(tmp_path / "store"))

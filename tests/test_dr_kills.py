@@ -228,6 +228,7 @@ def test_bucket_is_locked_until_the_lease_of_its_holder_is_over(
         assert dr(lake, "backup", "--to", url, **env).exit_code == 0
 
 
+@full
 def test_backup_of_a_batch_that_is_not_done_restores_to_what_the_next_run_makes_whole(
     lake: Path, small_lake: Path, tmp_path: Path
 ) -> None:

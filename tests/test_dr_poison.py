@@ -16,7 +16,7 @@ from pyspark_interview_project.dr.backup import Backup
 from pyspark_interview_project.dr.manifest import FileEntry, sealed
 from pyspark_interview_project.dr.store import BackupStore, object_name, open_store
 from pyspark_interview_project.dr.table_log import BrokenLog, inside
-from recovery import back_up, dr, files_under, mostly_full
+from recovery import back_up, dr, files_under, live_file, mostly_full
 
 OUTSIDE = (
     "/etc/passwd",
@@ -166,7 +166,7 @@ def test_backup_of_a_lake_with_a_link_out_of_it_is_refused_and_nothing_of_it_rea
 ) -> None:
     secret = tmp_path / "secret"
     if where == "file":
-        victim, *_ = sorted((lake / paths.SILVER_RETURNS).glob("return_date=*/*.parquet"))
+        victim = live_file(lake, paths.SILVER_RETURNS)
     else:
         place = {"directory": paths.GOLD_BY_DATE_REASON, "log": f"{paths.SILVER_RETURNS}/_delta_log"}
         victim = lake / place.get(where, f"{paths.BATCHES}/{next(os.walk(lake / paths.BATCHES))[1][0]}")

@@ -14,21 +14,27 @@ from pyspark_interview_project.dr.summary import Summary
 from recovery import back_up, dr, verify, write_strategy
 
 
-@pytest.fixture
-def lake(small_lake: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
+@pytest.fixture(scope="module")
+def lake(small_lake: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path_factory.mktemp("summaries") / "lake"))
 
 
-@pytest.fixture
-def store(lake: Path, tmp_path: Path) -> BackupStore:
+@pytest.fixture(scope="module")
+def filled(lake: Path) -> BackupStore:
     """Three backups, of which the first two are verified, and the second alone has a file that the others have not."""
-    store, mine = open_store(str(tmp_path / "store")), lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
+    store, mine = open_store(f"{lake}_backups"), lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
     verify(store, back_up(lake, store))
     mine.write_text('{"batch_id": null}')
     verify(store, back_up(lake, store))
     mine.unlink()
     back_up(lake, store)
     return store
+
+
+@pytest.fixture
+def store(filled: BackupStore, tmp_path: Path) -> BackupStore:
+    """A copy of it, with the times of its files, that a test may change."""
+    return open_store(str(shutil.copytree(filled.url, tmp_path / "store")))
 
 
 def listed(lake: Path, store: BackupStore) -> list[str]:
