@@ -1,4 +1,4 @@
-# The lakehouse with both engines. README.md says how to run it, docs/decisions.md why it is as it is.
+# The lakehouse with both engines. docs/container.md says how to run it, docs/decisions.md why it is as it is.
 FROM python:3.11-slim-bookworm@sha256:b18992999dbe963a45a8a4da40ac2b1975be1a776d939d098c647482bcad5cba AS base
 # Without versions: Debian removes a package from its mirrors with each security update, so that a pin breaks the build.
 # hadolint ignore=DL3008

@@ -35,7 +35,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-full $(FULL_PARTS) soak mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-full $(FULL_PARTS) soak mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform picture sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -187,6 +187,18 @@ test-terraform: validate-terraform ## Test the Terraform module with a mocked pr
 check-rules: monitoring-tools ## Check and test the Prometheus rules
 	@promtool check rules --lint=all --lint-fatal infra/prometheus/rules/*.yml
 	@promtool test rules infra/prometheus/tests/*.yml
+
+# The three days of the sample, a run for each. The picture ends behind the table of runs.
+PICTURE := build/picture
+picture: $(RUN_STAMP) browser ## Make docs/images/report.png, the picture of the report in README.md, from the sample
+	@rm -rf $(PICTURE) && mkdir -p $(PICTURE)/lake/bronze docs/images && cp -r samples/returns $(PICTURE)/lake/bronze/returns_raw
+	@export DATA_ROOT=$(PICTURE)/lake APP_ENV=dev ENGINE=embedded LOG_LEVEL=ERROR SERVE_METRICS=false; \
+	for day in 2026-11-20 2026-11-21 2026-11-22; do $(BIN)/returns run --as-of $$day >/dev/null; done; \
+	$(BIN)/returns report >/dev/null
+	@chromium --headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars \
+	    --user-data-dir=$(PICTURE)/profile --window-size=1240,1970 --screenshot=docs/images/report.png \
+	    file://$(CURDIR)/$(PICTURE)/lake/metrics/report.html >$(PICTURE)/chromium.log 2>&1 || { cat $(PICTURE)/chromium.log >&2; exit 1; }
+	@echo "docs/images/report.png is made"
 
 sbom: $(DEPLOY_STAMP) ## Write the list of what is in the image to dist/sbom.json (CycloneDX)
 	@mkdir -p dist

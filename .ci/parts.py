@@ -1,4 +1,4 @@
-"""Which parts of `make test-full` the changed paths call for, as far as they fit into the time; one make target a line."""
+"""Which parts of `make test-full` the changed paths call for, as far as time allows; one make target a line."""
 
 from __future__ import annotations
 

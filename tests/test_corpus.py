@@ -92,7 +92,7 @@ def test_corpus_has_an_expected_outcome_for_each_of_its_files(made: Path) -> Non
     files = {path.name for path in CORPUS.iterdir()} - {"expected.json"}
     assert files == set(EXPECTED) == {path.name for path in made.iterdir()}
     assert len(files) >= 60
-    assert f"| {len(files)} files, " in (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert f"| {len(files)} files, " in (REPOSITORY / "docs" / "verification.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("name", EXPECTED)

@@ -19,7 +19,7 @@ from pyspark_interview_project import __version__, cli
 from pyspark_interview_project.config.settings import Settings, load_settings
 
 DATABRICKS = REPOSITORY / "databricks"
-WORKSPACE = "/Workspace/Shared/returns"  # where README.md puts a copy of this repository's files
+WORKSPACE = "/Workspace/Shared/returns"  # where docs/databricks.md puts a copy of this repository's files
 FILES = {"job_cluster": "returns_pipeline_job.json", "serverless": "returns_pipeline_serverless_job.json"}
 STAGES = {"bronze": "plan", "silver": "bronze-to-silver", "gold": "silver-to-gold", "finalize": "finalize"}
 WHEEL = f"pyspark_interview_project-{__version__}-py3-none-any.whl"

@@ -10,18 +10,21 @@ from pathlib import Path
 
 import pytest
 
+import lake_reading
+from commands import returns
 from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.sources.discovery import (
     LandedFile,
-    Landing,
+    Listing,
     changed_files,
     file_named,
     find_landed,
     format_of,
     new_files,
 )
+from pyspark_interview_project.storage.files import StoredFile
 
 AS_OF = date(2026, 3, 10)
 
@@ -56,7 +59,7 @@ def set_time(lake: LakePaths, file: LandedFile, modified_ns: int) -> None:
 def found(lake: LakePaths) -> list[str]:
     landing = find_landed(lake, AS_OF)
     assert landing.ignored == {}
-    return [path.removeprefix("bronze/returns_raw/") for path, _, _ in landing.files]
+    return [file.path.removeprefix("bronze/returns_raw/") for file in landing.files]
 
 
 @pytest.mark.parametrize(
@@ -97,13 +100,13 @@ def test_find_landed_without_a_landing_directory_is_a_wrong_configuration(tmp_pa
 
 
 def test_find_landed_in_an_empty_directory_finds_nothing(lake: LakePaths) -> None:
-    assert find_landed(lake, AS_OF) == Landing((), {})
+    assert find_landed(lake, AS_OF) == Listing((), {})
 
 
 def test_find_landed_gives_path_size_and_time(lake: LakePaths) -> None:
     file = planned(lake, "a.csv", "12345")
     set_time(lake, file, 1_700_000_000_123_456_789)
-    assert find_landed(lake, AS_OF).files == ((file.path, 5, 1_700_000_000_123_456_789),)
+    assert find_landed(lake, AS_OF).files == (StoredFile(file.path, 5, 1_700_000_000_123_456_789),)
 
 
 def test_find_landed_files_of_any_depth_come_in_the_same_order_however_they_landed(lake: LakePaths) -> None:
@@ -121,7 +124,7 @@ def test_find_landed_files_of_any_depth_come_in_the_same_order_however_they_land
 )
 def test_find_landed_hidden_and_unfinished_files_are_no_data(lake: LakePaths, name: str) -> None:
     land(lake, name)
-    assert find_landed(lake, AS_OF) == Landing((), {})
+    assert find_landed(lake, AS_OF) == Listing((), {})
 
 
 def test_find_landed_files_of_no_known_format_are_told_of(lake: LakePaths) -> None:
@@ -130,6 +133,59 @@ def test_find_landed_files_of_no_known_format_are_told_of(lake: LakePaths) -> No
     assert find_landed(lake, AS_OF).ignored == dict.fromkeys(
         ("bronze/returns_raw/a.CSV", "bronze/returns_raw/x/readme.txt"), "its name claims none of the formats"
     )
+
+
+def test_find_landed_links_to_no_file_and_pipes_are_told_of(lake: LakePaths) -> None:
+    landed = Path(lake.place("bronze/returns_raw"))
+    (landed / "nothing.csv").symlink_to(landed / "gone.csv")
+    (landed / "directory.csv").symlink_to(landed)
+    os.mkfifo(landed / "pipe.csv")
+    assert find_landed(lake, AS_OF) == Listing(
+        (),
+        dict.fromkeys(
+            (f"bronze/returns_raw/{name}.csv" for name in ("directory", "nothing", "pipe")),
+            "it is a link to a directory, or to nothing",
+        ),
+    )
+
+
+def land_bytes(lake: LakePaths, name: bytes) -> None:
+    path = os.path.join(os.fsencode(lake.place("bronze/returns_raw")), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "wb") as file:
+        file.write(b"{}")
+
+
+def test_find_landed_file_of_no_known_format_whose_name_is_not_utf_8_is_told_of(lake: LakePaths) -> None:
+    file = planned(lake, "a.csv")
+    land_bytes(lake, b"caf\xe9/r\xc3\xa9sum\xe9.doc")
+    assert find_landed(lake, AS_OF) == Listing(
+        (StoredFile(file.path, file.size, file.modified_ns),),
+        {"bronze/returns_raw/caf\\xe9/résum\\xe9.doc": "its name claims none of the formats"},
+    )
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9.csv", b"caf\xe9/a.csv"])
+def test_find_landed_file_with_data_whose_name_is_not_utf_8_is_refused(lake: LakePaths, name: bytes) -> None:
+    land_bytes(lake, name)
+    with pytest.raises(UnreadableInputError) as raised:
+        find_landed(lake, AS_OF)
+    readable = name.decode("utf-8", errors="backslashreplace")
+    assert (raised.value.path, raised.value.problem, raised.value.exit_code) == (
+        f"bronze/returns_raw/{readable}",
+        "its name is not UTF-8",
+        4,
+    )
+
+
+def test_run_beside_a_file_of_no_known_format_whose_name_is_not_utf_8_ends_well(tmp_path: Path) -> None:
+    lake = LakePaths(str(tmp_path))
+    land_bytes(lake, b"caf\xe9.doc")
+    ended = returns(tmp_path, "run", "--as-of", "2026-11-20")
+    remark = "bronze/returns_raw/caf\\xe9.doc is ignored: its name claims none of the formats"
+    assert (ended.exit_code, ended.complaints) == (0, [])
+    assert [line["message"] for line in ended.logs if line["level"] == "WARNING"] == [remark]
+    assert lake_reading.latest_run_record(tmp_path)["warnings"] == [remark]
 
 
 @pytest.mark.parametrize(
@@ -159,7 +215,7 @@ def test_find_landed_file_named_like_a_later_day_is_taken(lake: LakePaths) -> No
 
 def test_new_files_of_a_lake_that_knows_none_are_all_with_their_hash(lake: LakePaths) -> None:
     files = (planned(lake, "a.csv", "one"), planned(lake, "b.csv", "two"))
-    assert new_files(lake, find_landed(lake, AS_OF).files, [], LIMITS) == files
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [], LIMITS)) == files
 
 
 def test_new_files_known_by_path_size_and_time_are_not_read_again(
@@ -167,13 +223,13 @@ def test_new_files_known_by_path_size_and_time_are_not_read_again(
 ) -> None:
     known = planned(lake, "a.csv")
     monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("the file was opened"))
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
 
 
 def test_new_files_known_by_content_stay_known_with_another_time(lake: LakePaths) -> None:
     known = planned(lake, "a.csv")
     set_time(lake, known, known.modified_ns + 10**9)
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
 
 
 def test_new_files_known_stay_known_in_a_lake_that_was_moved(tmp_path: Path) -> None:
@@ -181,7 +237,7 @@ def test_new_files_known_stay_known_in_a_lake_that_was_moved(tmp_path: Path) -> 
     known = planned(here, "a.csv")
     planned(there, "a.csv")
     set_time(there, known, 1)
-    assert new_files(there, find_landed(there, AS_OF).files, [known], LIMITS) == ()
+    assert tuple(new_files(there, find_landed(there, AS_OF).files, [known], LIMITS)) == ()
 
 
 @pytest.mark.parametrize("text", ["TEXT", "longer text"])
@@ -195,13 +251,12 @@ def test_new_files_with_other_content_under_a_known_path_are_new(lake: LakePaths
 
 def test_new_files_with_known_content_under_another_path_are_new(lake: LakePaths) -> None:
     known, copy = planned(lake, "a.csv"), planned(lake, "b.csv")
-    assert new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS) == (copy,)
+    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == (copy,)
 
 
 def test_new_files_that_cannot_be_read_are_named(lake: LakePaths) -> None:
-    landing = Landing((("bronze/returns_raw/gone.csv", 4, 1),), {})
     with pytest.raises(UnreadableInputError) as raised:
-        new_files(lake, landing.files, [], LIMITS)
+        list(new_files(lake, [StoredFile("bronze/returns_raw/gone.csv", 4, 1)], [], LIMITS))
     assert raised.value.path == "bronze/returns_raw/gone.csv"
 
 
@@ -209,17 +264,15 @@ def test_changed_files_that_are_as_planned_are_none(lake: LakePaths) -> None:
     assert changed_files(lake, [planned(lake, "a.csv"), planned(lake, "b.csv")]) == {}
 
 
-def test_changed_files_that_cannot_be_looked_at_are_named(lake: LakePaths) -> None:
+def test_changed_files_that_lead_nowhere_are_named_as_gone(lake: LakePaths) -> None:
     linked, below = planned(lake, "a.csv"), planned(lake, "day/b.csv")
     Path(lake.place(linked.path)).unlink()
     Path(lake.place(linked.path)).symlink_to(lake.place(linked.path))
     directory = Path(lake.place(below.path)).parent
     shutil.rmtree(directory)
-    directory.write_text("a file by now", encoding="utf-8")
-    assert changed_files(lake, [linked, below]) == {
-        linked.path: "it was planned and cannot be looked at: Too many levels of symbolic links",
-        below.path: "it was planned and cannot be looked at: Not a directory",
-    }
+    directory.write_text("now a file", encoding="utf-8")
+    gone = "it was planned and is gone"
+    assert changed_files(lake, [linked, below]) == {linked.path: gone, below.path: gone}
 
 
 def test_changed_files_only_touched_are_none(lake: LakePaths) -> None:

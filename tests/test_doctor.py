@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import Ended, environment, returns, run
+from commands import Ended, returns
 from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
@@ -41,6 +41,16 @@ def port() -> Iterator[int]:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         yield int(listening.getsockname()[1])
+
+
+@pytest.fixture(autouse=True)
+def java(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Java 17 that says what it is at once: most tests are of other things."""
+    program = tmp_path_factory.mktemp("java") / "bin" / "java"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho 'openjdk version \"17.0.1\"' >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("JAVA_HOME", str(program.parents[1]))
 
 
 def doctor(lake: Path, *options: str, **env: str) -> Ended:
@@ -97,7 +107,7 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
     assert (ended.exit_code, ended.stderr, list(found)) == (0, "", NAMES)
     assert found["settings"] == ("ok", f"APP_ENV test, DATA_ROOT {lake}")
     assert found["engine"] == ("ok", "embedded (engine is embedded in the settings)")
-    assert found["spark"] == ("ok", PAIR)
+    assert (found["java"], found["spark"]) == (("ok", "Java 17"), ("ok", PAIR))
     assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
     assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
     assert found["lock"] == ("ok", "free")
@@ -109,10 +119,9 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
 
 
 @pytest.mark.parametrize("has_run", [False, True])
-def test_doctor_changes_nothing_in_the_lake(lake: Path, has_run: bool) -> None:
+def test_doctor_changes_nothing_in_the_lake(lake: Path, tmp_path: Path, first_day: Path, has_run: bool) -> None:
     (lake / "ops").mkdir()
-    if has_run:
-        assert returns(lake, "run", "--as-of", "2026-11-20").exit_code == 0
+    lake = shutil.copytree(first_day, tmp_path / "copy") if has_run else lake
     before = everything_in(lake)
     assert doctor(lake).exit_code == 0
     assert everything_in(lake) == before
@@ -183,22 +192,14 @@ def test_doctor_without_java_on_local_spark_says_what_to_install(lake: Path, env
     assert ended.exit_code == 2
 
 
-def _other_environment(directory: Path) -> Path:
-    """The Python of an environment like ours, but without the jars."""
-    returned = run([sys.executable, "-m", "venv", "--without-pip", directory], environment(directory))
-    assert returned.exit_code == 0, returned.stderr
-    (packages,) = (directory / "lib").glob("python*/site-packages")
-    ours = [f"import site; site.addsitedir({path!r})" for path in sys.path if path.endswith("site-packages")]
-    (packages / "ours.pth").write_text("\n".join(ours) + "\n", encoding="utf-8")
-    return directory / "bin" / "python"
-
-
-def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(lake: Path, tmp_path: Path) -> None:
-    python = _other_environment(tmp_path / "venv")
-    own = tmp_path / "venv" / "share" / "pyspark_interview_project" / "jars"
+def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(
+    lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right, own = jar_directory(), tmp_path / "venv" / "share" / "pyspark_interview_project" / "jars"
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
 
     def found() -> tuple[int, str, str]:
-        ended = run([python, "-m", "pyspark_interview_project", "doctor", "--engine", "spark"], environment(lake))
+        ended = doctor(lake, "--engine", "spark")
         return ended.exit_code, *lines(ended)["jars"]
 
     fix = (
@@ -207,8 +208,8 @@ def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(lake: Path, t
     )
     first, second = (f"{artifact}-4.4.0.jar" for artifact in JARS)
     assert found() == (2, "fail", f"{own / first}: is missing; {fix}")
-    shutil.copytree(jar_directory(), own)
-    assert found()[1:] == ("ok", f"{first}, {second} as they should be")
+    shutil.copytree(right, own)
+    assert found() == (0, "ok", f"{first}, {second} as they should be")
     (own / second).write_bytes(b"other")
     assert found() == (2, "fail", f"{own / second}: is not the file it should be; {fix}")
 

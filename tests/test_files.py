@@ -54,6 +54,18 @@ def test_list_names_every_file_under_a_place(files: Files) -> None:
     assert names(files) == ["a/deep/2"]
 
 
+def test_list_enters_no_directory_that_is_not_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("a/1", "b/.hidden/2", "b/3"):
+        LocalFiles(tmp_path).put(path, b"x")
+    (tmp_path / "b" / ".hidden").chmod(0)
+    listed: list[str] = []
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: (listed.append(Path(path).name), scandir(path))[1])
+    found = LocalFiles(tmp_path).list(enters=lambda directory: not directory.endswith("/.hidden"))
+    assert sorted(file.path for file in found) == ["a/1", "b/3"]
+    assert ".hidden" not in listed
+
+
 def test_put_if_absent_writes_once(files: Files) -> None:
     assert [files.put_if_absent("lease", b"first"), files.put_if_absent("lease", b"second")] == [True, False]
     assert (files.read("lease"), names(files)) == (b"first", ["lease"])

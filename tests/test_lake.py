@@ -524,6 +524,15 @@ def test_upsert_of_rows_that_break_the_contract_is_refused_and_changes_nothing(
     assert (version(tables), tables.tables.facts(SILVER).rows) == (before, 0)
 
 
+def test_upsert_of_rows_that_break_a_constraint_of_others_is_refused_and_changes_nothing(tables: LakeBench) -> None:
+    DeltaTable(tables.root / SILVER.place).alter.add_constraint({"at_most_nine": "qty < 10"})
+    before = version(tables)
+    with pytest.raises(Exception, match="at_most_nine"):
+        put(tables, silver_row("R2"), silver_row("R3", qty=60), metadata=NOTE)
+    assert (version(tables), tables.tables.facts(SILVER).rows) == (before, 0)
+    assert put(tables, silver_row("R2"), metadata=note("B2")).inserted == 1
+
+
 def test_upsert_of_rows_at_the_edge_of_the_contract_is_taken(tables: LakeBench) -> None:
     row = silver_row(qty=1, amount="0.00", customer_id=None, ingest_ts=None)
     assert put(tables, row, metadata=NOTE).inserted == 1
@@ -666,7 +675,7 @@ def test_changes_whose_files_are_gone_are_none(tables: LakeBench) -> None:
 def test_commits_come_the_newest_first_with_an_empty_note_for_those_of_others(tables: LakeBench) -> None:
     made = version(tables)
     put(tables, silver_row(), metadata=note("B1", part=1))
-    put(tables, silver_row("R2"), metadata=note("B1", part=2))
+    put(tables, silver_row("R2"), metadata=note("B2", part=2))
     commits = [*tables.tables.commits(SILVER)]
     assert [commit.version for commit in commits] == [*range(made + 2, -1, -1)]
     assert [commit.metadata.get("part") for commit in commits] == [2, 1, *[None] * (made + 1)]
@@ -677,7 +686,7 @@ def test_commits_of_a_table_that_went_on_or_was_made_anew_are_those_of_now(table
     made = [*tables.tables.commits(SILVER)]
     shutil.copytree(tables.root / SILVER.place, tables.root / "aside")
     for number in (1, 2):
-        put(tables, silver_row(f"R{number}"), metadata=note("B1", part=number))
+        put(tables, silver_row(f"R{number}"), metadata=note(f"B{number}", part=number))
     parts = [commit.metadata.get("part") for commit in tables.tables.commits(SILVER)]
     assert parts == [2, 1, *[None] * len(made)]
     shutil.rmtree(tables.root / SILVER.place)
@@ -692,7 +701,7 @@ def test_commits_of_a_table_that_went_on_or_was_made_anew_are_those_of_now(table
 
 def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_restore(tables: LakeBench) -> None:
     first = put(tables, silver_row(), metadata=note("B1", part=1)).version
-    second = put(tables, silver_row("R2"), metadata=note("B1", part=2)).version
+    second = put(tables, silver_row("R2"), metadata=note("B2", part=2)).version
     assert first is not None and second == first + 1
 
     def undone() -> list[int]:
@@ -712,7 +721,7 @@ def test_commits_that_a_restore_undid_are_said_to_be_undone_until_the_next_resto
 
 def test_commits_that_change_no_row_are_said_to_keep_the_rows(tables: LakeBench) -> None:
     for one in ("R1", "R2"):
-        put(tables, silver_row(one), metadata=note("B1"))
+        put(tables, silver_row(one), metadata=note(f"of {one}"))
     table = DeltaTable(tables.root / SILVER.place)
     table.optimize.compact()
     table.alter.set_table_properties({"delta.logRetentionDuration": "interval 60 days"})
@@ -740,8 +749,8 @@ def test_fence_lets_no_write_commit_that_began_before_it(
     tables: LakeBench, write: Callable[[DeltaTable, pa.Table], None]
 ) -> None:
     rows = [silver_row("R1"), silver_row("R2", "B2")]
-    for row in rows:
-        put(tables, row, metadata=note("B1"))
+    for row, batch_id in zip(rows, ("B1", "B2")):
+        put(tables, row, metadata=note(batch_id))
     begun = DeltaTable(tables.root / SILVER.place)
     late = begun.to_pyarrow_table()
     late = late.set_column(0, "return_id", pa.array(["R3", "R4"])).set_column(9, "batch_id", pa.array(["B2", "B2"]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -18,7 +17,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import Ended, process, returns, succeeded
+from commands import Ended, returns, succeeded
 from lake_reading import TABLES
 from landing import COLUMNS, land, row_of, write_text
 from lineage_endpoint import Endpoint, answer, answer_never_ending, endpoint
@@ -67,8 +66,7 @@ def scene(lake: Path, *commands: tuple[str, ...], found: Endpoint | None = None,
     land(lake / LANDED / "dt=2026-11-19" / "web.jsonl", good)
     land(lake / LANDED / "store.csv", [good[0], {**good[0], "return_id": "R-9", "qty": "zq7Value"}])
     file = lake.parent / "lineage of" / f"{lake.name}.jsonl"
-    how = process if "PYTHONPATH" in env else returns
-    ended = tuple(how(lake, *command, **{"LINEAGE_URL": file.as_uri(), **env}) for command in commands)
+    ended = tuple(returns(lake, *command, **{"LINEAGE_URL": file.as_uri(), **env}) for command in commands)
     lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
     return Scene(lake, ended, [event for _, _, event in found.sent] if found else [json.loads(line) for line in lines])
 
@@ -82,21 +80,21 @@ def good_endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(scope="module")
 def scenes(tmp_path_factory: pytest.TempPathFactory, good_endpoint: Endpoint) -> dict[str, Scene]:
     root = tmp_path_factory.mktemp("lineage")
-    write_text(root / "shadow" / "openlineage" / "__init__.py", "")  # an `openlineage` with nothing in it
-    shadow = os.pathsep.join([str(root / "shadow"), *filter(None, [os.environ.get("PYTHONPATH")])])
     called = {"TRACEPARENT": f"00-{TRACE}-{SPAN}-01", "OPENLINEAGE_PARENT_ID": f"af/dag.task/{CALLER_RUN}"}
     to_endpoint = {"LINEAGE_URL": good_endpoint.url, "OPENLINEAGE_API_KEY": KEY, "OPENLINEAGE_NAMESPACE": "shop"}
     gate = {**GATE, **to_endpoint, "OPENLINEAGE_PARENT_ID": "nobody/knows/\x1b[2J"}
     dead = f"http://etl:{PASSWORD}@127.0.0.1:{free_port()}/?token={PASSWORD}"
-    with endpoint(answer_never_ending) as slow:
-        calls = {
-            "slow": partial(scene, root / "slow", PLAN, LINEAGE_URL=slow.url),
-            "good": partial(scene, root / "good", RUN, RUN, LOG_LEVEL="DEBUG", **called),
-            "gate": partial(scene, root / "gate", STAGE, found=good_endpoint, **gate),
-            "dead": partial(scene, root / "dead", PLAN, LINEAGE_URL=dead),
-            "extra": partial(scene, root / "extra", PLAN, PYTHONPATH=shadow),
-        }
-        return {name: call() for name, call in calls.items()}
+    found = {
+        "good": scene(root / "good", RUN, RUN, LOG_LEVEL="DEBUG", **called),
+        "gate": scene(root / "gate", STAGE, found=good_endpoint, **gate),
+        "dead": scene(root / "dead", PLAN, LINEAGE_URL=dead),
+    }
+    with pytest.MonkeyPatch.context() as patch, endpoint(answer_never_ending) as slow:
+        patch.setattr(lineage, "_DEADLINE_SECONDS", 0.5)
+        found["slow"] = scene(root / "slow", PLAN, LINEAGE_URL=slow.url)
+        patch.setitem(sys.modules, "openlineage.client", None)  # as if it were not installed
+        found["extra"] = scene(root / "extra", PLAN)
+    return found
 
 
 # What the events say

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -22,11 +23,17 @@ from prometheus_client.parser import text_string_to_metric_families
 
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, returns, succeeded
-from kills import FIRST_DAY, land_samples, waiting_at
+from kills import FIRST_DAY
 from landing import land, row_of
 from pyspark_interview_project.metrics import catalogue
 from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX, CatalogueEntry
-from pyspark_interview_project.metrics.metrics_exporter import RunRecordCollector
+from pyspark_interview_project.metrics.metrics_exporter import (
+    LOOPBACK,
+    RunAtWork,
+    RunRecordCollector,
+    metrics_served,
+    server_of,
+)
 from test_run_history import failed, record, write
 
 PATIENCE_SECONDS = 60
@@ -78,9 +85,34 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path / "lake"
 
 
+@contextmanager
+def served(lake: Path) -> Iterator[int]:
+    """The server of `returns exporter` on a lake, in this process; gives its port."""
+    server = server_of(RunRecordCollector(lake / "metrics" / "runs"), LOOPBACK, 0)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_exporter_answers_from_the_records_alone_until_it_is_told_to_end(
+    lake: Path, number: int, exit_code: int
+) -> None:
+    port = free_port()
+    with served(lake) as another, exporter(lake, port) as process:
+        assert samples(get(port, "/metrics")[1]) == samples(get(another, "/metrics")[1])
+        process.send_signal(number)
+        assert process.wait(timeout=PATIENCE_SECONDS) == exit_code
+
+
 def test_exporter_answers_with_the_records_as_they_are_now(lake: Path) -> None:
-    runs, port = lake / "metrics" / "runs", free_port()
-    with exporter(lake, port):
+    runs = lake / "metrics" / "runs"
+    with served(lake) as port:
         status, text = get(port, "/metrics")
         assert status == 200
         before = samples(text)
@@ -95,20 +127,10 @@ def test_exporter_answers_with_the_records_as_they_are_now(lake: Path) -> None:
         assert [get(port, path)[0] for path in ("/healthz", "/", "/metrics/x", "/etc/passwd")] == [200, 404, 404, 404]
 
 
-def test_exporter_restarted_gives_the_same_values(lake: Path) -> None:
-    answers = []
-    for _ in range(2):
-        port = free_port()
-        with exporter(lake, port):
-            answers.append(samples(get(port, "/metrics")[1]))
-    assert answers[0] == answers[1]
-
-
 def test_exporter_whose_records_cannot_be_read_is_not_well_and_answers_all_the_same(lake: Path) -> None:
-    port = free_port()
     (lake / "metrics" / "runs").rename(lake / "metrics" / "gone")
     (lake / "metrics" / "runs").write_text("no directory")
-    with exporter(lake, port):
+    with served(lake) as port:
         assert get(port, "/healthz") == (503, "the records cannot be read\n")
         status, text = get(port, "/metrics")
         assert status == 200
@@ -120,8 +142,8 @@ def test_exporter_whose_records_cannot_be_read_is_not_well_and_answers_all_the_s
 
 
 def test_exporter_of_a_lake_that_is_gone_is_not_well_until_it_is_back(lake: Path) -> None:
-    port, away = free_port(), lake.with_name("away")
-    with exporter(lake, port):
+    away = lake.with_name("away")
+    with served(lake) as port:
         assert get(port, "/healthz") == (200, "ok\n")
         lake.rename(away)
         assert get(port, "/healthz") == (503, "the records cannot be read\n")
@@ -133,12 +155,12 @@ def test_exporter_of_a_lake_that_is_gone_is_not_well_until_it_is_back(lake: Path
 
 
 def test_exporter_of_hostile_records_answers_with_all_others(lake: Path) -> None:
-    runs, port = lake / "metrics" / "runs", free_port()
+    runs = lake / "metrics" / "runs"
     write(runs, record(2, exit_code=10**400), record(3, finished_at="9999-12-31T23:59:59-14:00"))
     (runs / "deep.json").write_text("[" * 100_000)
     (runs / "loop.json").symlink_to("loop.json")
     os.mkfifo(runs / "pipe.json")
-    with exporter(lake, port):
+    with served(lake) as port:
         status, text = get(port, "/metrics")
         assert (status, get(port, "/healthz")[0]) == (200, 200)
         told = samples(text)
@@ -159,18 +181,10 @@ def test_collect_that_fails_as_nobody_foresaw_is_counted_and_told(
 
 
 def test_exporter_of_a_lake_without_runs_answers(tmp_path: Path) -> None:
-    port = free_port()
     (tmp_path / "bronze").mkdir()
-    with exporter(tmp_path, port):
+    with served(tmp_path) as port:
         assert get(port, "/healthz")[0] == 200
         assert samples(get(port, "/metrics")[1])["runs_total succeeded"] == 0
-
-
-@pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_exporter_that_is_told_to_end_ends(lake: Path, number: int, exit_code: int) -> None:
-    with exporter(lake, free_port()) as process:
-        process.send_signal(number)
-        assert process.wait(timeout=PATIENCE_SECONDS) == exit_code
 
 
 def test_exporter_on_a_port_that_is_taken_exits_2(lake: Path) -> None:
@@ -275,6 +289,7 @@ def scraped_until_it_ends(port: int) -> list[tuple[int, str]]:
             return answers
 
 
+@pytest.mark.full
 def test_run_serves_a_hundred_at_once_while_it_works_and_ends_well(tmp_path: Path) -> None:
     lake, port = tmp_path / "lake", free_port()
     fields = ("O-1", None, "MUG", "damaged", "1", "10.00", "2026-03-01", None)
@@ -298,45 +313,68 @@ def test_run_serves_a_hundred_at_once_while_it_works_and_ends_well(tmp_path: Pat
     assert lake_reading.latest_run_record(lake)["stages"][0]["rows_inserted"] == MANY_ROWS
 
 
-def test_run_at_work_serves_the_stages_that_it_is_through_with(tmp_path: Path) -> None:
-    lake, port = land_samples(tmp_path / "lake"), free_port()
-    with waiting_at(lake, "before_gold_table", SERVE_METRICS="true", METRICS_PORT=str(port)):
-        told = samples(get(port, "/metrics")[1])
-    assert told["run_in_progress silver_to_gold"] == 1
-    assert told["stage_duration_seconds bronze_to_silver"] > 0
-    outcomes = [told[name] for name in told if name.startswith("stage_rows ") and name.endswith("bronze_to_silver")]
-    assert told["stage_rows_read bronze_to_silver"] == sum(outcomes) > 0
-    assert [name for name in told if name.startswith(("rows_total", "last_"))] == []  # it is not at its end
-
-
-def test_run_at_work_serves_metrics_to_many_and_stops_with_it(tmp_path: Path) -> None:
-    lake, port = land_samples(tmp_path / "lake"), free_port()
-    with waiting_at(lake, "after_judging", SERVE_METRICS="true", METRICS_PORT=str(port)) as process:
+def test_metrics_of_a_run_are_served_to_many_and_end_with_it(lake: Path) -> None:
+    runs, port = lake / "metrics" / "runs", free_port()
+    with metrics_served(runs, LOOPBACK, port, RunAtWork(lambda: "bronze_to_silver")) as taken:
+        assert taken == port
         with ThreadPoolExecutor(100) as pool:
             answers = list(pool.map(lambda _: get(port, "/metrics"), range(100)))
         assert {status for status, _ in answers} == {200}
         assert {samples(text)["run_in_progress bronze_to_silver"] for _, text in answers} == {1}
         assert get(port, "/healthz") == (200, "ok\n")
-        process.terminate()
-        assert process.wait(timeout=PATIENCE_SECONDS) == 143
     with pytest.raises(urllib.error.URLError):
         get(port, "/metrics")
 
 
-def test_run_whose_port_is_taken_takes_the_next_one(tmp_path: Path) -> None:
-    lake = land_samples(tmp_path / "lake")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+class Scraper(logging.Handler):
+    """Scrapes a run when it logs that a stage begins; keeps the samples by stage."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__()
+        self.port = port
+        self.seen: dict[str, dict[str, float]] = {}
+
+    def emit(self, line: logging.LogRecord) -> None:
+        message = line.getMessage()
+        if message.endswith(" started"):
+            self.seen[message.removesuffix(" started")] = samples(get(self.port, "/metrics")[1])
+
+
+def test_run_at_work_serves_its_stage_and_those_that_are_finished(tmp_path: Path) -> None:
+    lake, scraper = tmp_path / "lake", Scraper(free_port())
+    row = row_of("R-1", "O-1", None, "MUG", "damaged", "1", "10.00", "2026-03-01", None)
+    land(lake / "bronze/returns_raw/a.jsonl", [row])
+    env = {"SERVE_METRICS": "true", "METRICS_PORT": str(scraper.port)}
+    logger = logging.getLogger("pyspark_interview_project.progress")
+    logger.addHandler(scraper)
+    try:
+        succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **env))
+    finally:
+        logger.removeHandler(scraper)
+    told = scraper.seen["silver_to_gold"]
+    assert told["run_in_progress silver_to_gold"] == 1
+    assert told["stage_duration_seconds bronze_to_silver"] > 0
+    outcomes = [told[name] for name in told if name.startswith("stage_rows ") and "bronze_to_silver" in name]
+    assert told["stage_rows_read bronze_to_silver"] == sum(outcomes) > 0
+    assert [name for name in told if name.startswith(("rows_total", "last_"))] == []  # it has not ended
+    assert scraper.seen["bronze_to_silver"]["run_in_progress bronze_to_silver"] == 1
+
+
+def test_run_whose_port_is_taken_serves_on_the_next_one(lake: Path) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        env = {"SERVE_METRICS": "true", "METRICS_PORT": str(port), "MAX_QUARANTINED_RATIO": "1"}
-        ended = succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **env))
-    served = [line["message"] for line in ended.logs if "metrics are served" in line["message"]]
-    assert len(served) == 1 and f":{port}/" not in served[0]
+        with metrics_served(lake / "metrics" / "runs", LOOPBACK, port, RunAtWork(lambda: None)) as found:
+            assert found is not None and port < found < port + 10
+            assert samples(get(found, "/metrics")[1])["runs_total succeeded"] == 1
+
+
+def test_run_that_finds_no_port_goes_on_with_a_warning(lake: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with metrics_served(lake / "metrics" / "runs", LOOPBACK, 65536, RunAtWork(lambda: None)) as found:
+        assert found is None
+    assert [line.message for line in caplog.records] == ["metrics are not served: no port from 65536 to 65545 is free"]
 
 
 def test_run_that_is_told_not_to_serve_does_not(tmp_path: Path) -> None:
-    lake = land_samples(tmp_path / "lake")
-    env = {"SERVE_METRICS": "true", "MAX_QUARANTINED_RATIO": "1"}
-    ended = succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--no-serve-metrics", **env))
+    (tmp_path / "bronze" / "returns_raw").mkdir(parents=True)
+    ended = succeeded(returns(tmp_path, "run", "--no-serve-metrics", SERVE_METRICS="true"))
     assert [line for line in ended.logs if "metrics" in line["message"]] == []

@@ -11,12 +11,22 @@ from typing import Any
 
 import pytest
 
+from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
-from pyspark_interview_project.transforms import deduplicate as versions
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, largest_groups, totals
+from pyspark_interview_project.transforms.deduplicate import (
+    accepted,
+    content_hash,
+    count_outcomes,
+    count_read,
+    count_reasons,
+    deduplicate,
+    known_ids,
+    repeated_ids,
+    upserts,
+)
 from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS
-from pyspark_interview_project.transforms.parts import Part, part_figures, rows_by_date, rows_by_share, rows_of_part
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
 from pyspark_interview_project.transforms.text_fields import records_from_lines, split_header
 from pyspark_interview_project.transforms.validate import validate
@@ -29,10 +39,11 @@ RETURN = (
     "return_id string, order_id string, customer_id string, sku string, reason string, "
     "qty int, amount decimal(18,2), return_date date, ingest_ts timestamp"
 )
-JUDGED = f"{RETURN}, reasons array<string>, raw_record string, source_file string"
+VALIDATED = f"{RETURN}, reasons array<string>, raw_record string, source_file string"
 ACCEPTED = f"{RETURN}, source_file string"
-SETTLED = f"{RETURN}, source_file string, silver_return_date date, outcome string"
-CONTESTED = "return_id string"
+DEDUPLICATED = f"{RETURN}, source_file string, silver_return_date date, outcome string"
+UPSERTED = f"{RETURN}, batch_id string, source_file string, outcome string, silver_return_date date"
+CONFLICTING = "return_id string"
 
 ALL_TEXT = dict.fromkeys(RAW_NAMES, "text")
 
@@ -61,7 +72,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def judged_record(raw: str | None, codes: list[str] | None, **values: Any) -> dict[str, Any]:
+def validated_record(raw: str | None, codes: list[str] | None, **values: Any) -> dict[str, Any]:
     """A good record after validate, but for `values`; `raw` stays only with rejected ones."""
     return {**GOOD_VALUES, **values, "reasons": codes, "raw_record": raw if codes else None}
 
@@ -311,7 +322,7 @@ def text_row(name: str, **changes: Any) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def judged_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
+def validated_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
     """Every example of text in this file, validated in one pass: by its name, without its source_file."""
     rows = [
         text_row(f"{column} {delivered!r}", **{column: delivered})
@@ -332,27 +343,29 @@ def judged_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
     [(column, *example) for column, examples in TEXTS.items() for example in examples],
     ids=[f"{column}-{example[0]!a}" for column, examples in TEXTS.items() for example in examples],
 )
-def test_judge_text_value_is_typed_or_rejected(
-    judged_texts: Mapping[str, Any], column: str, delivered: str | None, value: Any, codes: list[str] | None
+def test_validate_text_value_is_typed_or_rejected(
+    validated_texts: Mapping[str, Any], column: str, delivered: str | None, value: Any, codes: list[str] | None
 ) -> None:
     name = f"{column} {delivered!r}"
-    assert judged_texts[name] == judged_record(f"raw {name}", codes, **{column: value})
+    assert validated_texts[name] == validated_record(f"raw {name}", codes, **{column: value})
 
 
 @pytest.mark.parametrize("code", REASON_CODES)
-def test_judge_row_that_breaks_one_rule_carries_its_code_alone(judged_texts: Mapping[str, Any], code: str) -> None:
-    validated = judged_texts[f"breaking {code}"]
+def test_validate_row_that_breaks_one_rule_carries_its_code_alone(
+    validated_texts: Mapping[str, Any], code: str
+) -> None:
+    validated = validated_texts[f"breaking {code}"]
     assert (validated["reasons"], validated["raw_record"]) == ([code], f"raw breaking {code}")
 
 
 @pytest.mark.parametrize("code", REASON_CODES)
-def test_judge_row_at_the_edge_of_a_rule_passes(judged_texts: Mapping[str, Any], code: str) -> None:
-    validated = judged_texts[f"edge {code}"]
+def test_validate_row_at_the_edge_of_a_rule_passes(validated_texts: Mapping[str, Any], code: str) -> None:
+    validated = validated_texts[f"edge {code}"]
     assert (validated["reasons"], validated["raw_record"]) == (None, None)
 
 
-def test_rules_examples_produce_every_reason_code(judged_texts: Mapping[str, Any]) -> None:
-    produced = {code for validated in judged_texts.values() for code in validated["reasons"] or ()}
+def test_rules_examples_produce_every_reason_code(validated_texts: Mapping[str, Any]) -> None:
+    produced = {code for validated in validated_texts.values() for code in validated["reasons"] or ()}
     assert produced == set(REASON_CODES)
 
 
@@ -379,16 +392,16 @@ def test_rules_each_say_why_the_business_needs_them() -> None:
     assert [rule.code for rule in RULES if not rule.because] == []
 
 
-def test_judge_row_of_all_nulls_carries_exactly_the_missing_codes(judged_texts: Mapping[str, Any]) -> None:
+def test_validate_row_of_all_nulls_carries_exactly_the_missing_codes(validated_texts: Mapping[str, Any]) -> None:
     missing = ["return_id_missing", "order_id_missing", "sku_missing", "qty_missing", "amount_missing"]
     expected = {**NO_VALUES, "reason": "unspecified", "reasons": [*missing, "return_date_missing"]}
-    assert judged_texts["nulls"] == {**expected, "raw_record": "raw nulls"}
+    assert validated_texts["nulls"] == {**expected, "raw_record": "raw nulls"}
 
 
-def test_judge_row_with_many_faults_carries_every_code_in_the_order_of_the_rules(
-    judged_texts: Mapping[str, Any],
+def test_validate_row_with_many_faults_carries_every_code_in_the_order_of_the_rules(
+    validated_texts: Mapping[str, Any],
 ) -> None:
-    assert judged_texts["everything"]["reasons"] == [
+    assert validated_texts["everything"]["reasons"] == [
         "return_id_missing",
         "order_id_missing",
         "sku_missing",
@@ -399,12 +412,12 @@ def test_judge_row_with_many_faults_carries_every_code_in_the_order_of_the_rules
     ]
 
 
-def test_judge_corrupt_record_is_judged_for_nothing_else(judged_texts: Mapping[str, Any]) -> None:
-    validated = judged_texts["corrupt nulls"]
+def test_validate_corrupt_record_breaks_no_other_rule(validated_texts: Mapping[str, Any]) -> None:
+    validated = validated_texts["corrupt nulls"]
     assert (validated["reasons"], validated["raw_record"]) == ([CORRUPT_RECORD], "raw corrupt nulls")
 
 
-def test_judge_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any) -> None:
+def test_validate_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any) -> None:
     rows = [text_row("a.csv"), text_row("b.csv", amount="-1")]
     validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF)
     good = ("R1", "O1", "C1", "MUG", "damaged", 2)
@@ -413,7 +426,7 @@ def test_judge_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any)
         (*good, "10.00", *day, None, None, "a.csv"),
         (*good, "-1.00", *day, ["amount_negative"], "raw b.csv", "b.csv"),
     ]
-    assert_frame(validated, JUDGED, expected)
+    assert_frame(validated, VALIDATED, expected)
 
 
 # Local times ---------------------------------------------------------------------------------------------------------
@@ -454,7 +467,7 @@ TIMES_WITH_OFFSET = [
 
 
 @pytest.mark.parametrize("zone", LOCAL_TIMES)
-def test_judge_local_time_text_takes_the_sessions_zone_and_the_earlier_offset(
+def test_validate_local_time_text_takes_the_sessions_zone_and_the_earlier_offset(
     frame_of: Any, records_of: Any, in_time_zone: Callable[[str], None], zone: str
 ) -> None:
     in_time_zone(zone)
@@ -467,7 +480,7 @@ def test_judge_local_time_text_takes_the_sessions_zone_and_the_earlier_offset(
 
 
 @pytest.mark.parametrize("zone", LOCAL_TIMES)
-def test_judge_typed_local_time_takes_the_sessions_zone_and_the_earlier_offset(
+def test_validate_typed_local_time_takes_the_sessions_zone_and_the_earlier_offset(
     frame_of: Any, records_of: Any, in_time_zone: Callable[[str], None], zone: str
 ) -> None:
     in_time_zone(zone)
@@ -627,7 +640,7 @@ def _goods(kinds: Mapping[str, str], position: int) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def judged_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
+def validated_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
     """Every typed example, validated with the other columns good: by column, kind and value."""
     validated: dict[str, dict[str, Any]] = {}
     for kinds in TYPED_DELIVERIES:
@@ -644,17 +657,17 @@ def judged_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("column", "kind", "delivered", "value", "codes"), TYPED_EXAMPLES)
-def test_judge_typed_value_is_settled_or_rejected(
-    judged_typed: Mapping[str, Any], column: str, kind: str, delivered: Any, value: Any, codes: list[str] | None
+def test_validate_typed_value_is_taken_or_rejected(
+    validated_typed: Mapping[str, Any], column: str, kind: str, delivered: Any, value: Any, codes: list[str] | None
 ) -> None:
     kinds = next(kinds for kinds in TYPED_DELIVERIES if kinds[column] == kind)
-    validated = dict(judged_typed[f"{column} {kind} {delivered!r}"])
+    validated = dict(validated_typed[f"{column} {kind} {delivered!r}"])
     has_raw_record = validated.pop("raw_record") is not None
     assert validated == {**_goods(kinds, 1), column: value, "reasons": codes}
     assert has_raw_record == (codes is not None)
 
 
-def test_judge_kinds_with_examples_are_all_that_a_delivery_may_have() -> None:
+def test_validate_kinds_with_examples_are_all_that_a_delivery_may_have() -> None:
     assert {(column, kind) for column, kinds in ACCEPTED_KINDS.items() for kind in kinds} == {
         *((column, "text") for column in TEXTS),
         *((column, kind) for column, kinds in TYPED.items() for kind in kinds),
@@ -741,10 +754,10 @@ TYPED_RAW_VALUES = {
 
 @pytest.mark.parametrize("example", TYPED_RAW_VALUES)
 def test_raw_record_of_typed_row_keeps_the_value_as_it_was_delivered(
-    judged_typed: Mapping[str, Any], example: str
+    validated_typed: Mapping[str, Any], example: str
 ) -> None:
     column = example.split()[0]
-    assert json.loads(judged_typed[example]["raw_record"])[column] == TYPED_RAW_VALUES[example]
+    assert json.loads(validated_typed[example]["raw_record"])[column] == TYPED_RAW_VALUES[example]
 
 
 # CSV lines -----------------------------------------------------------------------------------------------------------
@@ -820,7 +833,7 @@ def test_records_from_lines_line_that_is_corrupt_already_stays_so(split_lines: M
     assert split_lines["corrupt"] == {**NO_VALUES, **rest}
 
 
-def test_records_from_lines_columns_are_those_that_judge_reads(frame_of: Any, assert_frame: Any) -> None:
+def test_records_from_lines_columns_are_those_that_validate_reads(frame_of: Any, assert_frame: Any) -> None:
     lines = frame_of([("R1,2", False, "f")], "raw_record string, is_corrupt boolean, source_file string")
     split = records_from_lines(lines, ("return_id", "qty"))
     assert_frame(split, DELIVERED_TEXT, [("R1", *[None] * 4, "2", *[None] * 3, "R1,2", False, "f")])
@@ -870,7 +883,7 @@ HASHED = [
 
 
 def test_content_hash_equals_an_independent_computation(frame_of: Any, assert_frame: Any) -> None:
-    hashed = frame_of(HASHED, RETURN).select("return_id", versions.content_hash().alias("content_hash"))
+    hashed = frame_of(HASHED, RETURN).select("return_id", content_hash().alias("content_hash"))
     expected = [(row[0], python_content_hash(row)) for row in HASHED]
     assert_frame(hashed, "return_id string, content_hash string", expected)
 
@@ -884,7 +897,7 @@ def test_content_hash_tells_contents_apart_whose_joined_text_is_the_same(frame_o
         returned(customer_id=""),
         returned(ingest_ts=None),
     ]
-    hashed = records_of(frame_of(alike, RETURN).select(versions.content_hash().alias("content_hash")))
+    hashed = records_of(frame_of(alike, RETURN).select(content_hash().alias("content_hash")))
     assert len({record["content_hash"] for record in hashed}) == len(alike)
 
 
@@ -895,31 +908,25 @@ def test_accepted_keeps_the_rows_that_broke_no_rule(frame_of: Any, assert_frame:
             (*returned(return_id="R2", qty=0), ["qty_not_positive"], "raw", "f"),
             (*returned(return_id="R3", ingest_ts=None), None, None, "g"),
         ],
-        JUDGED,
+        VALIDATED,
     )
     expected = [(*returned(), "f"), (*returned(return_id="R3", ingest_ts=None), "g")]
-    assert_frame(versions.accepted(validated), ACCEPTED, expected)
+    assert_frame(accepted(validated), ACCEPTED, expected)
 
 
 def test_repeated_ids_are_those_with_more_than_one_row(frame_of: Any, assert_frame: Any) -> None:
     ids = ("R1", "R2", "R2", "R3", "R3", "R3", "r1")
     returns = frame_of([(*returned(return_id=return_id), "f") for return_id in ids], ACCEPTED)
-    assert_frame(versions.repeated_ids(returns), CONTESTED, [("R2",), ("R3",)])
+    assert_frame(repeated_ids(returns), CONFLICTING, [("R2",), ("R3",)])
 
 
 def test_known_ids_are_those_that_silver_has_too_each_once(frame_of: Any, assert_frame: Any) -> None:
     returns = frame_of([(*returned(return_id=return_id), "f") for return_id in ("R1", "R2", "R2", "R3")], ACCEPTED)
     silver = frame_of([returned(return_id=return_id) for return_id in ("R2", "R3", "R4")], RETURN)
-    assert_frame(versions.known_ids(returns, silver), CONTESTED, [("R2",), ("R3",)])
+    assert_frame(known_ids(returns, silver), CONFLICTING, [("R2",), ("R3",)])
 
 
 EARLY, LATE = "2026-01-05T10:20:30", "2026-01-05T10:20:30.000001"
-INSERTED, UPDATED, SUPERSEDED, DUPLICATE = (
-    versions.INSERTED,
-    versions.UPDATED,
-    versions.SUPERSEDED,
-    versions.DUPLICATE,
-)
 
 
 def _by_hash(case: str, one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -976,7 +983,7 @@ CASES: dict[str, tuple[list[Version], dict[str, Any] | None]] = {
 }
 
 
-def _settled_cases(frame_of: Any, backwards: bool) -> Any:
+def _deduplicated_cases(frame_of: Any, backwards: bool) -> Any:
     step = -1 if backwards else 1
     batch = [
         (*returned(return_id=case, **changes), source_file)
@@ -984,12 +991,12 @@ def _settled_cases(frame_of: Any, backwards: bool) -> Any:
         for changes, source_file, _ in batch_versions
     ][::step]
     silver = [returned(return_id=case, **kept) for case, (_, kept) in CASES.items() if kept is not None][::step]
-    silver.append(returned(return_id="not contested"))
-    contested = [(case,) for case in CASES][::step]
-    return versions.settle(
-        frame_of([*batch, (*returned(return_id="not contested"), "a")], ACCEPTED),
+    silver.append(returned(return_id="not conflicting"))
+    conflicting = [(case,) for case in CASES][::step]
+    return deduplicate(
+        frame_of([*batch, (*returned(return_id="not conflicting"), "a")], ACCEPTED),
         frame_of(silver, RETURN),
-        frame_of(contested, CONTESTED),
+        frame_of(conflicting, CONFLICTING),
     )
 
 
@@ -1003,48 +1010,53 @@ def _expected_case(case: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture(scope="module")
-def settled_cases(frame_of: Any, records_of: Any) -> list[dict[str, Any]]:
-    return list(records_of(_settled_cases(frame_of, backwards=False)))
+def deduplicated_cases(frame_of: Any, records_of: Any) -> list[dict[str, Any]]:
+    return list(records_of(_deduplicated_cases(frame_of, backwards=False)))
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_settle_versions_of_a_return_end_where_they_must(
-    settled_cases: list[dict[str, Any]], frame_of: Any, records_of: Any, case: str
+def test_deduplicate_versions_of_a_return_end_where_they_must(
+    deduplicated_cases: list[dict[str, Any]], frame_of: Any, records_of: Any, case: str
 ) -> None:
     def order(record: Mapping[str, Any]) -> str:
         return str([record["source_file"], record["outcome"], record["qty"], record["sku"], record["ingest_ts"]])
 
-    found = [record for record in settled_cases if record["return_id"] == case]
-    expected = records_of(frame_of(_expected_case(case), SETTLED))
+    found = [record for record in deduplicated_cases if record["return_id"] == case]
+    expected = records_of(frame_of(_expected_case(case), DEDUPLICATED))
     assert sorted(found, key=order) == sorted(expected, key=order)
 
 
-def test_settle_rows_in_another_order_end_in_the_same_places(frame_of: Any, assert_frame: Any) -> None:
+def test_deduplicate_rows_in_another_order_end_in_the_same_places(frame_of: Any, assert_frame: Any) -> None:
     expected = [row for case in CASES for row in _expected_case(case)]
-    assert_frame(_settled_cases(frame_of, backwards=True), SETTLED, expected)
+    assert_frame(_deduplicated_cases(frame_of, backwards=True), DEDUPLICATED, expected)
 
 
-def test_settle_without_silver_updates_nothing(frame_of: Any, assert_frame: Any) -> None:
+def test_deduplicate_without_silver_updates_nothing(frame_of: Any, assert_frame: Any) -> None:
     batch = [(*returned(), "a"), (*returned(ingest_ts=LATE), "b")]
-    settled = versions.settle(frame_of(batch, ACCEPTED), None, frame_of([("R1",)], CONTESTED))
+    deduplicated = deduplicate(frame_of(batch, ACCEPTED), None, frame_of([("R1",)], CONFLICTING))
     expected = [(*returned(), "a", None, SUPERSEDED), (*returned(ingest_ts=LATE), "b", None, INSERTED)]
-    assert_frame(settled, SETTLED, expected)
+    assert_frame(deduplicated, DEDUPLICATED, expected)
 
 
-def test_winners_are_the_uncontested_and_the_settled_that_silver_takes(frame_of: Any, assert_frame: Any) -> None:
+def test_upserts_are_the_rows_alone_and_the_deduplicated_that_silver_takes(frame_of: Any, assert_frame: Any) -> None:
     batch = [(*returned(return_id=return_id), "a") for return_id in ("R1", "R2", "R3", "R4", "R5")]
-    settled = [
+    deduplicated = [
         (*returned(return_id="R2"), "a", None, INSERTED),
         (*returned(return_id="R3"), "a", "2026-01-01", UPDATED),
         (*returned(return_id="R4"), "a", "2026-01-01", SUPERSEDED),
         (*returned(return_id="R5"), "a", "2026-01-05", DUPLICATE),
     ]
-    contested = frame_of([("R2",), ("R3",), ("R4",), ("R5",)], CONTESTED)
-    found = versions.upserts(frame_of(batch, ACCEPTED), contested, frame_of(settled, SETTLED))
-    assert_frame(found, SETTLED, [(*returned(), "a", None, INSERTED), *settled[:2]])
+    conflicting = frame_of([("R2",), ("R3",), ("R4",), ("R5",)], CONFLICTING)
+    found = upserts(frame_of(batch, ACCEPTED), conflicting, frame_of(deduplicated, DEDUPLICATED), "B1")
+    expected = [
+        (*returned(return_id="R1"), "B1", "a", INSERTED, None),
+        (*returned(return_id="R2"), "B1", "a", INSERTED, None),
+        (*returned(return_id="R3"), "B1", "a", UPDATED, "2026-01-01"),
+    ]
+    assert_frame(found, UPSERTED, expected)
 
 
-def test_count_outcomes_counts_every_judged_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
+def test_count_outcomes_counts_every_validated_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
             (*returned(return_id="R1", amount="0.10"), None, None, "a"),
@@ -1054,30 +1066,30 @@ def test_count_outcomes_counts_every_judged_row_and_its_amount_once(frame_of: An
             (*returned(return_id="R1", amount="16.00", order_id=None), ["order_id_missing"], "raw", "a"),
             (*returned(return_id=None, amount=None), ["corrupt_record"], "raw", "a"),
         ],
-        JUDGED,
+        VALIDATED,
     )
-    settled = frame_of(
+    deduplicated = frame_of(
         [
             (*returned(return_id="R3", amount="1.00"), "a", "2026-01-01", UPDATED),
             (*returned(return_id="R3", amount="2.00"), "a", "2026-01-01", SUPERSEDED),
             (*returned(return_id="R3", amount="4.00"), "a", "2026-01-01", DUPLICATE),
         ],
-        SETTLED,
+        DEDUPLICATED,
     )
-    counted = versions.count_outcomes(validated, frame_of([("R3",)], CONTESTED), settled)
+    counted = count_outcomes(validated, frame_of([("R3",)], CONFLICTING), deduplicated)
     expected = [
         (INSERTED, 2, "0.30"),
         (UPDATED, 1, "1.00"),
         (SUPERSEDED, 1, "2.00"),
         (DUPLICATE, 1, "4.00"),
-        (versions.QUARANTINED, 3, "8.00"),
+        (QUARANTINED, 3, "8.00"),
     ]
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", expected)
 
 
 def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, assert_frame: Any) -> None:
     validated = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
-    counted = versions.count_outcomes(frame_of(validated, JUDGED), frame_of([], CONTESTED), frame_of([], SETTLED))
+    counted = count_outcomes(frame_of(validated, VALIDATED), frame_of([], CONFLICTING), frame_of([], DEDUPLICATED))
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
 
 
@@ -1088,10 +1100,10 @@ def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_o
             (*returned(amount="-2.00"), ["amount_negative"], "raw", "a"),
             (*returned(amount=None), ["amount_missing"], "raw", "b"),
         ],
-        JUDGED,
+        VALIDATED,
     )
     counts = [("a", 2, "-1.00"), ("b", 1, None)]
-    assert_frame(versions.count_read(validated), "source_file string, rows bigint, amount decimal(38,2)", counts)
+    assert_frame(count_read(validated), "source_file string, rows bigint, amount decimal(38,2)", counts)
 
 
 def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, assert_frame: Any) -> None:
@@ -1101,10 +1113,10 @@ def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, asse
             (*returned(), ["sku_missing", "qty_invalid"], "raw", "a"),
             (*returned(), ["qty_invalid"], "raw", "a"),
         ],
-        JUDGED,
+        VALIDATED,
     )
     counts = [("sku_missing", 1), ("qty_invalid", 2)]
-    assert_frame(versions.count_reasons(validated), "reason string, rows bigint", counts)
+    assert_frame(count_reasons(validated), "reason string, rows bigint", counts)
 
 
 # Quarantine ----------------------------------------------------------------------------------------------------------
@@ -1118,7 +1130,7 @@ def rejected_row(raw: str, source_file: str = "a", **changes: Any) -> tuple[Any,
 
 
 def test_quarantine_slice_rejected_row_says_what_it_was_and_why(frame_of: Any, assert_frame: Any) -> None:
-    validated = frame_of([rejected_row("raw"), (*returned(), None, None, "a")], JUDGED)
+    validated = frame_of([rejected_row("raw"), (*returned(), None, None, "a")], VALIDATED)
     without_id = quarantine_slice(validated, "B1", QUARANTINED_AT).drop("quarantine_id")
     columns = (
         "return_id string, return_date date, raw_record string, reasons array<string>, source_file string, "
@@ -1132,7 +1144,7 @@ def test_quarantine_slice_time_is_the_instant_whatever_the_sessions_zone(
     frame_of: Any, records_of: Any, in_time_zone: Callable[[str], None]
 ) -> None:
     in_time_zone("Asia/Tokyo")
-    [row] = records_of(quarantine_slice(frame_of([rejected_row("raw")], JUDGED), "B1", QUARANTINED_AT))
+    [row] = records_of(quarantine_slice(frame_of([rejected_row("raw")], VALIDATED), "B1", QUARANTINED_AT))
     assert row["quarantined_at"] == QUARANTINED_AT
 
 
@@ -1142,82 +1154,20 @@ def quarantine_ids(records_of: Any, validated: Any, batch_id: str = "B1") -> lis
     )
 
 
-def test_quarantine_slice_repeated_judgement_gives_the_same_ids(frame_of: Any, records_of: Any) -> None:
+def test_quarantine_slice_repeated_validation_gives_the_same_ids(frame_of: Any, records_of: Any) -> None:
     rows = [rejected_row("raw"), rejected_row("raw"), rejected_row("other"), rejected_row("raw", "b")]
-    first = quarantine_ids(records_of, frame_of(rows, JUDGED))
-    assert quarantine_ids(records_of, frame_of(rows[::-1], JUDGED)) == first
+    first = quarantine_ids(records_of, frame_of(rows, VALIDATED))
+    assert quarantine_ids(records_of, frame_of(rows[::-1], VALIDATED)) == first
 
 
 def test_quarantine_slice_equal_records_have_ids_of_their_own(frame_of: Any, records_of: Any) -> None:
     rows = [rejected_row("raw"), rejected_row("raw"), rejected_row("other"), rejected_row("raw", "b")]
-    assert len(set(quarantine_ids(records_of, frame_of(rows, JUDGED)))) == 4
+    assert len(set(quarantine_ids(records_of, frame_of(rows, VALIDATED)))) == 4
 
 
 def test_quarantine_slice_same_record_in_another_batch_has_another_id(frame_of: Any, records_of: Any) -> None:
-    validated = frame_of([rejected_row("raw")], JUDGED)
+    validated = frame_of([rejected_row("raw")], VALIDATED)
     assert quarantine_ids(records_of, validated, "B1") != quarantine_ids(records_of, validated, "B2")
-
-
-# Parts ---------------------------------------------------------------------------------------------------------------
-
-SILVER_COLUMNS = f"{RETURN}, batch_id string, source_file string"
-
-
-def test_rows_by_date_counts_the_winners_of_each_date(frame_of: Any, assert_frame: Any) -> None:
-    dates = ("2026-01-05", "2026-01-05", "2024-02-29")
-    upserts = frame_of([(*returned(return_date=day), "a", None, INSERTED) for day in dates], SETTLED)
-    assert_frame(rows_by_date(upserts), "return_date date, rows bigint", [("2026-01-05", 2), ("2024-02-29", 1)])
-
-
-def test_rows_of_part_range_of_dates_includes_both_ends(frame_of: Any, assert_frame: Any) -> None:
-    days = ("2026-01-04", "2026-01-05", "2026-01-06", "2026-01-07")
-    upserts = frame_of([(*returned(return_date=day), "a", "2025-12-31", UPDATED) for day in days], SETTLED)
-    part = Part(1, date(2026, 1, 5), date(2026, 1, 6))
-    expected = [(*returned(return_date=day), "B1", "a", UPDATED, "2025-12-31") for day in days[1:3]]
-    columns = f"{SILVER_COLUMNS}, outcome string, silver_return_date date"
-    assert_frame(rows_of_part(upserts, part, "B1"), columns, expected)
-
-
-@pytest.mark.parametrize(("first", "last"), [("00", "7f"), ("80", "ff"), ("40", "4f"), ("00", "ff")])
-def test_rows_of_part_share_of_a_date_goes_by_the_hash_of_the_id(
-    frame_of: Any, records_of: Any, first: str, last: str
-) -> None:
-    ids = [f"R{number}" for number in range(300)]
-    upserts = frame_of([(*returned(return_id=return_id), "a", None, INSERTED) for return_id in ids], SETTLED)
-    part = Part(1, date(2026, 1, 5), date(2026, 1, 5), first, last)
-    first_digits = {return_id: hashlib.sha256(return_id.encode()).hexdigest()[:2] for return_id in ids}
-    expected = {return_id for return_id, digits in first_digits.items() if first <= digits <= last}
-    assert expected and {record["return_id"] for record in records_of(rows_of_part(upserts, part, "B1"))} == expected
-
-
-def test_rows_by_share_counts_the_rows_of_each_date_by_the_hash_of_the_id(frame_of: Any, assert_frame: Any) -> None:
-    days = {"R1": "2026-01-05", "R2": "2026-01-05", "R3": "2026-01-06", "R4": "2026-01-04", "R5": "2026-01-07"}
-    ids = [*days, "R1"]  # twice, to be counted twice
-    upserts = frame_of([(*returned(return_id=one, return_date=days[one]), "a", None, INSERTED) for one in ids], SETTLED)
-    shares = {one: hashlib.sha256(one.encode()).hexdigest()[:2] for one in days}
-    assert shares["R1"] != shares["R2"]
-    expected = [("2026-01-05", shares["R1"], 2), ("2026-01-05", shares["R2"], 1), ("2026-01-06", shares["R3"], 1)]
-    counted = rows_by_share(upserts, date(2026, 1, 5), date(2026, 1, 6))
-    assert_frame(counted, "return_date date, share string, rows bigint", expected)
-
-
-FIGURES = (
-    "inserted bigint, updated bigint, first_date date, last_date date, first_silver_date date, last_silver_date date"
-)
-
-
-def test_part_figures_count_outcomes_and_span_the_dates_here_and_in_silver(frame_of: Any, assert_frame: Any) -> None:
-    rows = [
-        (*returned(return_date="2026-01-05"), "a", None, INSERTED),
-        (*returned(return_date="2026-01-07"), "a", "2025-06-01", UPDATED),
-        (*returned(return_date="2026-01-06"), "a", "2026-02-01", UPDATED),
-    ]
-    expected = [(1, 2, "2026-01-05", "2026-01-07", "2025-06-01", "2026-02-01")]
-    assert_frame(part_figures(frame_of(rows, SETTLED)), FIGURES, expected)
-
-
-def test_part_figures_of_no_rows_are_zeros_and_nulls(frame_of: Any, assert_frame: Any) -> None:
-    assert_frame(part_figures(frame_of([], SETTLED)), FIGURES, [(0, 0, None, None, None, None)])
 
 
 # Gold ----------------------------------------------------------------------------------------------------------------
@@ -1363,7 +1313,7 @@ def test_largest_groups_go_by_returns_then_amount_then_names(frame_of: Any, reco
 
 
 @pytest.mark.parametrize("space", ["\u1680", "\u2003", "\u3000"], ids=ascii)
-def test_judge_wide_space_is_no_white_space(frame_of: Any, records_of: Any, space: str) -> None:
+def test_validate_wide_space_is_no_white_space(frame_of: Any, records_of: Any, space: str) -> None:
     rows = [
         text_row("id", return_id=f"{space}R1{space}"),
         text_row("alone", order_id=f" {space} "),
@@ -1376,11 +1326,11 @@ def test_judge_wide_space_is_no_white_space(frame_of: Any, records_of: Any, spac
 
 def test_quarantine_ids_of_records_whose_joined_text_is_the_same_differ(frame_of: Any, records_of: Any) -> None:
     rows = [rejected_row("y.csv|1|x", "a.csv"), rejected_row("x", "a.csv|1|y.csv")]
-    ids = {r["quarantine_id"] for r in records_of(quarantine_slice(frame_of(rows, JUDGED), "B1", QUARANTINED_AT))}
+    ids = {r["quarantine_id"] for r in records_of(quarantine_slice(frame_of(rows, VALIDATED), "B1", QUARANTINED_AT))}
     assert len(ids) == 2
 
 
-def test_judge_local_time_in_a_zone_that_shifts_by_two_hours(
+def test_validate_local_time_in_a_zone_that_shifts_by_two_hours(
     frame_of: Any, records_of: Any, in_time_zone: Callable[[str], None]
 ) -> None:
     in_time_zone("Antarctica/Troll")

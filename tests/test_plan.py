@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,49 +13,43 @@ from uuid import UUID
 
 import pytest
 
-from commands import as_a_process
+import lake_reading
+from commands import Ended, returns
 from conftest import LakeBench
+from kills import FIRST_DAY
 from landing import COLUMNS
 from landing import land as land_rows
 from landing import row_of, write_text
-from pyspark_interview_project import faults
-from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import DamageError, UnreadableInputError
-from pyspark_interview_project.metrics.run_record import RunRecord
-from pyspark_interview_project.metrics.run_records import RunRecords
-from pyspark_interview_project.pipeline import plan
-from pyspark_interview_project.pipeline.ledger import ABANDONED, PLANNED, Batch, Batches, Counted
+from pyspark_interview_project.errors import DamageError, UnreadableInputError, VerificationError
+from pyspark_interview_project.pipeline.checks import check_ledger_complete
+from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED, Batch, Checkpoint, Ledger, TablesAfter
 from pyspark_interview_project.pipeline.plan import (
-    Draft,
-    check_batches,
-    draft_batch,
-    parts_in,
+    BatchPlan,
+    is_in_silver,
+    next_batch,
     pending_batch,
-    planned_batch,
+    plan_batch,
 )
 from pyspark_interview_project.pipeline.run_context import RunContext
-from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.storage.commits import CommitMetadata
+from pyspark_interview_project.storage.commits import CommitMetadata, Written
+from running import (
+    QUARANTINE_COLUMNS,
+    RUN_ID,
+    UPSERT_COLUMNS,
+    context_of,
+    land_three_files,
+    ledger_of,
+    run_here,
+    settings_of,
+)
 
 LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
 AS_OF = date(2026, 3, 10)
-RUN_ID = "5b0c3a52-5a3e-4a0c-9a1d-0d6f6c7a9f11"
 HEADER = ",".join(COLUMNS)
-SILVER_COLUMNS = (
-    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
-    "return_date date, ingest_ts timestamp, batch_id string, source_file string"
-)
-QUARANTINE_COLUMNS = (
-    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
-    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
-)
-
-
-def settings_of(root: Path, **changes: Any) -> Settings:
-    return load_settings({"app_env": "test", "data_root": str(root), **changes})
+CHECKPOINT = Checkpoint(0, 1, {"rows_quarantined": 0})
 
 
 def land(root: Path, path: str, text: str = f"{HEADER}\n") -> str:
@@ -75,59 +68,63 @@ def paths_of(batch: Batch | None) -> list[str] | None:
     return None if batch is None else [file.path for file in batch.files]
 
 
-def drafted(root: Path, **changes: Any) -> tuple[list[str] | None, list[str]]:
-    """The paths of the batch that the landed files would make, and what is odd about them."""
-    draft = draft_batch(settings_of(root, **changes), AS_OF, RUN_ID)
-    return paths_of(draft.batch), [*draft.remarks]
+def planned(root: Path, **changes: Any) -> tuple[list[str] | None, list[str], bool]:
+    """The paths of the batch that the landed files would make, what is odd about them, and whether others wait."""
+    plan = plan_batch(settings_of(root, **changes), ledger_of(root), AS_OF, RUN_ID)
+    return paths_of(plan.batch), [*plan.remarks], plan.leaves_files
 
 
-# Drafts --------------------------------------------------------------------------------------------------------------
+def written_down(ledger: Ledger, root: Path, **changes: Any) -> Batch:
+    """The batch that the landed files make, planned."""
+    batch = plan_batch(settings_of(root, **changes), ledger, AS_OF, RUN_ID).batch
+    assert batch is not None
+    ledger.plan(batch)
+    return batch
 
 
-def test_draft_batch_of_landed_files_is_what_batches_make_of_them(root: Path) -> None:
+# New batches ---------------------------------------------------------------------------------------------------------
+
+
+def test_plan_batch_of_landed_files_is_what_the_ledger_makes_of_them(root: Path) -> None:
     land(root, A, "text")
-    draft = draft_batch(settings_of(root), AS_OF, RUN_ID)
-    modified_ns = (root / A).stat().st_mtime_ns
-    file = LandedFile(A, 4, modified_ns, hashlib.sha256(b"text").hexdigest())
-    assert draft.batch is not None
-    expected = Batches(settings_of(root).paths).draft((file,), AS_OF, RUN_ID, "UTC")
-    assert replace(draft.batch, planned_at="") == replace(expected, planned_at="")
+    settings = settings_of(root, spark_tz="Asia/Tokyo")
+    batch = plan_batch(settings, ledger_of(root), AS_OF, RUN_ID).batch
+    file = LandedFile(A, 4, (root / A).stat().st_mtime_ns, hashlib.sha256(b"text").hexdigest())
+    expected = ledger_of(root).new_batch((file,), AS_OF, RUN_ID, "Asia/Tokyo")
+    assert batch is not None and replace(batch, planned_at="") == replace(expected, planned_at="")
 
 
-def test_draft_batch_of_nothing_landed_is_none(root: Path) -> None:
-    assert drafted(root) == (None, [])
+def test_plan_batch_of_nothing_landed_is_none(root: Path) -> None:
+    assert planned(root) == (None, [], False)
 
 
-def test_draft_batch_files_of_later_days_are_left_out(root: Path) -> None:
+def test_plan_batch_files_of_later_days_are_left_out(root: Path) -> None:
     day, later = (land(root, f"{LANDED}/dt=2026-03-{day}/a.csv") for day in (10, 11))
-    assert drafted(root) == ([day], [])
+    assert planned(root) == ([day], [], False)
 
 
-def test_draft_batch_files_of_committed_batches_are_left_out_those_of_others_are_not(root: Path) -> None:
-    batches = Batches(settings_of(root).paths)
+def test_plan_batch_files_of_committed_batches_are_left_out_those_of_others_are_not(root: Path) -> None:
+    ledger = ledger_of(root)
     for path in (A, B):
         land(root, path)
-        batch = draft_batch(settings_of(root), AS_OF, RUN_ID).batch
-        assert batch is not None
-        batches.plan(batch)
+        batch = written_down(ledger, root)
         if path == A:
-            batches.commit(batch, RUN_ID)
+            ledger.commit(batch, RUN_ID, TablesAfter("id", 1, 1))
+        else:
+            ledger.abandon(batch, RUN_ID, "gone")
     land(root, C)
-    assert drafted(root) == ([B, C], [])
+    assert planned(root) == ([B, C], [], False)
 
 
-def test_draft_batch_odd_files_are_remarked_on(root: Path) -> None:
-    batches = Batches(settings_of(root).paths)
+def test_plan_batch_odd_files_are_remarked_on(root: Path) -> None:
     land(root, A, "text")
-    batch = draft_batch(settings_of(root), AS_OF, RUN_ID).batch
-    assert batch is not None
-    batches.plan(batch)
-    batches.commit(batch, RUN_ID)
+    ledger = ledger_of(root)
+    ledger.commit(written_down(ledger, root), RUN_ID, TablesAfter("id", 1, 1))
     land(root, A, "other text")
     land(root, B)
     land(root, C)
     land(root, f"{LANDED}/notes.txt")
-    assert drafted(root, skip_files=[B, f"{LANDED}/gone.csv"]) == (
+    assert planned(root, skip_files=[B, f"{LANDED}/gone.csv"]) == (
         [A, C],
         [
             f"{LANDED}/notes.txt is ignored: its name claims none of the formats",
@@ -135,55 +132,152 @@ def test_draft_batch_odd_files_are_remarked_on(root: Path) -> None:
             f"{LANDED}/gone.csv is to be skipped and not there",
             f"{A} was replaced by other content; it is processed as new",
         ],
+        False,
     )
 
 
-def test_draft_batch_of_skipped_files_alone_is_none(root: Path) -> None:
+def test_plan_batch_of_skipped_files_alone_is_none(root: Path) -> None:
     land(root, A)
-    assert drafted(root, skip_files=[A]) == (None, [f"{A} is skipped"])
+    assert planned(root, skip_files=[A]) == (None, [f"{A} is skipped"], False)
 
 
-def test_draft_batch_file_beyond_the_settings_limits_is_named(root: Path) -> None:
+def test_plan_batch_file_beyond_the_settings_limits_is_named(root: Path) -> None:
     land(root, A, "x" * 1025)
     with pytest.raises(UnreadableInputError) as raised:
-        draft_batch(settings_of(root, max_line_bytes=1024), AS_OF, RUN_ID)
+        planned(root, max_line_bytes=1024)
     assert (raised.value.path, raised.value.problem) == (A, "has a line of more than 1,024 bytes (max_line_bytes)")
 
 
-# Batches that were not finished --------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("most_bytes", "paths", "leaves_files"),
+    [
+        (1, [A], True),
+        (100, [A], True),
+        (299, [A], True),
+        (300, [A, B], True),
+        (599, [A, B], True),
+        (600, [A, B, C], False),
+        (1000, [A, B, C], False),
+    ],
+)
+def test_plan_batch_takes_whole_files_in_order_up_to_the_limit_and_at_least_one(
+    root: Path, most_bytes: int, paths: list[str], leaves_files: bool
+) -> None:
+    for path, size in ((A, 100), (B, 200), (C, 300)):
+        land(root, path, "x" * size)
+    assert planned(root, max_batch_bytes=most_bytes) == (paths, [], leaves_files)
+
+
+def test_plan_batch_file_that_is_larger_than_the_limit_is_alone(root: Path) -> None:
+    ledger = ledger_of(root)
+    for path, size in ((A, 100), (B, 301), (C, 100)):
+        land(root, path, "x" * size)
+    batches = []
+    for _ in range(3):
+        batch = written_down(ledger, root, max_batch_bytes=300)
+        batches.append(paths_of(batch))
+        ledger.commit(batch, RUN_ID, TablesAfter("id", 1, 1))
+    assert (batches, planned(root, max_batch_bytes=300)) == ([[A], [B], [C]], (None, [], False))
+
+
+def test_plan_batch_looks_at_the_content_of_no_more_files_than_it_needs(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of thousands of files that landed at once, the first batch hashes its own and the one that is too many."""
+    from pyspark_interview_project.sources import discovery
+
+    for path in (A, B, C, f"{LANDED}/d.csv"):
+        land(root, path, "x" * 100)
+    hashed: list[str] = []
+    real = discovery.screened_sha256
+
+    def counting(place: Any, path: str, limits: Any) -> str:
+        hashed.append(path)
+        return real(place, path, limits)
+
+    monkeypatch.setattr(discovery, "screened_sha256", counting)
+    assert planned(root, max_batch_bytes=200) == ([A, B], [], True)
+    assert hashed == [A, B, C]
+
+
+def test_plan_batch_remarks_on_a_replaced_file_in_the_batch_that_takes_it(root: Path) -> None:
+    for path in (A, B):
+        land(root, path, "x" * 100)
+    ledger = ledger_of(root)
+    ledger.commit(written_down(ledger, root), RUN_ID, TablesAfter("id", 1, 1))
+    for path in (A, B):
+        land(root, path, "y" * 101)
+    replaced = f"{A} was replaced by other content; it is processed as new"
+    assert planned(root, max_batch_bytes=101) == ([A], [replaced], True)
+
+
+def test_run_takes_batches_until_nothing_is_left_and_makes_the_tables_of_one_batch(tmp_path: Path) -> None:
+    one, several = (land_three_files(tmp_path / name) for name in ("one", "several"))
+    of_one, record = run_here(one, FIRST_DAY), run_here(several, FIRST_DAY, max_batch_bytes=1)
+    batches = lake_reading.batch_states(several)
+    assert [state for _, state in batches] == [COMMITTED] * 3
+    assert (record.status, record.batch_id) == ("succeeded", batches[-1][0])
+    assert record.files == of_one.files
+    figures = {
+        "rows": 5,
+        "rows_read": 9,
+        "rows_inserted": 4,
+        "rows_updated": 1,
+        "rows_superseded": 1,
+        "rows_duplicate": 1,
+        "rows_quarantined": 2,
+        "quarantined_by_reason": {"qty_not_positive": 2},
+        "amounts": {
+            "read": "45.00",
+            "inserted": "20.00",
+            "updated": "5.00",
+            "superseded": "5.00",
+            "duplicate": "5.00",
+            "quarantined": "10.00",
+        },
+    }
+    bronze = record.stages[0].model_dump(exclude_unset=True)
+    assert {name: bronze[name] for name in figures} == figures
+
+    def tables(lake: Path) -> dict[str, list[lake_reading.Row]]:
+        columns = {
+            lake_reading.SILVER: (*lake_reading.CONTENT, "source_file"),
+            lake_reading.QUARANTINE: ("return_id", "raw_record", "reasons", "source_file"),
+            lake_reading.GOLD_BY_SKU_REASON: None,
+            lake_reading.GOLD_BY_DATE_REASON: None,
+        }
+        return {place: lake_reading.rows(lake, place, names) for place, names in columns.items()}
+
+    assert tables(several) == tables(one)
+    assert [row[5] for row in lake_reading.silver(several)] == [2, 1, 1, 1]
+
+
+# What silver has of a batch ------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def run(bench: LakeBench, root: Path) -> RunContext:
     """A run on the lake of `bench` and `root`."""
-    settings = settings_of(root)
-    record = RunRecord(run_id=RUN_ID, app_env="test", engine="any")
-    records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
-    return RunContext(settings, RUN_ID, AS_OF, record, records, bench.lake, Steps())
+    return context_of(bench.tables, bench.engine, root, AS_OF)
 
 
-def planned(run: RunContext, *paths: str) -> Batch:
+def landed_and_planned(run: RunContext, *paths: str) -> Batch:
     """A batch of newly landed files, written down, as by a run that is tried again under its id."""
     for path in paths:
         land(run_root(run), path)
-    batch = draft_batch(run.settings, AS_OF, RUN_ID).batch
-    assert batch is not None
-    run.batches.plan(batch)
-    return batch
+    return written_down(run.ledger, run_root(run))
 
 
 def run_root(run: RunContext) -> Path:
     return Path(run.paths.root)
 
 
-def counted(run: RunContext, batch: Batch, commits: int) -> Batch:
-    return run.batches.count(batch, Counted(silver_version=0, commits=commits, figures={}))
-
-
-def put_into_silver(bench: LakeBench, note: CommitMetadata) -> int:
-    """Append a return to silver; the version that this makes."""
-    values = ("R1", "O1", None, "MUG", "late", 1, "1.00", "2026-01-05", None, note.batch_id or "none", A)
-    version = bench.lake.append(SILVER, bench.frame_of([values], SILVER_COLUMNS), note).version
+def put_into_silver(bench: LakeBench, batch_id: str | None, return_id: str = "R1") -> int:
+    """Put a return of a batch into silver; the version that this makes."""
+    values = (return_id, "O1", None, "MUG", "late", 1, "1.00", "2026-01-05", None, batch_id or "none", A)
+    rows = bench.frame_of([(*values, "inserted", None)], UPSERT_COLUMNS)
+    metadata = CommitMetadata(RUN_ID, "bronze_to_silver", batch_id)
+    version = bench.engine.upsert(SILVER, rows, metadata, Written(None, 1)).version
     assert version is not None
     return version
 
@@ -191,49 +285,77 @@ def put_into_silver(bench: LakeBench, note: CommitMetadata) -> int:
 def quarantine(bench: LakeBench, *batch_ids: str) -> None:
     for batch_id in batch_ids:
         row = (f"Q-{batch_id}", None, None, "raw", ["sku_missing"], A, batch_id, "2026-03-10T12:00:00", 1)
-        note = CommitMetadata(RUN_ID, "bronze_to_silver", batch_id)
-        bench.lake.append(QUARANTINE, bench.frame_of([row], QUARANTINE_COLUMNS), note)
+        metadata = CommitMetadata(RUN_ID, "bronze_to_silver", batch_id)
+        bench.engine.replace_batch(QUARANTINE, bench.frame_of([row], QUARANTINE_COLUMNS), metadata)
 
 
-def test_parts_in_a_table_that_is_not_there_are_none(bench: LakeBench) -> None:
-    assert parts_in(bench.lake, SILVER, "B1") == {}
+def checkpointed(bench: LakeBench, run: RunContext, batch: Batch, commits: int = 1) -> Batch:
+    """The batch with a checkpoint against silver as it stands."""
+    bench.engine.ensure_tables()
+    version = bench.tables.version(SILVER)
+    assert version is not None
+    return run.ledger.checkpoint(batch, replace(CHECKPOINT, silver_version=version, commits=commits))
 
 
-def test_parts_in_a_table_are_the_batchs_commits_by_part(bench: LakeBench) -> None:
-    bench.lake.ensure_tables()
-    versions = [
-        put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch_id, facts))
-        for batch_id, facts in (("B1", {}), ("B2", {"part": 1}), ("B1", {"part": 2}), (None, {}))
-    ]
-    assert parts_in(bench.lake, SILVER, "B1") == {1: versions[0], 2: versions[2]}
-    assert parts_in(bench.lake, SILVER, "B2") == {1: versions[1]}
-    assert parts_in(bench.lake, SILVER, "B3") == {}
+def test_is_in_silver_without_a_checkpoint_is_false(run: RunContext, bench: LakeBench) -> None:
+    batch = landed_and_planned(run, A)
+    bench.engine.ensure_tables()
+    put_into_silver(bench, batch.batch_id)
+    assert is_in_silver(bench.tables, batch) is False
 
 
-def test_check_batches_of_tables_whose_batches_are_all_there_passes(run: RunContext, bench: LakeBench) -> None:
-    check_batches(bench.lake, run.batches)  # there are no tables yet
-    batch = planned(run, A)
-    bench.lake.ensure_tables()
-    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
-    quarantine(bench, batch.batch_id)
-    check_batches(bench.lake, run.batches)
-
-
-@pytest.mark.parametrize("table", [SILVER, QUARANTINE])
-def test_check_batches_names_each_batch_that_a_table_has_and_that_is_written_down_nowhere(
-    run: RunContext, bench: LakeBench, table: TableContract
+def test_is_in_silver_where_there_is_no_silver_is_false_but_for_a_batch_that_changes_none(
+    run: RunContext, bench: LakeBench
 ) -> None:
-    bench.lake.ensure_tables()
-    for batch_id in ("000001-lost", "000002-lost"):
-        if table is SILVER:
-            put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch_id, {"part": 1}))
-        else:
-            quarantine(bench, batch_id)
-    with pytest.raises(DamageError) as raised:
-        check_batches(bench.lake, run.batches)
-    assert raised.value.place == str(run_root(run) / "ops" / "batches")
-    lost = [finding.split(" is not there, but rows of it are in the tables")[0] for finding in raised.value.findings]
-    assert lost == ["batch 000002-lost", "batch 000001-lost"]
+    batch = landed_and_planned(run, A)
+    assert [
+        is_in_silver(bench.tables, replace(batch, checkpoint=replace(CHECKPOINT, commits=commits)))
+        for commits in (1, 0)
+    ] == [False, True]
+
+
+def test_is_in_silver_is_whether_its_commit_stands_behind_the_checkpoint(run: RunContext, bench: LakeBench) -> None:
+    batch = landed_and_planned(run, A)
+    bench.engine.ensure_tables()
+    put_into_silver(bench, batch.batch_id)  # a run of this id that was restored away before the checkpoint
+    batch = checkpointed(bench, run, batch)
+    put_into_silver(bench, "another", "R2")
+    assert is_in_silver(bench.tables, batch) is False
+    checkpoint = replace(batch.checkpoint or CHECKPOINT, silver_version=0)
+    assert is_in_silver(bench.tables, replace(batch, checkpoint=checkpoint)) is True
+
+
+def test_is_in_silver_of_a_commit_that_a_restore_undid_is_false(run: RunContext, bench: LakeBench) -> None:
+    batch = checkpointed(bench, run, landed_and_planned(run, A))
+    version = put_into_silver(bench, batch.batch_id)
+    assert is_in_silver(bench.tables, batch) is True
+    bench.tables.open(SILVER).restore(version - 1)
+    assert is_in_silver(bench.tables, batch) is False
+
+
+def commit_of_the_first_edition(bench: LakeBench, batch_id: str, part: int) -> None:
+    """A commit of one part of a batch."""
+    bench.writes.publish(SILVER, [], [], CommitMetadata(RUN_ID, "bronze_to_silver", batch_id, {"part": part}))
+
+
+def test_is_in_silver_of_a_batch_of_the_first_edition_is_whether_all_its_parts_are(
+    run: RunContext, bench: LakeBench
+) -> None:
+    batch = checkpointed(bench, run, landed_and_planned(run, A), commits=2)
+    assert is_in_silver(bench.tables, batch) is False
+    commit_of_the_first_edition(bench, batch.batch_id, 1)
+    with pytest.raises(VerificationError) as raised:
+        is_in_silver(bench.tables, batch)
+    assert raised.value.exit_code == 7
+    assert str(raised.value) == (
+        f"batch {batch.batch_id}: commits is 1, not 2; silver has a part of it: run it to its end with the version of "
+        "the pipeline that began it"
+    )
+    commit_of_the_first_edition(bench, batch.batch_id, 2)
+    assert is_in_silver(bench.tables, batch) is True
+
+
+# The batch that was not finished -------------------------------------------------------------------------------------
 
 
 def test_pending_batch_of_a_lake_without_one_is_none(run: RunContext) -> None:
@@ -241,7 +363,7 @@ def test_pending_batch_of_a_lake_without_one_is_none(run: RunContext) -> None:
 
 
 def test_pending_batch_whose_files_are_as_planned_goes_first(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
-    batch = planned(run, A)
+    batch = landed_and_planned(run, A)
     land(run_root(run), B)
     with caplog.at_level(logging.INFO):
         assert pending_batch(run) == batch
@@ -249,8 +371,12 @@ def test_pending_batch_whose_files_are_as_planned_goes_first(run: RunContext, ca
     assert run.record.warnings == []
 
 
+def ends_of(run: RunContext) -> list[tuple[str, str]]:
+    return lake_reading.batch_states(run_root(run))
+
+
 def test_pending_batch_whose_files_are_not_what_they_were_is_abandoned(run: RunContext) -> None:
-    batch = planned(run, A, B, C)
+    batch = landed_and_planned(run, A, B, C)
     (run_root(run) / A).unlink()
     land(run_root(run), C, "other content")
     run.settings = settings_of(run_root(run), skip_files=[B])
@@ -258,228 +384,255 @@ def test_pending_batch_whose_files_are_not_what_they_were_is_abandoned(run: RunC
     assert pending_batch(run) is None
 
     why = f"{A}: it was planned and is gone; {C}: it was planned and has changed since; {B}: it is to be skipped"
-    assert [*run.batches.all()] == [replace(batch, state=ABANDONED)]
+    assert (ends_of(run), run.ledger.pending()) == ([(batch.batch_id, ABANDONED)], None)
     record = json.loads((run_root(run) / "ops" / "batches" / batch.batch_id / "abandoned.json").read_text())
     assert (record["run_id"], record["why"]) == (RUN_ID, why)
     assert run.record.warnings == [f"batch {batch.batch_id} is abandoned: {why}"]
 
 
 def test_pending_batch_that_is_abandoned_takes_its_quarantine_slice_along(run: RunContext, bench: LakeBench) -> None:
-    batch = counted(run, planned(run, A), commits=1)
-    bench.lake.ensure_tables()
+    batch = checkpointed(bench, run, landed_and_planned(run, A))
     quarantine(bench, batch.batch_id, "another")
-    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", "another", {"part": 1}))
+    put_into_silver(bench, "another")
     (run_root(run) / A).unlink()
 
     assert pending_batch(run) is None
 
-    bench.assert_frame(bench.lake.read(QUARANTINE).select("quarantine_id"), "quarantine_id string", [("Q-another",)])
-    newest = next(iter(bench.lake.commits(QUARANTINE)))
-    assert newest.note == {"run_id": RUN_ID, "stage": "plan", "batch_id": batch.batch_id}
+    kept = bench.engine.read(QUARANTINE).select("quarantine_id")
+    bench.assert_frame(kept, "quarantine_id string", [("Q-another",)])
+    newest = next(iter(bench.tables.commits(QUARANTINE)))
+    assert newest.metadata == {"run_id": RUN_ID, "stage": "plan", "batch_id": batch.batch_id}
 
 
+@pytest.mark.parametrize(
+    ("is_resumed", "has_checkpoint", "fenced"),
+    [
+        (False, False, set()),
+        (True, False, {QUARANTINE.name}),
+        (True, True, {QUARANTINE.name, SILVER.name}),
+        (False, True, {SILVER.name}),
+    ],
+)
 def test_pending_batch_that_is_abandoned_is_fenced_where_it_may_have_been_in_a_commit(
-    run: RunContext, bench: LakeBench
+    run: RunContext,
+    bench: LakeBench,
+    monkeypatch: pytest.MonkeyPatch,
+    is_resumed: bool,
+    has_checkpoint: bool,
+    fenced: set[str],
 ) -> None:
-    bench.lake.ensure_tables()
-    for path, expected in ((A, {QUARANTINE.name}), (B, {QUARANTINE.name, SILVER.name})):
-        batch = planned(run, path)
-        if path == B:
-            counted(run, batch, commits=1)
-        before = {table.name: bench.lake.version(table) for table in TABLES}
-        (run_root(run) / path).unlink()
-        assert pending_batch(run) is None
-        assert {table.name for table in TABLES if bench.lake.version(table) != before[table.name]} == expected
+    bench.engine.ensure_tables()
+    batch = landed_and_planned(run, A)
+    if has_checkpoint:
+        checkpointed(bench, run, batch)
+    if is_resumed:
+        run.ledger = ledger_of(run_root(run))
+    asked: list[str] = []
+    fence, check = run.writes.fence, run.check_lease
+    monkeypatch.setattr(run.writes, "fence", lambda table: (asked.append(table.name), fence(table)))
+    monkeypatch.setattr(run, "check_lease", lambda: (asked.append("lease"), check()))
+    before = {table.name: bench.tables.version(table) for table in TABLES}
+    (run_root(run) / A).unlink()
+    assert pending_batch(run) is None
+    changed = {table.name for table in TABLES if bench.tables.version(table) != before[table.name]}
+    assert changed == fenced
+    assert [asked[asked.index(name) - 1] for name in sorted(fenced)] == ["lease"] * len(fenced)
 
 
-def test_pending_batch_whose_part_comes_to_silver_when_it_is_about_to_be_abandoned_names_the_file_that_is_gone(
+def test_pending_batch_whose_commit_comes_when_it_is_about_to_be_abandoned_is_kept(
     run: RunContext, bench: LakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batch = counted(run, planned(run, A), commits=2)
-    bench.lake.ensure_tables()
+    batch = checkpointed(bench, run, landed_and_planned(run, A))
+    quarantine(bench, batch.batch_id)
     (run_root(run) / A).unlink()
-    fence = bench.lake.fence
+    fence = run.writes.fence
 
     def fence_behind_a_late_commit(table: TableContract) -> None:
         if table is SILVER:
-            put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+            put_into_silver(bench, batch.batch_id)
         fence(table)
 
-    monkeypatch.setattr(bench.lake, "fence", fence_behind_a_late_commit)
-    with pytest.raises(UnreadableInputError, match="silver has a part of its batch"):
-        pending_batch(run)
-    assert [batch.state for batch in run.batches.all()] == [PLANNED]
+    monkeypatch.setattr(run.writes, "fence", fence_behind_a_late_commit)
+    assert pending_batch(run) == batch
+    assert (ends_of(run), run.record.warnings) == ([(batch.batch_id, "planned")], [])
+    assert bench.tables.facts(QUARANTINE).rows == 1
 
 
-def test_pending_batch_of_which_silver_has_all_needs_no_files(run: RunContext, bench: LakeBench) -> None:
-    batch = counted(run, planned(run, A), commits=2)
-    bench.lake.ensure_tables()
-    for part in (1, 2):
-        put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": part}))
+def test_pending_batch_that_silver_has_needs_no_files(run: RunContext, bench: LakeBench) -> None:
+    batch = checkpointed(bench, run, landed_and_planned(run, A))
+    put_into_silver(bench, batch.batch_id)
     (run_root(run) / A).unlink()
     assert pending_batch(run) == batch
 
 
-def test_pending_batch_of_which_silver_has_a_part_names_a_file_that_is_gone(run: RunContext, bench: LakeBench) -> None:
-    batch = counted(run, planned(run, A, B), commits=2)
-    bench.lake.ensure_tables()
-    put_into_silver(bench, CommitMetadata(RUN_ID, "bronze_to_silver", batch.batch_id, {"part": 1}))
+def test_pending_batch_of_the_first_edition_that_silver_has_a_part_of_stays_as_it_is(
+    run: RunContext, bench: LakeBench
+) -> None:
+    batch = checkpointed(bench, run, landed_and_planned(run, A, B), commits=2)
+    commit_of_the_first_edition(bench, batch.batch_id, 1)
     (run_root(run) / B).unlink()
-    with pytest.raises(UnreadableInputError) as raised:
+    with pytest.raises(VerificationError, match="run it to its end with the version of the pipeline that began it"):
         pending_batch(run)
-    problem = f"it was planned and is gone, and silver has a part of its batch {batch.batch_id}; it is to be put back"
-    assert (raised.value.path, raised.value.problem) == (B, problem)
-    assert run.batches.pending() == batch
+    assert ends_of(run) == [(batch.batch_id, "planned")]
 
 
 # The next batch ------------------------------------------------------------------------------------------------------
 
 
-def test_planned_batch_is_the_pending_one_before_any_other(run: RunContext) -> None:
-    batch = planned(run, A)
+def test_next_batch_is_the_pending_one_before_any_other(run: RunContext) -> None:
+    batch = landed_and_planned(run, A)
     land(run_root(run), B)
-    assert planned_batch(run) == batch
-    assert [*run.batches.all()] == [batch]
+    assert next_batch(run) == batch
+    assert ends_of(run) == [(batch.batch_id, "planned")]
 
 
-def test_planned_batch_of_new_files_is_written_down(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
+def test_next_batch_of_new_files_is_written_down(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     for path in (A, B):
         land(run_root(run), path)
     with caplog.at_level(logging.INFO):
-        batch = planned_batch(run)
+        batch = next_batch(run)
     assert batch is not None
-    assert [*run.batches.all()] == [batch]
+    assert ledger_of(run_root(run)).pending() == batch
     assert (paths_of(batch), batch.as_of, batch.planned_by) == ([A, B], AS_OF, RUN_ID)
     assert caplog.messages == [f"planned batch {batch.batch_id} of 2 files"]
 
 
-def test_planned_batch_of_a_draft_takes_what_was_seen_then(run: RunContext) -> None:
+def test_next_batch_takes_what_was_just_planned(run: RunContext) -> None:
     land(run_root(run), A)
-    draft = draft_batch(run.settings, AS_OF, RUN_ID)
+    planned = plan_batch(run.settings, run.ledger, AS_OF, RUN_ID)
     land(run_root(run), B)
-    assert planned_batch(run, draft) == draft.batch
-    assert [*run.batches.all()] == [draft.batch]
+    assert planned.batch is not None and next_batch(run, planned) == planned.batch
+    assert ends_of(run) == [(planned.batch.batch_id, "planned")]
 
 
-def test_planned_batch_of_nothing_new_writes_nothing(run: RunContext) -> None:
-    assert planned_batch(run) is None
-    assert [*run.batches.all()] == []
+def test_next_batch_of_nothing_new_writes_nothing(run: RunContext) -> None:
+    assert (next_batch(run), ends_of(run)) == (None, [])
 
 
-def test_planned_batch_remarks_go_on_record_once(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
+def test_next_batch_puts_remarks_on_record_once(run: RunContext, caplog: pytest.LogCaptureFixture) -> None:
     run.record.warnings = ["one"]
-    assert planned_batch(run, Draft(None, ["one", "two", "two"])) is None
+    assert next_batch(run, BatchPlan(None, ["one", "two", "two"])) is None
     assert run.record.warnings == ["one", "two"]
     assert caplog.messages == ["two"]
 
 
-@pytest.mark.parametrize(("point", "states"), [("before_plan", []), ("after_plan", [PLANNED])])
-def test_planned_batch_can_be_interrupted_on_either_side_of_the_plan(
-    run: RunContext, point: str, states: list[str]
+@pytest.mark.parametrize("table", [SILVER, QUARANTINE])
+def test_next_batch_is_not_planned_where_a_batch_of_a_table_is_written_down_nowhere(
+    run: RunContext, bench: LakeBench, table: TableContract
 ) -> None:
+    bench.engine.ensure_tables()
+    lost = ("000001-lost", "000002-lost")
+    if table is SILVER:
+        for number, batch_id in enumerate(lost):
+            put_into_silver(bench, batch_id, f"R{number}")
+    else:
+        quarantine(bench, *lost)
     land(run_root(run), A)
-    faults.arm(f"{point}:raise")
-    try:
-        with pytest.raises(faults.InjectedFault):
-            planned_batch(run)
-    finally:
-        faults.arm(None)
-    assert [batch.state for batch in run.batches.all()] == states
+    with pytest.raises(DamageError) as raised:
+        next_batch(run)
+    assert raised.value.place == str(run_root(run) / "ops" / "batches")
+    named = [finding.split(" is not there, but rows of it are in the tables")[0] for finding in raised.value.findings]
+    assert (named, ends_of(run)) == ([f"batch {batch_id}" for batch_id in reversed(lost)], [])
+
+
+def test_check_ledger_complete_of_tables_whose_batches_are_all_there_passes(run: RunContext, bench: LakeBench) -> None:
+    check_ledger_complete(bench.tables, run.ledger)  # there are no tables yet
+    batch = landed_and_planned(run, A)
+    bench.engine.ensure_tables()
+    put_into_silver(bench, batch.batch_id)
+    put_into_silver(bench, None, "R2")
+    quarantine(bench, batch.batch_id)
+    check_ledger_complete(bench.tables, run.ledger)
+
+
+def test_check_ledger_complete_looks_behind_the_last_batch_only(run: RunContext, bench: LakeBench) -> None:
+    bench.engine.ensure_tables()
+    silver = put_into_silver(bench, "000001-lost")
+    quarantine(bench, "000001-lost")
+    batch = landed_and_planned(run, A)
+    run.ledger.commit(batch, RUN_ID, TablesAfter("id", silver, bench.tables.version(QUARANTINE)))
+    check_ledger_complete(bench.tables, run.ledger)
+    put_into_silver(bench, "000003-lost", "R3")
+    with pytest.raises(DamageError, match="batch 000003-lost is not there"):
+        check_ledger_complete(bench.tables, run.ledger)
 
 
 # The command ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Shown:
-    """What a command showed, and the record that it left (None: none)."""
-
-    exit_code: int
-    lines: list[str]
-    complaints: list[str]
-    record: dict[str, Any] | None
+def shown(ended: Ended) -> tuple[int, list[str], list[str]]:
+    """The exit code, what was printed and what a person was told."""
+    return ended.exit_code, ended.stdout.splitlines(), ended.complaints
 
 
-PlanCommand = Callable[..., Shown]
+def record_of(root: Path) -> dict[str, Any]:
+    return lake_reading.latest_run_record(root)
 
 
-@pytest.fixture
-def plan_command(root: Path, engine_name: str, capsys: pytest.CaptureFixture[str]) -> Iterator[PlanCommand]:
-    """`plan_command(*arguments)`: `returns plan` on the lake of `root`, in this process."""
-
-    def ended(arguments: Sequence[str]) -> int:
-        try:
-            plan.main(arguments)
-        except SystemExit as ended:
-            assert isinstance(ended.code, int)
-            return ended.code
-        return 0
-
-    def command(*arguments: str) -> Shown:
-        exit_code = ended(arguments)
-        shown = capsys.readouterr()
-        record = root / "metrics" / "pipeline_metrics.json"
-        complaints = [line for line in shown.err.splitlines() if not line.startswith("{")]
-        written = json.loads(record.read_text()) if record.exists() else None
-        return Shown(exit_code, shown.out.splitlines(), complaints, written)
-
-    with as_a_process({"APP_ENV": "test", "DATA_ROOT": str(root), "ENGINE": engine_name}):
-        yield command
-
-
-def test_plan_shows_the_files_and_writes_nothing(root: Path, plan_command: PlanCommand) -> None:
+def test_plan_shows_the_files_and_writes_nothing(root: Path) -> None:
     land_rows(root / A, [row_of("R1", "O1", "C1", "MUG", "late", "1", "1.00", "2026-01-05", None)] * 40)
     land(root, f"{LANDED}/notes.txt")
     before = sorted(root.rglob("*"))
-    shown = plan_command("--as-of", "2026-03-09")
-    batch = draft_batch(settings_of(root), AS_OF, RUN_ID).batch
-    assert batch is not None
-    assert shown == Shown(
+    batch = plan_batch(settings_of(root), ledger_of(root), AS_OF, RUN_ID).batch
+    size = (root / A).stat().st_size
+    assert batch is not None and size >= 1000
+    assert shown(returns(root, "plan", "--as-of", "2026-03-09")) == (
         0,
         [
             f"batch {batch.batch_id} of 2026-03-09, not planned yet, 1 files:",
-            f"  {A}  {(root / A).stat().st_size:,} bytes",
+            f"  {A}  {size:,} bytes",
             f"warning: {LANDED}/notes.txt is ignored: its name claims none of the formats",
         ],
         [],
-        None,
     )
-    assert "," in shown.lines[1] and sorted(root.rglob("*")) == before
+    assert sorted(root.rglob("*")) == before
 
 
-def test_plan_of_nothing_new_says_so(root: Path, plan_command: PlanCommand) -> None:
+def test_plan_of_nothing_new_says_so(root: Path) -> None:
     land(root, A)
-    assert plan_command("--skip-file", A) == Shown(0, ["nothing new", f"warning: {A} is skipped"], [], None)
+    assert shown(returns(root, "plan", "--skip-file", A)) == (0, ["nothing new", f"warning: {A} is skipped"], [])
 
 
-def test_plan_leaves_out_files_of_days_after_the_given_one(root: Path, plan_command: PlanCommand) -> None:
+def test_plan_leaves_out_files_of_days_after_the_given_one(root: Path) -> None:
     land(root, f"{LANDED}/dt=2026-03-10/a.csv")
-    assert plan_command("--as-of", "2026-03-09").lines == ["nothing new"]
+    assert shown(returns(root, "plan", "--as-of", "2026-03-09")) == (0, ["nothing new"], [])
 
 
-def test_plan_shows_the_batch_that_was_not_finished(root: Path, plan_command: PlanCommand) -> None:
+@pytest.mark.parametrize("more", [[], ["--commit"]])
+def test_plan_says_that_files_are_left_for_the_next_batch(root: Path, more: list[str]) -> None:
     land(root, A)
     land(root, B)
-    first = plan_command("--commit", "--as-of", "2026-03-09")
+    ended = returns(root, "plan", *more, MAX_BATCH_BYTES=str(len(HEADER) + 1))
+    lines = ended.stdout.splitlines()
+    assert (ended.exit_code, lines[1:]) == (
+        0,
+        [f"  {A}  {len(HEADER) + 1} bytes", "more new files are left for the next batch"],
+    )
+
+
+def test_plan_shows_the_batch_that_was_not_finished(root: Path) -> None:
+    land(root, A)
+    land(root, B)
+    first = returns(root, "plan", "--commit", "--as-of", "2026-03-09")
     land(root, C)
-    batch = Batches(settings_of(root).paths).pending()
+    batch = ledger_of(root).pending()
     assert batch is not None
     lines = [f"batch {batch.batch_id} of 2026-03-09, planned and not finished, 2 files:"]
     lines += [f"  {path}  {len(HEADER) + 1} bytes" for path in (A, B)]
-    assert (first.exit_code, first.lines) == (0, lines)
-    assert plan_command("--as-of", "2026-03-10").lines == lines
+    assert shown(first)[:2] == (0, lines)
+    assert shown(returns(root, "plan", "--as-of", "2026-03-10")) == (0, lines, [])
 
 
-def test_plan_with_commit_writes_batch_and_record(root: Path, plan_command: PlanCommand) -> None:
+def test_plan_with_commit_writes_batch_and_record(root: Path) -> None:
     land(root, A)
     land(root, B)
-    shown = plan_command("--commit", "--as-of", "2026-03-10", "--run-id", RUN_ID, "--skip-file", B)
-    batch = Batches(settings_of(root).paths).pending()
-    assert batch is not None and shown.record is not None
-    assert (paths_of(batch), batch.as_of, batch.planned_by) == ([A], AS_OF, RUN_ID)
-    [stage] = shown.record["stages"]
+    returns(root, "plan", "--commit", "--as-of", "2026-03-10", "--run-id", RUN_ID, "--skip-file", B)
+    batch, record = ledger_of(root).pending(), record_of(root)
+    assert batch is not None
+    assert (paths_of(batch), batch.as_of, batch.planned_by, batch.spark_tz) == ([A], AS_OF, RUN_ID, "UTC")
+    [stage] = record["stages"]
     assert {**stage, "duration_sec": 0} == {"name": "plan", "rows": 0, "duration_sec": 0, "files": 1}
-    assert {name: shown.record[name] for name in ("run_id", "status", "complete", "batch_id", "as_of", "warnings")} == {
+    assert {name: record[name] for name in ("run_id", "status", "complete", "batch_id", "as_of", "warnings")} == {
         "run_id": RUN_ID,
         "status": "succeeded",
         "complete": False,
@@ -489,27 +642,51 @@ def test_plan_with_commit_writes_batch_and_record(root: Path, plan_command: Plan
     }
 
 
-def test_plan_with_commit_of_nothing_new_is_on_record(plan_command: PlanCommand) -> None:
-    shown = plan_command("--commit")
-    assert shown.record is not None
-    [stage] = shown.record["stages"]
+def test_plan_with_commit_of_nothing_new_is_on_record(root: Path) -> None:
+    ended = returns(root, "plan", "--commit")
+    record = record_of(root)
+    [stage] = record["stages"]
     assert {**stage, "duration_sec": 0} == {"name": "plan", "rows": 0, "duration_sec": 0, "files": 0}
-    assert (shown.lines, shown.record["status"], shown.record["batch_id"]) == (["nothing new"], "no_new_data", None)
-    assert shown.record["complete"] is True
-    assert str(UUID(shown.record["run_id"])) == shown.record["run_id"]
+    assert (ended.lines, record["status"], record["batch_id"]) == (["nothing new"], "no_new_data", None)
+    assert record["complete"] is True
+    assert str(UUID(record["run_id"])) == record["run_id"]
 
 
 @pytest.mark.parametrize("more", [[], ["--commit"]])
-def test_plan_of_a_file_without_a_column_names_it(root: Path, plan_command: PlanCommand, more: list[str]) -> None:
+def test_plan_of_a_file_without_a_column_names_it(root: Path, more: list[str]) -> None:
     land(root, A, "return_id,order_id\n")
-    shown = plan_command(*more)
-    assert (shown.exit_code, shown.lines) == (4, [])
-    assert shown.complaints == [f"error: {UnreadableInputError(A, 'column sku is missing in its header')}"]
-    assert Batches(settings_of(root).paths).pending() is None
+    problem = UnreadableInputError(A, "column sku is missing in its header")
+    assert shown(returns(root, "plan", *more)) == (4, [], [f"error: {problem}"])
+    assert ledger_of(root).pending() is None
 
 
 @pytest.mark.parametrize("more", [[], ["--commit"]])
-def test_plan_with_an_engine_that_there_is_not_is_refused(plan_command: PlanCommand, more: list[str]) -> None:
-    shown = plan_command("--engine", "none", *more)
-    assert (shown.exit_code, shown.lines, shown.record) == (2, [], None)
-    assert [line[:24] for line in shown.complaints] == ["error: engine (option): "]
+def test_plan_with_an_engine_that_there_is_not_is_refused(root: Path, more: list[str]) -> None:
+    ended = returns(root, "plan", "--engine", "none", *more)
+    assert (ended.exit_code, ended.lines, [line[:24] for line in ended.complaints]) == (
+        2,
+        [],
+        ["error: engine (option): "],
+    )
+    assert not (root / "metrics").exists()
+
+
+# Figures of a pending batch ------------------------------------------------------------------------------------------
+
+
+def shown_outcomes(lake: Path) -> list[str]:
+    """The figures that --dry-run shows, behind the files."""
+    ended = returns(lake, "run", "--dry-run", "--as-of", FIRST_DAY)
+    assert ended.exit_code == 0, ended.stderr
+    return [line for line in ended.lines if not line.startswith(("batch", LANDED))]
+
+
+def test_dry_run_of_a_batch_that_silver_has_shows_the_figures_of_its_checkpoint(tmp_path: Path) -> None:
+    """Its rows are in silver: compared with that, each would be a duplicate."""
+    lake = land_three_files(tmp_path / "lake")
+    expected = shown_outcomes(lake)
+    run_here(lake, FIRST_DAY)
+    [(batch_id, _)] = lake_reading.batch_states(lake)
+    (lake / "ops" / "batches" / batch_id / "committed.json").unlink()
+    assert shown_outcomes(lake) == expected
+    assert lake_reading.batch_states(lake) == [(batch_id, "planned")]

@@ -15,6 +15,7 @@ import pytest
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.preflight import screened_sha256
+from pyspark_interview_project.storage.files import LocalFiles
 
 MEBIBYTE = 2**20
 
@@ -24,14 +25,14 @@ def limits(line_bytes: int = 2**30, unpacked_bytes: int = 2**40, unpacked_ratio:
 
 
 def screened(path: Path, given: LandingLimits) -> str:
-    return screened_sha256(path, f"bronze/{path.name}", given)
+    return screened_sha256(LocalFiles(path.parent), path.name, given)
 
 
 def refused(path: Path, given: LandingLimits) -> str:
     """What is said of a file that is not taken."""
     with pytest.raises(UnreadableInputError) as raised:
         screened(path, given)
-    assert (raised.value.path, raised.value.exit_code) == (f"bronze/{path.name}", 4)
+    assert (raised.value.path, raised.value.exit_code) == (path.name, 4)
     return raised.value.problem
 
 
@@ -75,8 +76,9 @@ def test_screened_sha256_gzip_beyond_the_bytes_is_refused(tmp_path: Path) -> Non
 
 def test_screened_sha256_gzip_beyond_the_ratio_is_refused_from_64_mebibytes_on(tmp_path: Path) -> None:
     small, large = tmp_path / "small.csv.gz", tmp_path / "large.csv.gz"
-    small.write_bytes(gzip.compress(b"\n" * 64 * MEBIBYTE))
-    large.write_bytes(gzip.compress(b"\n" * 66 * MEBIBYTE))
+    member = gzip.compress(b"\n" * MEBIBYTE)
+    small.write_bytes(member * 64)
+    large.write_bytes(member * 66)
     screened(small, limits(unpacked_ratio=200))
     assert refused(large, limits(unpacked_ratio=200)) == "unpacks to more than 200 times its size (max_unpacked_ratio)"
     screened(large, limits(unpacked_ratio=2000))

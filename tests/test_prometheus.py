@@ -18,6 +18,8 @@ from pyspark_interview_project.metrics.catalogue import PREFIX
 from test_metrics_exporter import exporter, free_port
 from test_run_history import BEGAN, DAY, FINISHED, failed, record, write
 
+pytestmark = pytest.mark.full
+
 ALL = "1"  # as max_quarantined_ratio
 _DAYS = 365
 
@@ -52,7 +54,6 @@ def test_promtool_finds_nothing_wrong_with_the_configurations_of_the_metrics_pag
     assert promtool("check", "config", *sorted(tmp_path.glob("*.yml"))).count("SUCCESS") == len(blocks) == 3
 
 
-@pytest.mark.full
 def test_alerts_fire_and_are_silent_as_they_must() -> None:
     assert promtool("test", "rules", *RULE_TESTS).count("SUCCESS") == len(RULE_TESTS)
 
@@ -74,7 +75,6 @@ def hasty_copy(directory: Path, exporter_port: int) -> Path:
     return directory / "prometheus.yml"
 
 
-@pytest.mark.full
 def test_prometheus_sees_three_runs_of_which_one_fails(tmp_path: Path) -> None:
     lake, port = land_samples(tmp_path / "lake"), free_port()
     config = hasty_copy(tmp_path / "config", port)
@@ -114,7 +114,6 @@ def test_prometheus_sees_three_runs_of_which_one_fails(tmp_path: Path) -> None:
         comes_to({"ReturnsExporterDown"}, lambda: server.firing() & {"ReturnsExporterDown"})
 
 
-@pytest.mark.full
 def test_prometheus_answers_from_a_year_of_records(tmp_path: Path) -> None:
     year = []
     for day in range(_DAYS):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections import defaultdict
 from decimal import Decimal, localcontext
@@ -11,8 +12,8 @@ from typing import Any
 import pytest
 
 import lake_reading
-from commands import Ended, environment, module, returns, run, succeeded
-from kills import FIRST_DAY, SECOND_DAY, land_one_more, land_samples, run_whole
+from commands import Ended, module, returns, succeeded
+from kills import SECOND_DAY, run_whole
 from pyspark_interview_project.report.gold import PLACES
 from pyspark_interview_project.schemas.tables import GOLD_TABLES
 from report_reading import OUTCOMES, Page, page_of
@@ -34,12 +35,9 @@ def summed(rows: list[lake_reading.Row], column: int) -> dict[Any, Measures]:
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A lake of three runs: one that read much, one that read little, one that found nothing new."""
-    lake = land_samples(tmp_path_factory.mktemp("report") / "lake")
-    run_whole(lake, FIRST_DAY)
-    land_one_more(lake)
-    run_whole(lake, SECOND_DAY)
+def lake(tmp_path_factory: pytest.TempPathFactory, second_day: Path) -> Path:
+    """A lake of three runs: two that read rows, and one that found nothing new."""
+    lake = shutil.copytree(second_day, tmp_path_factory.mktemp("report") / "lake", symlinks=True)
     run_whole(lake, SECOND_DAY)
     return lake
 
@@ -172,19 +170,11 @@ def test_report_without_the_extra_is_printed_and_says_what_to_install(lake: Path
 
 def without_module(lake: Path, missing: str, *arguments: str) -> Ended:
     """`returns report` where an import fails as it does where nothing is installed."""
-    program = (
-        f"import sys; sys.modules[{missing!r}] = None\n"
-        f"from pyspark_interview_project.cli import main; main(['report', *{list(arguments)!r}])"
-    )
-    return run([sys.executable, "-c", program], environment(lake))
-
-
-def test_report_imports_no_engine(lake: Path) -> None:
-    program = (
-        "import sys, pyspark_interview_project.report.command, pyspark_interview_project.report.page\n"
-        "print(sorted({'pyspark', 'duckdb', 'sqlframe', 'py4j'} & set(sys.modules)))"
-    )
-    assert succeeded(run([sys.executable, "-c", program], environment(lake))).lines == ["[]"]
+    with pytest.MonkeyPatch.context() as patch:
+        for page in ("page", "charts"):
+            patch.delitem(sys.modules, f"pyspark_interview_project.report.{page}", raising=False)
+        patch.setitem(sys.modules, missing, None)
+        return returns(lake, "report", *arguments)
 
 
 def test_report_is_a_module_too(lake: Path, tmp_path: Path) -> None:

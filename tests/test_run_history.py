@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,10 +13,15 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+import lake_reading
+from commands import returns, succeeded
+from kills import FIRST_DAY, SETTINGS, land_one_more
+from lake_reading import GOLD_BY_SKU_REASON
 from pyspark_interview_project.metrics.catalogue import CATALOGUE, PREFIX, families
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import write_openmetrics
 from pyspark_interview_project.metrics.recorded_runs import MalformedRecord, RecordedRuns, in_order, read_run
 from pyspark_interview_project.metrics.run_history import RunHistory
+from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 BEGAN = datetime.fromisoformat("2024-11-01T03:00:00Z")
 
@@ -177,6 +184,32 @@ def test_families_after_a_run_whose_gold_failed_count_the_batch_that_silver_took
     last = values(write(runs, gold_alone(2)))
     totals = {name: value for name, value in last.items() if name.startswith(("rows_total", "quarantined_reasons_t"))}
     assert totals == {name: 2 * value for name, value in ONE_BATCH.items()} | {"rows_total silver_to_gold written": 8}
+
+
+def test_totals_of_a_lake_whose_gold_failed_have_its_batch_at_once_and_only_once(
+    tmp_path: Path, first_day: Path
+) -> None:
+    lake = shutil.copytree(first_day, tmp_path / "lake")
+    land_one_more(lake)
+
+    def totals() -> Counter[str]:
+        found = values(lake / "metrics" / "runs").items()
+        return Counter({n: v for n, v in found if n.startswith(("rows_total bronze", "quarantined_reasons_total"))})
+
+    before, away = totals(), tmp_path / "away"
+    shutil.move(lake / GOLD_BY_SKU_REASON, away)
+    shutil.copytree(away / "_delta_log", lake / GOLD_BY_SKU_REASON / "_delta_log")  # the log without its files
+    assert returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS).exit_code != 0
+    silver, _ = lake_reading.latest_run_record(lake)["stages"]
+    batch = {f"rows_total bronze_to_silver {term}": silver[f"rows_{term}"] for term in OUTCOMES}
+    reasons = {f"quarantined_reasons_total {code}": rows for code, rows in silver["quarantined_by_reason"].items()}
+    assert silver["rows_read"] == sum(batch.values()) > 0
+    assert totals() == before + Counter(batch) + Counter(reasons)
+
+    for file in away.glob("*.parquet"):
+        shutil.copy(file, lake / GOLD_BY_SKU_REASON)
+    succeeded(returns(lake, "run", "--as-of", FIRST_DAY, **SETTINGS))
+    assert totals() == before + Counter(batch) + Counter(reasons)
 
 
 @pytest.mark.parametrize("ends", [1, 2, 3])

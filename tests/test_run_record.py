@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from commands import Ended, at_once, returns, succeeded
+from commands import RETURNS, Ended, at_once, environment, returns, run, succeeded
 from landing import land, row_of
 from pyspark_interview_project import __version__
 from pyspark_interview_project.errors import ConfigurationError
@@ -379,15 +380,14 @@ def land_one(lake: Path) -> Path:
     return lake
 
 
-def test_finalize_of_an_earlier_run_leaves_the_latest_record_as_it_is(tmp_path: Path) -> None:
-    lake = land_one(tmp_path / "lake")
-    for run_id in (RUN_ID, OTHER_RUN_ID):
-        succeeded(returns(lake, "run", "--as-of", "2026-03-10", "--run-id", run_id))
+def test_finalize_of_an_earlier_run_leaves_the_latest_record_as_it_is(tmp_path: Path, second_day: Path) -> None:
+    lake = shutil.copytree(second_day, tmp_path / "lake")
     latest = (lake / "metrics" / "pipeline_metrics.json").read_text()
-    succeeded(returns(lake, "finalize", "--run-id", RUN_ID, "--with-dr", DR_ROOT=str(tmp_path / "dr")))
+    earlier, later = files(lake / "metrics" / "runs")
+    succeeded(returns(lake, "finalize", "--run-id", earlier["run_id"], "--with-dr", DR_ROOT=str(tmp_path / "dr")))
     assert (lake / "metrics" / "pipeline_metrics.json").read_text() == latest
     first, second = files(lake / "metrics" / "runs")
-    assert json.loads(latest) == second
+    assert (json.loads(latest), first | {"dr": {}}) == (second, earlier) and second == later
     assert [part["status"] for part in first["dr"].values()] == ["succeeded"]
 
 
@@ -395,7 +395,7 @@ def test_two_runs_started_together_with_one_run_id_leave_one_record_of_both(tmp_
     lake = land_one(tmp_path / "lake")
 
     def start() -> Ended:
-        return returns(lake, "run", "--as-of", "2026-03-10", "--run-id", RUN_ID)
+        return run([RETURNS, "run", "--as-of", "2026-03-10", "--run-id", RUN_ID], environment(lake))
 
     codes = sorted(ended.exit_code for ended in at_once(start, start))
     (kept,) = files(lake / "metrics" / "runs")

@@ -105,7 +105,7 @@ def test_load_settings_unknown_app_env_is_refused_with_its_name(monkeypatch: pyt
         ("volume_gate", "stop"),
         ("volume_history_runs", "2"),
         ("volume_max_deviations", "0"),
-        ("merge_rows_per_commit", "0"),
+        ("max_batch_bytes", "0"),
         ("embedded_memory_limit", "1500"),
         ("embedded_memory_limit", "1.5GB"),
         ("embedded_memory_limit", "1GB\n"),
@@ -169,7 +169,7 @@ def test_load_settings_file_uri_of_this_machine_is_taken_as_a_path(root: str) ->
         ("quarantine_gate_min_rows", "1", 1),
         ("volume_history_runs", "3", 3),
         ("volume_max_deviations", "0.1", 0.1),
-        ("merge_rows_per_commit", "1", 1),
+        ("max_batch_bytes", "1048576", 1048576),
         ("embedded_memory_limit", "2GB", "2GB"),
     ],
 )
@@ -180,10 +180,10 @@ def test_load_settings_option_at_its_edge_is_taken(name: str, value: str, expect
 def test_load_settings_bad_environment_variable_is_refused_with_name_and_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("MERGE_ROWS_PER_COMMIT", "many")
+    monkeypatch.setenv("MAX_BATCH_BYTES", "many")
     with pytest.raises(ConfigurationError) as raised:
         load_settings({})
-    assert raised.value.subject == "merge_rows_per_commit (environment)"
+    assert raised.value.subject == "max_batch_bytes (environment)"
     assert "'many'" in raised.value.problem
 
 

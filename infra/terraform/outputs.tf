@@ -8,8 +8,7 @@ output "data_root" {
     The value of DATA_ROOT: the directory at which the pipeline's machines see the lake. How it comes to be there is not
     part of this. On Databricks it is a volume on lake_uri (/Volumes/CATALOG/SCHEMA/VOLUME). Elsewhere S3 itself gives no
     directory that a run can use: a run renames and locks files, and Mountpoint for Amazon S3 renames nothing in an
-    ordinary bucket; keep the lake on a disk or on EFS there, and its backups at dr_root. None of these was tried by those
-    who wrote this.
+    ordinary bucket; keep the lake on a disk or on EFS there, and its backups at dr_root. None of these is tested.
   TEXT
   value       = var.lake_path
 }

@@ -1,8 +1,8 @@
-"""Whose PySpark API this process uses. The only module that imports one; everything else takes the names from here.
+"""Which engine's PySpark API this process uses. All other modules take its names from here.
 
-`functions`, `Window` and `types` stand for the modules and the class of the chosen engine. They are looked up when they
-are used, so that a transform can be imported before the engine is chosen. `DataFrame`, `Column` and
-`StructType` are for annotations only.
+`functions` and `types` stand for modules, and `Window` for a class, of the chosen engine. A name is looked up when it
+is used, so that a transform can be imported before the engine is chosen. `DataFrame`, `Column` and `StructType` are for
+annotations only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _chosen: str | None = None
 
 
 def choose_engine(requested: str = "auto") -> str:
-    """Fix the engine of this process and return its name. Later calls must ask for the same one, or for `auto`."""
+    """Choose the engine of this process and return its name. Later calls must ask for the same one, or for `auto`.
+
+    Raises ConfigurationError where the engine is unknown, not installed, or another one is chosen already.
+    """
     global _chosen
     wanted = (_chosen or _automatic()) if requested == "auto" else requested
     if wanted not in _PACKAGES:
@@ -43,7 +46,7 @@ def on_databricks() -> bool:
 
 
 def _automatic() -> str:
-    # The environment is read here, below every main function, for notebooks: they import us without one.
+    # A notebook imports transforms without any main function, so the environment is read here.
     has_session = (
         "pyspark.sql" in sys.modules and sys.modules["pyspark.sql"].SparkSession.getActiveSession() is not None
     )
@@ -51,12 +54,12 @@ def _automatic() -> str:
 
 
 def chosen_engine() -> str:
-    """The name of this process's engine, chosen now if it was not before."""
+    """The name of this process's engine; where none is chosen yet, one is chosen now."""
     return choose_engine()
 
 
 class _Names:
-    """Stands for one module of the engine's API, or for one class of it."""
+    """Stands for one module of the engine's API, or for a class in it."""
 
     def __init__(self, module: str, name: str | None = None) -> None:
         self._module, self._name = module, name

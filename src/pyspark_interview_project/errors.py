@@ -1,4 +1,4 @@
-"""What can go wrong, as one small tree: each error keeps its facts and knows the exit code of the command it ends."""
+"""The errors of the package. Each keeps its facts, and has the exit code of the command that it ends."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pyspark_interview_project.shown_text import without_secrets, without_values
 
 
 class PipelineError(Exception):
-    """Something the person who runs the pipeline can act on. Children say what, and keep the facts as attributes.
+    """Something that the person who runs the pipeline can act on.
 
-    The message goes to logs, records and terminals, so it has no secrets in it.
+    The message goes to logs, records and terminals, so secrets are taken out of it.
     """
 
     exit_code = 1
@@ -26,8 +26,8 @@ class PipelineError(Exception):
 
 
 def recordable(error: BaseException) -> str:
-    """What may be kept of an error: the message of ours and of the operating system; of others only their name, because
-    nobody knows what they quote. Behind a signal that asked for a stop it is the stop, whatever an engine made of it.
+    """What of an error may be recorded: the message of ours and of the operating system; of others only the name,
+    because their messages may quote data. After a signal that asked for a stop it is the stop.
     """
     if stopped := stop_signals.description():
         return stopped
@@ -35,8 +35,8 @@ def recordable(error: BaseException) -> str:
 
 
 class EngineError(PipelineError):
-    """The engine failed in a way that nobody foresaw; what it said is in the message, but for the values that it
-    quoted; the rest is in the cause."""
+    """The engine failed in an unforeseen way. The message is the engine's without the values that it quotes; the cause
+    has the rest."""
 
     def __init__(self, engine: str, problem: str) -> None:
         self.engine, self.problem = engine, without_values(problem)
@@ -44,7 +44,7 @@ class EngineError(PipelineError):
 
 
 class ConfigurationError(PipelineError):
-    """A setting, an argument or the set-up is wrong; nothing was started."""
+    """A setting, an argument or the installation is wrong; nothing was started."""
 
     exit_code = 2
 
@@ -74,7 +74,7 @@ class UnreadableInputError(PipelineError):
 
 
 class StorageError(PipelineError):
-    """A place cannot be read or written: full, denied or out of reach."""
+    """A place cannot be read or written: it is full, denied or out of reach."""
 
     exit_code = 5
 
@@ -84,7 +84,7 @@ class StorageError(PipelineError):
 
 
 class LockedError(PipelineError):
-    """Another process writes this lake, or this store of backups."""
+    """Another process writes to this lake, or to this store of backups."""
 
     exit_code = 6
 
@@ -96,7 +96,7 @@ class LockedError(PipelineError):
 
 
 class ConflictError(PipelineError):
-    """Something else committed to a table while this run held the lock."""
+    """Another writer committed to a table, or took the lock over, while this run held it."""
 
     exit_code = 6
 
@@ -106,7 +106,7 @@ class ConflictError(PipelineError):
 
 
 class VerificationError(PipelineError):
-    """What was written, counted or found is not what it must be."""
+    """What was written, counted or found is not what is expected."""
 
     exit_code = 7
 
@@ -121,7 +121,7 @@ class VerificationError(PipelineError):
 
 
 class DamageError(PipelineError):
-    """A backup, or a table that is to be backed up, is not what it must be. `findings` are all that are known."""
+    """A backup, or a table to be backed up, is damaged. `findings` lists everything that was found."""
 
     exit_code = 7
 
@@ -132,7 +132,7 @@ class DamageError(PipelineError):
 
 
 class RestoreRefusedError(PipelineError):
-    """A restore was not begun, or the place of one that was not finished is to be used."""
+    """A restore cannot be started, or a place is to be used into which a restore was not finished."""
 
     exit_code = 8
 
@@ -142,7 +142,7 @@ class RestoreRefusedError(PipelineError):
 
 
 class ObjectiveMissedError(PipelineError):
-    """A recovery objective is not kept: a loss costs more than the RPO, or a restore takes longer than the RTO."""
+    """A recovery objective is missed: a loss costs more than the RPO, or a restore takes longer than the RTO."""
 
     exit_code = 3
 

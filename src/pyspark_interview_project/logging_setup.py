@@ -17,10 +17,10 @@ from rich.logging import RichHandler
 
 from pyspark_interview_project.shown_text import printable
 
-# Of the process, not of a context: threads that renew a lock or serve metrics write lines of the run too.
+# Kept for the process, not for a context: threads that renew a lock or serve metrics log lines of the run too.
 _of_process: dict[str, str | None] = {"run_id": None}
 _stage: ContextVar[str | None] = ContextVar("stage", default=None)
-# A later version than 00 may have more behind it; ff is no version, and ids of zeros are none.
+# Versions above 00 may have more behind the flags; ff is no version, and an id of zeros is none.
 _TRACEPARENT = re.compile(
     r"\A(?!ff|00.{53}.)[0-9a-f]{2}-(?P<trace_id>(?!0{32})[0-9a-f]{32})-(?P<parent_span_id>(?!0{16})[0-9a-f]{16})"
     r"-[0-9a-f]{2}(-.*)?\Z"
@@ -31,13 +31,13 @@ console = Console(stderr=True)
 
 
 class _Formatter(logging.Formatter):
-    """How exceptions look in logs: without the messages of libraries, which quote values and whole addresses."""
+    """Formats exceptions without the messages of libraries, which quote values and whole addresses."""
 
     def formatException(self, ei: Any) -> str:
         error: BaseException | None = ei[1]
         parts: list[str] = []
         seen: list[BaseException] = []
-        while error is not None and error not in seen:  # one that is raised from itself is its own cause
+        while error is not None and error not in seen:  # an error raised from itself is its own cause
             seen.append(error)
             is_known = type(error).__module__.partition(".")[0] in ("builtins", __package__)
             said = f": {error}" if is_known else ""
@@ -48,11 +48,11 @@ class _Formatter(logging.Formatter):
 
 
 class _JsonFormatter(_Formatter, JsonFormatter):
-    """One line of JSON, in ASCII: nothing in it ends a line or moves a cursor."""
+    """One line of JSON in ASCII: no value in it can end a line or move a cursor."""
 
 
 class _PlainFormatter(_Formatter):
-    """The message, with what a terminal would obey made visible."""
+    """The message, in which characters that a terminal obeys are made visible."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return printable(super().formatMessage(record))
@@ -71,7 +71,7 @@ class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 
 class _Correlated(logging.Filter):
-    """Adds run_id, stage and the trace, if there is one, to every record, those of libraries included."""
+    """Adds run_id, stage and the trace, if there is one, to every log record, also to those of libraries."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         vars(record).update(_of_process, stage=_stage.get())
@@ -79,7 +79,7 @@ class _Correlated(logging.Filter):
 
 
 def is_for_a_person(app_env: str) -> bool:
-    """Whether what goes to stderr is looked at by a person, at a terminal on a developer's machine."""
+    """Whether a person reads stderr: at a terminal, with APP_ENV=dev."""
     return app_env == "dev" and sys.stderr.isatty()
 
 
@@ -104,9 +104,9 @@ def configure_logging(level: str, for_a_person: bool) -> None:
     handler.addFilter(_Correlated())
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)  # what libraries say below that is about themselves
+    root.setLevel(logging.WARNING)  # below that, libraries log about themselves
     logging.getLogger(__package__).setLevel(level)
-    logging.captureWarnings(True)  # of Python, which would be lines without the run
+    logging.captureWarnings(True)  # Python's own warnings, which would have no run id
 
 
 def set_run_id(run_id: str) -> None:
@@ -115,9 +115,9 @@ def set_run_id(run_id: str) -> None:
 
 
 def set_trace(traceparent: str | None) -> None:
-    """Put the trace of whoever started this process into every later log line, as trace_id and parent_span_id.
+    """Put the trace of the process that started this one into every later log line, as trace_id and parent_span_id.
 
-    `traceparent` is as W3C Trace Context has it; one that is not is ignored, as it demands.
+    `traceparent` has the format of W3C Trace Context. One of another format is ignored, as that standard demands.
     """
     for key in ("trace_id", "parent_span_id"):
         _of_process.pop(key, None)

@@ -1,4 +1,4 @@
-"""What a person at a terminal sees while a run is at work: the step it is at, and for how long."""
+"""What a person at a terminal sees while a run is at work: its current step, and how long it has taken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ logger = logging.getLogger(__name__)
 
 
 class Steps:
-    """The steps of a stage, each a log line; at a terminal also a line that moves. `at` is the stage at work."""
+    """Tells the steps of a stage: each a log line, at a terminal also on a moving line. `at` is the current stage."""
 
     def __init__(self, display: Progress | None = None) -> None:
         self._display = display
@@ -34,7 +34,7 @@ class Steps:
         self.show(message)
 
     def show(self, message: str) -> None:
-        """How far the step has come: to be looked at, and in no log."""
+        """Show how far the step has come, without a log line."""
         if self._display is not None and self._stage is not None:
             self._display.update(self._stage, step=message)
 

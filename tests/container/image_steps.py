@@ -32,7 +32,7 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> ScratchImage:
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Iterator[Path]:
-    """A volume with the sample, which belongs to group 0 as the README asks for."""
+    """A volume with the sample, which belongs to group 0, as docs/container.md asks for."""
     shutil.copytree(REPOSITORY / "samples" / "returns", tmp_path / "lake" / "bronze" / "returns_raw")
     for place in (tmp_path / "lake", *(tmp_path / "lake").rglob("*")):
         place.chmod(0o775 if place.is_dir() else 0o664)
@@ -74,7 +74,7 @@ def test_image_without_network_on_a_read_only_root_finds_java_pair_and_jars_for_
 
 
 def test_image_without_network_on_a_read_only_root_runs_the_sample_on_spark(image: ScratchImage, lake: Path) -> None:
-    """Spark unpacks libraries into /tmp, which therefore lets programs run (README.md)."""
+    """Spark unpacks libraries into /tmp, which therefore lets programs run (docs/container.md)."""
     on_spark = {"ENGINE": "spark"}
     ended_well(image.start([*command(), "--as-of", "2026-11-23"], lake, ARBITRARY_USER, tmpfs="exec", env=on_spark))
     expected = {"status": "succeeded", "engine": "spark", "app_env": "prod", "exit_code": 0, "silver": SILVER_ROWS}

@@ -1,4 +1,4 @@
-"""Every place of a lake, from one root."""
+"""The places of a lake, each relative to its root."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ JVM_LOCK = "ops/lock_of_jvm"
 RUN_RECORDS = "metrics/runs"
 LATEST_RUN_RECORD = "metrics/pipeline_metrics.json"
 REPORT = "metrics/report.html"
-# Stands at the root while a lake is being restored; what has it is no lake yet.
+# Stands at the root of a lake until its restore is finished.
 RESTORE_MARKER = "RESTORE_INCOMPLETE.json"
 
 # Two letters at least: C: is a drive. One slash is enough: dbfs:/lake is a URI too.
@@ -74,7 +74,7 @@ class LakePaths:
 
     def refuse_half_restored(self) -> None:
         """Raise RestoreRefusedError where a restore was begun and not finished: anything may be missing there."""
-        if self.is_local and Path(self.place(RESTORE_MARKER)).exists():
+        if Path(self.place(RESTORE_MARKER)).exists():
             raise RestoreRefusedError(
                 self.root, "a restore into it was not finished; run returns dr restore again with the same --to"
             )

@@ -25,9 +25,9 @@ from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_fi
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
-# Tried: delta-rs takes these for something else, also in a URI that quotes them, or finds no commits there.
+# delta-rs finds no commits at a path with these characters, also where a URI quotes them (tried).
 _UNUSABLE_IN_A_ROOT = re.compile(r"[\[\]\\?#^|\x00-\x1f]|%[0-9A-Fa-f]{2}")
-# In the database, but not known to every engine.
+# Python's database has them, some engines do not.
 _NO_TIME_ZONES = {"localtime", "Factory"}
 AppEnv = Literal["dev", "test", "prod"]
 EngineChoice = Literal["embedded", "spark", "auto"]
@@ -36,7 +36,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 @dataclass(frozen=True)
 class LandingLimits:
-    """What a landed file may be at most, so that no file takes all memory or disk."""
+    """Limits of a landed file, so that no file takes all memory or disk."""
 
     line_bytes: int
     unpacked_bytes: int
@@ -45,8 +45,8 @@ class LandingLimits:
 
 @dataclass(frozen=True)
 class LeaseTerms:
-    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is taken.
-    `options` are obstore's for the place, where the environment does not have them."""
+    """Where the lock of a lake that several machines write is kept, and for how many seconds at a time it is held.
+    `options` are obstore's for the place, beside those in the environment."""
 
     url: str
     seconds: int
@@ -54,15 +54,15 @@ class LeaseTerms:
 
 
 class Settings(BaseSettings):
-    """Every setting, none with a default: each of the YAML files is complete, so a file shows what is in force.
+    """Every setting. None has a default: each YAML file is complete, so that it shows all values.
 
-    An environment variable has the name of its setting in upper case.
+    The environment variable of a setting is its name in upper case.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
 
     app_env: AppEnv = Field(description="which YAML file the settings come from")
-    data_root: str = Field(min_length=1, description="root of the lake, a local path or a URI")
+    data_root: str = Field(min_length=1, description="root of the lake: a path, or file:///path")
     engine: EngineChoice = Field(description="engine that runs the transforms")
     spark_tz: str = Field(description="time zone of timestamps without an offset, and of the planning day")
     log_level: LogLevel = Field(description="least severe log line that is shown")
@@ -74,7 +74,7 @@ class Settings(BaseSettings):
         description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
     )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
-    quarantine_gate_min_rows: int = Field(ge=1, description="rows from which on that share is validated")
+    quarantine_gate_min_rows: int = Field(ge=1, description="least number of rows of which that share is checked")
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     spark_remote: str | None = Field(description="Spark Connect server to use instead: sc://host:port, or local[*]")
     spark_driver_memory: str = Field(pattern=r"\A[0-9]+[mg]\z", description="memory of the JVM of a local Spark")
     scratch_dir: str | None = Field(
-        description="local directory for spilled and staged rows; null: ops/scratch in the lake"
+        description="local directory for spilled and materialized rows; null: ops/scratch in the lake"
     )
     lock_url: str | None = Field(
         description="s3://, gs://, az:// or file:// place for the lock of a lake that several machines write; null: "
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     )
     lock_lease_seconds: int = Field(ge=15, description="how long such a lock outlives a holder that died")
     dr_root: str | None = Field(
-        description="where backups go whose strategy names no place, a local path or a URI; null: beside data_root, "
+        description="where backups go whose strategy names no place, a path or a URI; null: beside data_root, "
         "with _backups behind its name"
     )
     dr_config_dir: str | None = Field(description="directory of the strategies of recovery; null: the one shipped")
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Safe loading in which a key that stands twice is an error, and so is an alias: a few of them make billions."""
+    """A safe loader that refuses a key that stands twice, and aliases, by which a short file becomes a huge value."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
@@ -220,7 +220,7 @@ def shipped_configs() -> Path:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """Read a mapping from a YAML file, or one of JSON, which is YAML too. Raises ConfigurationError naming the file."""
+    """Read a mapping from a YAML or JSON file. Raises ConfigurationError naming the file."""
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
@@ -241,10 +241,10 @@ def read_settings_file(path: Path) -> dict[str, Any]:
 
 
 def load_settings(options: Mapping[str, Any]) -> Settings:
-    """Settle every setting. `options` are those of the command line, by setting; null ones count as not given.
+    """Load every setting: from the options, else the environment, else the YAML file of APP_ENV.
 
-    Only a main function calls this: it reads the environment. Raises ConfigurationError naming the setting and where
-    its value came from.
+    `options` are those of the command line, by setting; None counts as not given. Only main functions call this,
+    because it reads the environment. Raises ConfigurationError naming the setting and where its value came from.
     """
     given = {name: value for name, value in options.items() if value is not None}
     try:

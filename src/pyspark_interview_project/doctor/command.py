@@ -1,8 +1,9 @@
-"""One line for each thing that a run needs, with what to do where it is not as it should be; `returns doctor`."""
+"""`returns doctor`: a line for each thing that a run needs, and what to do where something is missing or wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from pyspark_interview_project import engine
@@ -14,36 +15,35 @@ from pyspark_interview_project.errors import ConfigurationError, PipelineError
 from pyspark_interview_project.pipeline.options import EngineOption
 from pyspark_interview_project.shown_text import printable, without_secrets
 
-_OF_THE_MACHINE: Mapping[str, Check] = {
-    "java": machine.java_of,
-    "spark": machine.paired_packages_of,
-    "jars": machine.jars_of,
-    "port": machine.port,
-    "data_root": lake_state.permissions,
-}
-# These look into the lake, which must be where a path can lead.
-_OF_THE_LAKE: Mapping[str, Check] = {
+_OF_THE_SETTINGS: dict[str, Check] = {"port": machine.port, "data_root": lake_state.permissions}
+# These look into the lake, so it must have a local path.
+_OF_THE_LAKE: dict[str, Check] = {
     "disk": lake_state.disk,
     "clock": lake_state.clock,
     "lock": lake_state.lock,
     "backup": lake_state.backups,
 }
-_WITHOUT_SETTINGS = {"java": machine.java, "spark": machine.paired_packages, "jars": machine.jars}
 
 
 def findings(options: Mapping[str, Any]) -> dict[str, Finding]:
-    """What each check finds, by its name; those that need settings, or a lake, only where there are such."""
+    """What each check finds, by its name. Checks of settings or of a local lake are left out where there is none."""
     try:
         settings = prepare(options)
     except ConfigurationError as error:
-        found = {name: check().as_note("maybe not needed") for name, check in _WITHOUT_SETTINGS.items()}
-        return {"settings": Finding(FAILED, str(error)), **found}
+        of_spark = {name: _found(check).as_note("maybe not needed") for name, check in machine.OF_SPARK.items()}
+        return {"settings": Finding(FAILED, str(error)), **of_spark}
     chosen, of_the_engine = _engine(settings)
     situation = Situation(settings, chosen, engine.on_databricks())
-    of_settings = Finding(OK, f"APP_ENV {settings.app_env}, DATA_ROOT {settings.paths.root}")
-    checks = {**_OF_THE_MACHINE, **(_OF_THE_LAKE if settings.paths.is_local else {})}
-    examined = {name: _found(check, situation) for name, check in checks.items()}
-    return {"settings": of_settings, "engine": of_the_engine, **examined}
+    found = {
+        "settings": Finding(OK, f"APP_ENV {settings.app_env}, DATA_ROOT {settings.paths.root}"),
+        "engine": of_the_engine,
+    }
+    for name, check in machine.OF_SPARK.items():
+        why_not = situation.why_not_needed(name)
+        found[name] = _found(check) if why_not is None else _found(check).as_note(why_not)
+    for name, of_a_run in (_OF_THE_SETTINGS | (_OF_THE_LAKE if settings.paths.is_local else {})).items():
+        found[name] = _found(partial(of_a_run, situation))
+    return found
 
 
 def _engine(settings: Settings) -> tuple[str | None, Finding]:
@@ -54,9 +54,9 @@ def _engine(settings: Settings) -> tuple[str | None, Finding]:
     return name, Finding(OK, f"{name} (engine is {settings.engine} in the settings)")
 
 
-def _found(check: Check, situation: Situation) -> Finding:
+def _found(check: Callable[[], Finding]) -> Finding:
     try:
-        return check(situation)
+        return check()
     except PipelineError as error:
         return Finding(FAILED, str(error))
     except OSError as error:

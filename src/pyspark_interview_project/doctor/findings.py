@@ -1,4 +1,4 @@
-"""What a check of the doctor finds, and what it looks at."""
+"""What a check of the doctor looks at, and what it finds."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ OK, NOTE, FAILED = "ok", "note", "fail"
 
 @dataclass(frozen=True)
 class Finding:
-    """`text` says what there is, and behind a semicolon what to do about it, where something is to be done."""
+    """`text` says what there is and, after a semicolon, what to do about it."""
 
     outcome: str
     text: str
 
     def as_note(self, why: str) -> Finding:
-        """What failed as a mere note: it is not needed here."""
+        """A failure as a note, where the thing is not needed."""
         return replace(self, outcome=NOTE, text=f"{self.text} ({why})") if self.outcome == FAILED else self
 
 
 @dataclass(frozen=True)
 class Situation:
-    """The settings of a run, and the engine that they choose: embedded or spark; null where it cannot be had."""
+    """The settings of a run, and the engine that they choose: embedded, spark, or None where it cannot be had."""
 
     settings: Settings
     engine: str | None
     is_on_databricks: bool
 
-    @property
-    def needs_spark(self) -> bool:
-        """Whether a run uses this Python's pyspark."""
-        return self.engine != "embedded" and not self.is_on_databricks
-
-    @property
-    def starts_a_jvm(self) -> bool:
+    def why_not_needed(self, name: str) -> str | None:
+        """Why a run needs no Java ("java"), pyspark ("spark") or jars ("jars") of this machine; None: it needs them."""
+        if self.engine == "embedded":
+            return "the embedded engine does without"
         remote = self.settings.spark_remote
-        return self.needs_spark and (remote is None or remote.startswith("local"))
+        starts_a_jvm = remote is None or remote.startswith("local")
+        if self.is_on_databricks or not (starts_a_jvm or name == "spark"):
+            return "the JVM is that of a server or of Databricks"
+        return None
 
 
 Check = Callable[[Situation], Finding]

@@ -1,4 +1,4 @@
-"""Checks of the lake: its places and who may use them, disk, clock, lock, backups. Nothing in it is changed."""
+"""Checks of the lake: its places and rights, disk, clock, lock, backups. They change nothing."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from pyspark_interview_project.storage.places import check_places
 
 _LEAST_FREE_BYTES = 2**30
 _LEAST_FREE_FILES = 1000
-# As two machines' clocks may differ (storage/lease.py).
+# The clocks of two machines may differ by as much (storage/lease.py).
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _WRITTEN = (paths.SILVER_RETURNS, paths.QUARANTINED_RETURNS, paths.GOLD_BY_SKU_REASON, paths.GOLD_BY_DATE_REASON)
 _WRITTEN_STATE = (paths.BATCHES, paths.SCRATCH, paths.RUN_RECORDS)
 
 
 def permissions(situation: Situation) -> Finding:
-    """Whether the lake is there and its places can be read and written by this user."""
+    """Whether the lake is there, and this user can read and write its places."""
     settings = situation.settings
     root = settings.paths.root
     if not settings.paths.is_local:
@@ -53,7 +53,7 @@ def permissions(situation: Situation) -> Finding:
 
 
 def _written_places(settings: Settings) -> list[str]:
-    """The directories that a run writes to, each by the nearest one that is there."""
+    """For each directory that a run writes to, the nearest one that exists."""
     places = [Path(settings.paths.place(place)) for place in (*_WRITTEN, *_WRITTEN_STATE)]
     places += [Path(place).absolute() for place in (settings.scratch_dir,) if place]
     if settings.pipeline_metrics_json:
@@ -66,7 +66,7 @@ def _nearest(place: Path) -> Path:
 
 
 def disk(situation: Situation) -> Finding:
-    """Whether the file systems of the lake and of what a run spills have room."""
+    """Whether the file systems of the lake and of the scratch directory have room."""
     settings = situation.settings
     places = {_nearest(Path(place)) for place in (settings.paths.root, settings.scratch_dir) if place}
     said = []
@@ -82,7 +82,7 @@ def disk(situation: Situation) -> Finding:
 
 
 def clock(situation: Situation) -> Finding:
-    """Whether the clock is behind what was recorded with it: then runs would be planned for the wrong day."""
+    """Whether the clock is behind the end of the last run: then runs would be planned for the wrong day."""
     now = datetime.now(UTC)
     latest = _history(situation.settings).last
     day = now.astimezone(ZoneInfo(situation.settings.spark_tz)).date().isoformat()
@@ -94,7 +94,7 @@ def clock(situation: Situation) -> Finding:
 
 
 def lock(situation: Situation) -> Finding:
-    """Who holds the lake; a run at work is no fault."""
+    """Who holds the lake. A run at work is no failure."""
     settings = situation.settings
     held: LockedError | None = who_holds(settings.paths)
     if held is None and settings.lease_terms is not None:
@@ -103,7 +103,7 @@ def lock(situation: Situation) -> Finding:
 
 
 def backups(situation: Situation) -> Finding:
-    """Whether what each strategy covers, by the run records, is as new as its RPO wants it."""
+    """Whether the last backup of each strategy on record is as new as its RPO demands."""
     strategies = Strategies(situation.settings)
     recorded = _recorded_backups(situation.settings)
     own = {name: strategy.rpo_hours for name, strategy in strategies.backups.items()}
@@ -119,7 +119,7 @@ def backups(situation: Situation) -> Finding:
 
 @dataclass
 class _Backups:
-    """How a strategy ended last, and until when the newest that it made covers the lake."""
+    """How a strategy ended last, and the time of the lake that its newest good backup holds."""
 
     has_failed: bool = False
     covers_until: datetime | None = None
@@ -131,7 +131,7 @@ def _recorded_backups(settings: Settings) -> dict[str, _Backups]:
         backups_of_it = found.setdefault(name, _Backups())
         backups_of_it.has_failed = outcome.status != SUCCEEDED
         if outcome.status == SUCCEEDED:
-            # Without protected_until it was not verified: then it covers what it can at most.
+            # A backup without protected_until was not verified. It holds nothing later than its end.
             backups_of_it.covers_until = outcome.protected_until or outcome.finished_at
     return found
 
@@ -149,7 +149,7 @@ def _backup_of(name: str, objective_hours: float, recorded: _Backups | None, com
 
 
 def _worst_of(findings: Sequence[Finding]) -> Finding:
-    """The findings of the worst outcome there is, as one."""
+    """The findings with the worst outcome, as one finding."""
     if not findings:
         return Finding(NOTE, "no strategy is configured; put one into DR_CONFIG_DIR (docs/recovery.md)")
     outcome = next(outcome for outcome in (FAILED, NOTE, OK) if outcome in {found.outcome for found in findings})
@@ -162,5 +162,5 @@ def _history(settings: Settings) -> RunHistory:
 
 def _runs(settings: Settings) -> Sequence[RecordedRun]:
     records = Path(settings.paths.place(paths.RUN_RECORDS))
-    # Whatever their times are: it may be this clock that is wrong.
+    # With any times: the clock of this machine may be the wrong one.
     return runs_on_record(records, most_ahead=None)[0]

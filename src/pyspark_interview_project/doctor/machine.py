@@ -1,4 +1,4 @@
-"""Checks of the machine: Java, pyspark and its Delta, the jars, the port of the metrics."""
+"""Checks of the machine: Java, pyspark with delta-spark, the jars, the port of the metrics."""
 
 from __future__ import annotations
 
@@ -10,27 +10,22 @@ from importlib.metadata import PackageNotFoundError, requires, version
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
 from pyspark_interview_project.engines.java import checked_java
 from pyspark_interview_project.engines.spark_jars import checked_jars
-from pyspark_interview_project.errors import PipelineError
 from pyspark_interview_project.metrics.metrics_exporter import PORTS_TRIED
 
 _DISTRIBUTION = "pyspark-interview-project"
 _PAIR = ("pyspark", "delta-spark")
 _PINNED = re.compile(rf"\A({'|'.join(_PAIR)})(?:\[[^]]*\])?==([^;\s]+)")
-_EMBEDDED = "the embedded engine does without"
-_ELSEWHERE = "the JVM is that of a server or of Databricks"
 
 
 def java() -> Finding:
     try:
         return Finding(OK, checked_java())
-    except PipelineError as error:
-        return Finding(FAILED, str(error))
     except subprocess.TimeoutExpired:
         return Finding(FAILED, "java -version does not end; install another Java 17 or 21")
 
 
 def paired_packages() -> Finding:
-    """Whether pyspark and delta-spark are the two that belong together: another pair fails in the middle of a run."""
+    """Whether pyspark and delta-spark are the pair that this package is made for: another one fails during a run."""
     pins = [pin for line in requires(_DISTRIBUTION) or [] if (pin := _PINNED.match(line))]
     wanted = {pin[1]: pin[2] for pin in pins}
     found = {name: _installed(name) for name in _PAIR}
@@ -49,30 +44,14 @@ def _installed(name: str) -> str | None:
 
 
 def jars() -> Finding:
-    try:
-        return Finding(OK, f"{', '.join(path.name for path in checked_jars())} as they should be")
-    except PipelineError as error:
-        return Finding(FAILED, str(error))
+    return Finding(OK, f"{', '.join(path.name for path in checked_jars())} as they should be")
 
 
-def java_of(situation: Situation) -> Finding:
-    return java() if situation.starts_a_jvm else java().as_note(_why_not(situation))
-
-
-def paired_packages_of(situation: Situation) -> Finding:
-    return paired_packages() if situation.needs_spark else paired_packages().as_note(_why_not(situation))
-
-
-def jars_of(situation: Situation) -> Finding:
-    return jars() if situation.starts_a_jvm else jars().as_note(_why_not(situation))
-
-
-def _why_not(situation: Situation) -> str:
-    return _EMBEDDED if situation.engine == "embedded" else _ELSEWHERE
+OF_SPARK = {"java": java, "spark": paired_packages, "jars": jars}
 
 
 def port(situation: Situation) -> Finding:
-    """Whether a run can serve its metrics, and the exporter have just its port."""
+    """Whether a run can serve its metrics, and whether the port of the exporter is free."""
     settings = situation.settings
     if not settings.serve_metrics:
         return Finding(OK, "a run serves no metrics (serve_metrics is off)")
@@ -91,7 +70,7 @@ def port(situation: Situation) -> Finding:
 def _problem_with(host: str, number: int) -> str | None:
     try:
         with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: what just ended is free
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server: a port just left is free
             probe.bind((host, number))
             probe.listen()
     except OSError as error:

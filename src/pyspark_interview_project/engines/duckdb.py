@@ -182,10 +182,9 @@ class DuckDBEngine:
             files = self._tables.files(table) if expected.updated else []
             replaced = replaced_files(connection, table, files, upserts)
             new = write_files(connection, table, directory, upserts, replaced)
-            audit_files(connection, table, directory, new, replaced, expected)
-        published = self._committed(
-            table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, metadata.batch_id)
-        )
+            audit_files(connection, table, directory, new, replaced, expected, self._tables.constraints(table))
+        name = self._tables.transaction_of(table, metadata.batch_id) if metadata.batch_id else None
+        published = self._committed(table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, name))
         return Written(published.version, expected.inserted, expected.updated)
 
     def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:

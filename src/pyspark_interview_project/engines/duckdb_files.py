@@ -11,8 +11,8 @@ from typing import Any
 
 import duckdb
 
-from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, file_list, literal, parquet_of, quoted, rows_of
-from pyspark_interview_project.errors import VerificationError
+from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, literal, parquet_of, quoted, rows_of
+from pyspark_interview_project.errors import EngineError, VerificationError
 from pyspark_interview_project.schemas.outcomes import UPDATED
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.storage.commits import Written
@@ -73,25 +73,25 @@ def audit_files(
     new: Sequence[NewFile],
     replaced: Sequence[DataFile],
     expected: Written,
+    constraints: Mapping[str, str],
 ) -> None:
     """Raise VerificationError unless the new files hold just the expected rows more than those that they replace, and
-    keep the table's constraints."""
+    EngineError where a row breaks a constraint of the table."""
     found = {"inserted": sum(file.rows for file in new) - sum(file.rows for file in replaced)}
     if expected.inserted != found["inserted"]:
         raise VerificationError(table.place, {"inserted": expected.inserted}, found)
-    for column in table.columns:
-        nulls = sum(file.statistics["nullCount"].get(column.name, 0) for file in new)
-        if not column.nullable and nulls:
-            raise VerificationError(
-                table.place, {f"{column.name} is not null": 0}, {f"{column.name} is not null": nulls}
-            )
-    files = file_list([f"{directory}/{file.path}" for file in new])
-    for check in table.checks.values():
-        [(broken,)] = connection.execute(
-            f"select count(*) from read_parquet({files}, hive_partitioning = false) where not ({check})"
-        ).fetchall()
-        if broken:
-            raise VerificationError(table.place, {f"constraint {check}": 0}, {f"constraint {check}": broken})
+    nulls = {
+        column.name: sum(file.statistics["nullCount"].get(column.name, 0) for file in new)
+        for column in table.columns
+        if not column.nullable
+    }
+    broken = {f"{name} is not null": count for name, count in nulls.items()}
+    files = [f"{directory}/{file.path}" for file in new]
+    for name, check in constraints.items():
+        query = f"select count(*) from ({rows_of(table, files)}) where not ({check})"
+        [(broken[f"{name}: {check}"],)] = connection.execute(query).fetchall()
+    if said := [f"constraint {check} is broken by {count} rows" for check, count in broken.items() if count]:
+        raise EngineError("embedded engine", f"{table.place}: {'; '.join(said)}")
 
 
 def _new_file(table: TableContract, directory: str, written: Mapping[str, Any]) -> NewFile:

@@ -17,10 +17,9 @@ from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.json_lines import strict_decoder
+from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
 from pyspark_interview_project.sources.layouts import Layouts, by_format
 from pyspark_interview_project.sources.lines import read_lines
-from pyspark_interview_project.sources.text_records import json_record
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 

@@ -1,4 +1,4 @@
-"""The two Delta jars that Spark needs beside pyspark: fetched once at set-up, checked each time, never resolved later.
+"""The two Delta jars that Spark needs beside pyspark. They are fetched once, at set-up, and checked at each start.
 
 `python -m pyspark_interview_project.engines.spark_jars` fetches them.
 """
@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.errors import ConfigurationError
 
 # A pair with pyspark and delta-spark in pyproject.toml: change all or none.
@@ -25,13 +25,13 @@ JARS = {
     # pragma: allowlist nextline secret
     "delta-storage": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
 }
-# What the jars depend on comes with pyspark, or belongs to catalogs that we do not use.
+# The jars depend on these, which come with pyspark or belong to catalogs that we do not use.
 _NOT_NEEDED = (
     *(f"io.delta:delta-kernel-{part}" for part in ("api", "defaults", "unitycatalog")),
     *("io.unitycatalog:*", "org.antlr:*", "org.apache.hadoop:*", "org.apache.logging.log4j:*"),
     *("org.apache.parquet:*", "com.fasterxml.jackson.core:*", "com.fasterxml.jackson.datatype:*", "org.slf4j:*"),
 )
-_FETCH_SECONDS = 300
+_FETCH_SECONDS = 300.0
 
 
 def jar_directory() -> Path:
@@ -40,7 +40,7 @@ def jar_directory() -> Path:
 
 
 def spark_home() -> Path:
-    """Where pyspark brought Spark to. Raises ConfigurationError where pyspark is not installed."""
+    """The directory of the Spark that pyspark brought. Raises ConfigurationError where pyspark is not installed."""
     spec = find_spec("pyspark")
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
@@ -69,46 +69,54 @@ def checked_jars(directory: Path | None = None) -> list[Path]:
     return found
 
 
-def fetch(directory: Path | None = None) -> list[Path]:
-    """Fetch the jars, unless they are there, from where Spark's own resolver gets them, and check them."""
+def fetch(directory: Path | None = None, seconds: float = _FETCH_SECONDS) -> list[Path]:
+    """Fetch the jars by Spark's own resolver where they are missing, and check them. Their paths.
+
+    Raises ConfigurationError where one cannot be fetched, in `seconds` or at all.
+    """
     target = directory or jar_directory()
     try:
         return checked_jars(target)
     except ConfigurationError:
         target.mkdir(parents=True, exist_ok=True)
-    coordinates = ",".join(f"{_GROUP}:{artifact}:{_VERSION}" for artifact in JARS)
     with tempfile.TemporaryDirectory() as scratch:
-        script = Path(scratch) / "nothing.py"
-        script.write_text("", encoding="utf-8")
-        settings = {
-            "spark.jars.ivy": scratch,
-            "spark.jars.excludes": ",".join(_NOT_NEEDED),
-            "spark.ui.enabled": "false",
-        }
-        command = [str(spark_home() / "bin" / "spark-submit"), "--packages", coordinates]
-        command += [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
         environment = os.environ | {"SPARK_HOME": str(spark_home()), "PYSPARK_PYTHON": sys.executable}
-        done = subprocess.run(
-            [*command, str(script)], capture_output=True, text=True, timeout=_FETCH_SECONDS, env=environment
-        )
+        try:
+            done = subprocess.run(
+                _resolving(Path(scratch)), capture_output=True, text=True, timeout=seconds, env=environment
+            )
+        except subprocess.TimeoutExpired as error:
+            raise ConfigurationError("jars", f"could not be fetched in {seconds:g} seconds; try again") from error
         for artifact in JARS:
             resolved = Path(scratch) / "jars" / f"{_GROUP}_{artifact}-{_VERSION}.jar"
             if not resolved.is_file():
-                raise ConfigurationError(artifact, f"could not be fetched: {_last_line(done.stderr)}")
+                said = done.stderr.strip() or "Spark said nothing"
+                raise ConfigurationError(artifact, f"could not be fetched: {said.splitlines()[-1]}")
             shutil.copyfile(resolved, target / f"{artifact}-{_VERSION}.jar")
     return checked_jars(target)
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1] if lines else "Spark said nothing"
+def _resolving(scratch: Path) -> list[str]:
+    """The command that resolves the jars into a directory: spark-submit with a program that does nothing."""
+    script = scratch / "nothing.py"
+    script.write_text("", encoding="utf-8")
+    settings = {
+        "spark.jars.ivy": str(scratch),
+        "spark.jars.excludes": ",".join(_NOT_NEEDED),
+        "spark.ui.enabled": "false",
+    }
+    coordinates = ",".join(f"{_GROUP}:{artifact}:{_VERSION}" for artifact in JARS)
+    options = [part for name, value in settings.items() for part in ("--conf", f"{name}={value}")]
+    return [str(spark_home() / "bin" / "spark-submit"), "--packages", coordinates, *options, str(script)]
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def print_jars() -> None:
     """Fetch the jars and say where they are."""
     for path in fetch():
         print(path)
 
+
+main = main_of(print_jars)
 
 if __name__ == "__main__":
     main()

@@ -1,1 +1,1 @@
-"""What a run leaves for those who watch it. Works without any engine."""
+"""Run records, and what is made of them: metrics, history, lineage. Works without an engine."""

@@ -1,8 +1,8 @@
 """Lineage: what each stage of a run reads and writes, as OpenLineage events to a file or an HTTP endpoint.
 
-Off unless `lineage_url` is set, and never a reason for a run to fail: the first thing that goes wrong is one warning,
-and the run emits no more. Of openlineage-python only events and transports are used: its client would also read
-configuration from the working directory, and may put environment variables into events.
+It is off unless `lineage_url` is set, and it never fails a run: at the first problem the run logs one warning and emits
+no more. Only the events and transports of openlineage-python are used. Its client would also read configuration from
+the working directory, and could put environment variables into events.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 PARENT_ID, NAMESPACE, API_KEY = "OPENLINEAGE_PARENT_ID", "OPENLINEAGE_NAMESPACE", "OPENLINEAGE_API_KEY"
 RUN_JOB = "returns"
 _ENDPOINT = "api/v1/lineage"
-# What a dead endpoint costs a run at most; it is asked once.
+# A dead endpoint costs a run this much at most: it is asked once.
 _DEADLINE_SECONDS = 4.0
 
-# By place: rowCount and, of files, size and fileCount, as OpenLineage calls them.
+# By place, with OpenLineage's names: rowCount, and for files also size and fileCount.
 Statistics = dict[str, dict[str, int]]
 
 
 class Dataset(NamedTuple):
-    """What holds rows: `place` is relative to the root of the lake; columns have a name, a type and a description."""
+    """A table or the landed files. `place` is relative to the root; columns have a name, a type and a description."""
 
     place: str
     columns: Sequence[Any]
 
 
 class Caller(NamedTuple):
-    """The run of whoever started ours, such as a task of Airflow."""
+    """The run that started ours, such as a task of Airflow."""
 
     namespace: str
     job: str
@@ -51,7 +51,7 @@ class Caller(NamedTuple):
 
     @classmethod
     def of(cls, parent_id: str) -> Caller | None:
-        """The caller that `namespace/job/run-id` names; None where it is not that."""
+        """The caller that `namespace/job/run-id` names; None where the text has another form."""
         try:
             namespace, job, run_id = parent_id.rsplit("/", 2)  # a namespace may be an address, with slashes in it
             caller = cls(namespace, job, str(UUID(run_id)))
@@ -61,7 +61,7 @@ class Caller(NamedTuple):
 
 
 class Lineage:
-    """The events of one run. `environment` is where a scheduler says who it is, and where the key of an endpoint is."""
+    """The events of one run. The scheduler's identity and the key of an endpoint come from `environment`."""
 
     def __init__(
         self,
@@ -82,13 +82,13 @@ class Lineage:
 
     @contextmanager
     def emitted(self, stage: str, inputs: Sequence[Dataset], outputs: Sequence[Dataset]) -> Iterator[Statistics]:
-        """Emit the start of the stage that is inside, and its end with the statistics that it fills in, or failure."""
+        """Emit the start of a stage and, after the body, its end with the statistics that the body gives, or FAIL."""
         statistics: Statistics = {}
         self._emit("START", stage, inputs, outputs)
         try:
             yield statistics
         except BaseException as error:
-            # Without statistics: what was written until then is counted nowhere.
+            # Without statistics: nobody counted what was written until then.
             self._emit("FAIL", stage, inputs, outputs, error=recordable(error))
             raise
         self._emit("COMPLETE", stage, inputs, outputs, statistics)
@@ -98,7 +98,7 @@ class Lineage:
             return
         try:
             _send(self.event(*of_event, **more), self._transport(self._url))
-        except Exception as error:  # whatever it is: no lineage is no reason to fail
+        except Exception as error:  # whatever it is, the run goes on without lineage
             why = type(error.__cause__ or error).__name__
             if isinstance(error, ImportError):
                 why = "the extra is not installed: pip install 'pyspark-interview-project[lineage]'"
@@ -114,7 +114,7 @@ class Lineage:
         statistics: Mapping[str, Mapping[str, int]] | None = None,
         error: str | None = None,
     ) -> RunEvent:
-        """What is emitted when a stage has come to a state."""
+        """The event that a stage has come to a state: START, COMPLETE or FAIL."""
         from openlineage.client import event_v2 as events
         from openlineage.client import facet_v2 as facets
 
@@ -130,7 +130,7 @@ class Lineage:
         return events.RunEvent(
             eventTime=datetime.now(UTC).isoformat(),
             eventType=events.RunState(state),
-            # The same for each attempt at the stage of a run, also in a process of its own.
+            # The same for each attempt at this stage of the run, in whatever process.
             run=events.Run(str(uuid5(UUID(self._run_id), stage)), run_facets),
             job=events.Job(self._namespace, stage),
             inputs=[
@@ -144,7 +144,7 @@ class Lineage:
         )
 
     def _parent(self) -> dict[str, RunFacet]:
-        """Our run, and as its root the caller's: a stage may be a process of its own, so nobody emits our run."""
+        """Our run, which emits no event of its own because stages may run apart, and the caller's run as its root."""
         from openlineage.client.facet_v2 import parent_run as p
 
         by = self._caller
@@ -176,13 +176,13 @@ class Lineage:
 
 
 def _send(event: RunEvent, transport: Transport) -> None:
-    """Emit with a deadline: a timeout of HTTP covers neither the name server nor an answer that comes byte by byte."""
+    """Emit with a deadline. The timeout of HTTP covers neither name servers nor an answer that comes byte by byte."""
     failures: list[Exception] = []
 
     def send() -> None:
         try:
             transport.emit(event)
-            transport.close()  # not kept for the next event: an endpoint may close it meanwhile
+            transport.close()  # until the next event the endpoint may have closed it
         except Exception as error:
             failures.append(error)
 

@@ -167,7 +167,8 @@ def _application(collector: RunRecordCollector) -> Callable[..., Any]:
     return answer
 
 
-def _server(collector: RunRecordCollector, host: str, port: int) -> WSGIServer:
+def server_of(collector: RunRecordCollector, host: str, port: int) -> WSGIServer:
+    """A server of /metrics and /healthz that has its port and waits to be started. Raises OSError, OverflowError."""
     return make_server(host, port, _application(collector), server_class=_Server, handler_class=_QuietHandler)
 
 
@@ -180,7 +181,7 @@ def metrics_served(records: Path, host: str, port: int, run: RunAtWork) -> Itera
     server = None
     for candidate in range(port, port + PORTS_TRIED):
         try:
-            server = _server(RunRecordCollector(records, run), host, candidate)
+            server = server_of(RunRecordCollector(records, run), host, candidate)
             break
         except (OSError, OverflowError):
             continue
@@ -205,7 +206,7 @@ def serve(records: Path, host: str, port: int) -> None:
     Raises ConfigurationError where the port cannot be had.
     """
     try:
-        server = _server(RunRecordCollector(records), host, port)
+        server = server_of(RunRecordCollector(records), host, port)
     except (OSError, OverflowError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigurationError("metrics_port", f"{host}:{port} cannot be had: {reason}") from error

@@ -15,8 +15,17 @@ from uuid import NAMESPACE_OID, uuid5
 
 from pydantic import ValidationError
 
-from pyspark_interview_project.metrics.record_fields import EndOfRun, ExitCode, Part, Words
-from pyspark_interview_project.metrics.run_record import SUCCEEDED, AttemptRecord, RunRecord, StageRecord, Status
+from pyspark_interview_project.metrics.run_record import (
+    SUCCEEDED,
+    AttemptRecord,
+    ExitCode,
+    Moment,
+    Part,
+    RunRecord,
+    StageRecord,
+    Status,
+    Words,
+)
 
 # Clocks of machines differ, but by less than this.
 _MOST_AHEAD = timedelta(days=1)
@@ -30,8 +39,8 @@ class RecordedRun(RunRecord):
     """A run as a file records it. What a new record assumes, such as its status, a file must say or leaves open."""
 
     status: Status
-    started_at: EndOfRun
-    finished_at: EndOfRun
+    started_at: Moment
+    finished_at: Moment
     stages: list[StageRecord]
     exit_code: ExitCode = 0
     app_env: Words = None

@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from copy import copy
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+)
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.metrics.record_fields import (
-    Amount,
-    Count,
-    EndOfRun,
-    ExitCode,
-    Moment,
-    Number,
-    Part,
-    Seconds,
-    SparsePart,
-    Words,
-    or_else,
-)
 from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 Status = Literal["succeeded", "failed", "no_new_data"]
@@ -36,6 +36,8 @@ STATUSES: tuple[Status, ...] = (SUCCEEDED, FAILED, NO_NEW_DATA)
 # Kinds of records that belong to no run of the pipeline. Watchers read only the part `dr` of such a record.
 BACKUP, REPLICATION, DRILL = "backup", "replication", "drill"
 RECOVERY_KINDS = (BACKUP, REPLICATION, DRILL)
+# Times between these exist in each time zone.
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 def utc_now() -> datetime:
@@ -44,8 +46,57 @@ def utc_now() -> datetime:
     return now.replace(microsecond=now.microsecond // 1000 * 1000)
 
 
+def _in_any_time_zone(moment: datetime) -> datetime:
+    if not _EARLIEST <= moment < _LATEST:
+        raise ValueError("is no time of a run")
+    return moment
+
+
+def to_the_millisecond(moment: datetime) -> str:
+    """The time as a record has it: in UTC, to the millisecond, with `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def or_else(default: Any) -> WrapValidator:
+    """Take `default` for a value of another type. No metric depends on such a field, so the record still counts."""
+
+    def validated(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validate(value)
+        except ValidationError:
+            return copy(default)
+
+    return WrapValidator(validated)
+
+
+Count = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Amount = Annotated[str, Field(pattern=r"\A-?[0-9]{1,60}(\.[0-9]{1,9})?\z")]
+ExitCode = Annotated[int, Field(ge=0, le=255)]
+_Time = Annotated[AwareDatetime, AfterValidator(_in_any_time_zone)]
+Moment = Annotated[_Time, PlainSerializer(to_the_millisecond)]
+Words = Annotated[str | None, or_else(None)]
+
+
+class Part(BaseModel):
+    """A part of a record. Keys that it does not know are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class SparsePart(Part):
+    """A part of a record that is written with the fields that it was given, and no others."""
+
+    @model_serializer(mode="wrap")
+    def _given(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if name in self.model_fields_set}
+
+
 class StageRecord(SparsePart):
     """A stage of a run: rows written, seconds, and the terms of the law where the stage reads landed files.
+
+    `files`: how many files the stage `plan` planned.
 
     The terms are null where a stage was stopped before they held. `amounts` are decimal text by term.
     """
@@ -53,6 +104,7 @@ class StageRecord(SparsePart):
     name: str
     rows: Count
     duration_sec: Seconds
+    files: Count | None = None
     rows_read: Count | None = None
     rows_inserted: Count | None = None
     rows_updated: Count | None = None
@@ -108,14 +160,14 @@ class RecoveryRecord(SparsePart):
     backup_id: Words = None
     bytes_sent: Annotated[Count | None, or_else(None)] = None
     files_sent: Annotated[Count | None, or_else(None)] = None
-    protected_until: Annotated[Moment, PlainSerializer(datetime.isoformat)] | None = None
+    protected_until: Annotated[_Time, PlainSerializer(datetime.isoformat)] | None = None
     rpo_seconds: Seconds | None = None
     rto_seconds: Seconds | None = None
     seconds: Annotated[dict[str, float], or_else({})] = {}
     status: Literal["succeeded", "failed"]
     exit_code: Annotated[int | None, or_else(None)] = None
     error: Words = None
-    finished_at: EndOfRun
+    finished_at: Moment
 
 
 class AttemptRecord(Part):
@@ -124,7 +176,7 @@ class AttemptRecord(Part):
     status: Status
     exit_code: ExitCode = 0
     error: Words = None
-    finished_at: EndOfRun
+    finished_at: Moment
     stages: list[StageRecord] = []
 
 
@@ -143,8 +195,8 @@ class RunRecord(Part):
     batch_id: Words = None
     status: Status = FAILED
     complete: bool = True
-    started_at: EndOfRun = Field(default_factory=utc_now)
-    finished_at: EndOfRun | None = None
+    started_at: Moment = Field(default_factory=utc_now)
+    finished_at: Moment | None = None
     version: Words = __version__
     exit_code: ExitCode = 1
     error: Words = None

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pyspark_interview_project.errors import ConfigurationError, StorageError
-from pyspark_interview_project.metrics.record_fields import to_the_millisecond
-from pyspark_interview_project.metrics.run_record import SUCCEEDED, RunRecord, utc_now
+from pyspark_interview_project.metrics.run_record import SUCCEEDED, RunRecord, to_the_millisecond, utc_now
 from pyspark_interview_project.storage.files import LocalFiles
 
 T = TypeVar("T")

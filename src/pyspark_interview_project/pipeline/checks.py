@@ -70,12 +70,14 @@ def check_ledger_complete(tables: DeltaTables, ledger: Ledger) -> None:
 
 def changes_by_others(tables: DeltaTables, ledger: Ledger) -> list[str]:
     """What others did to the rows of silver since the last batch, a sentence each: no rule of ours checked them."""
-    last = ledger.last_committed()
-    if last is None or tables.version(SILVER) is None:
+    last, pending = ledger.last_committed(), ledger.pending()
+    begun_at = pending.checkpoint.silver_version if pending and pending.checkpoint else None
+    since = last[1].silver if last else begun_at
+    if since is None or tables.version(SILVER) is None:
         return []
     return [
         f"{SILVER.place} was changed by others: version {commit.version}, {commit.operation}"
-        for commit in tables.commits(SILVER, since=last[1].silver)
+        for commit in tables.commits(SILVER, since)
         if not (commit.metadata or commit.keeps_rows or commit.undone)
     ]
 

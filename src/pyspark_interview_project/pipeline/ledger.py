@@ -189,6 +189,7 @@ class Ledger:
         path = f"{paths.LEDGER}/{newest:06d}.json"
         self._files.put(path, json.dumps(content).encode())
         self._files.delete(other for other in older if other != path)
+        self._summary, self._batches = summary, {}
 
     @cached_property
     def _summary(self) -> _Summary:
@@ -203,7 +204,7 @@ class Ledger:
                     (last[0], TablesAfter(**last[1])) if last else None,
                     content["has_quarantined"],
                 )
-            except (ValueError, TypeError, KeyError) as error:
+            except (ValueError, TypeError, LookupError) as error:
                 logger.warning("%s is no summary of batches (%s); each batch is read", path, type(error).__name__)
         return _Summary()
 

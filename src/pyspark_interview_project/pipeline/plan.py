@@ -57,11 +57,11 @@ def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> 
     """
     landing = find_landed(settings.paths, as_of)
     known = ledger.known_files()
-    wanted = [file for file in landing.files if file[0] not in settings.skip_files]
+    wanted = [file for file in landing.files if file.path not in settings.skip_files]
     new = new_files(settings.paths, wanted, known, settings.landing_limits)
     files, leaves_files = _up_to(settings.max_batch_bytes, new)
     known_paths = {file.path for file in known}
-    landed_paths = {path for path, *_ in landing.files}
+    landed_paths = {file.path for file in landing.files}
     remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
     remarks += [
         f"{path} is {'skipped' if path in landed_paths else 'to be skipped and not there'}"
@@ -79,8 +79,10 @@ def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> 
 def _up_to(most_bytes: int, new: Iterable[LandedFile]) -> tuple[tuple[LandedFile, ...], bool]:
     """The first files that stay within `most_bytes` together, at least one, and whether there are more."""
     taken: list[LandedFile] = []
+    bytes_taken = 0
     for file in new:
-        if taken and sum(other.size for other in taken) + file.size > most_bytes:
+        bytes_taken += file.size
+        if taken and bytes_taken > most_bytes:
             return tuple(taken), True
         taken.append(file)
     return tuple(taken), False
@@ -211,15 +213,15 @@ def plan(
         print_plan(planned, is_pending)
         return
     with run_context(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
-        batch = pending_batch(run)
+        batch, leaves_files = pending_batch(run), False
         if batch is None:
             fresh = plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
             check_layouts(run.paths, fresh.batch.files if fresh.batch else ())
-            batch = next_batch(run, fresh)
+            batch, leaves_files = next_batch(run, fresh), fresh.leaves_files
         go_on_or_end(run, batch is not None)
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0
-    print_plan(BatchPlan(batch, []), is_planned=True)
+    print_plan(BatchPlan(batch, [], leaves_files), is_planned=True)
 
 
 main = main_of(plan)

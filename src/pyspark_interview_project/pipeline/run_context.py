@@ -22,7 +22,7 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.engines.opening import open_engine
-from pyspark_interview_project.errors import ConfigurationError, EngineError, PipelineError, recordable
+from pyspark_interview_project.errors import ConfigurationError, EngineError, PipelineError, StorageError, recordable
 from pyspark_interview_project.logging_setup import is_for_a_person, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
 from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
@@ -223,7 +223,7 @@ def _put_on_record(records: RunRecords, record: RunRecord, error: BaseException)
     record.exit_code, record.error = exit_code_of(error), recordable(error)
     try:
         _write(records, record)
-    except OSError as failed:
+    except (OSError, StorageError) as failed:
         logger.error("the run record could not be written: %s", failed)
 
 

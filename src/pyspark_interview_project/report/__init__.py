@@ -1,1 +1,1 @@
-"""What people read of a lake: its runs and its gold, as a page or in a terminal. Works without any engine."""
+"""The report for people: the runs of a lake and its gold, as a page or in a terminal. Works without an engine."""

@@ -1,4 +1,4 @@
-"""Bars as SVG: drawn by Vega-Lite here, so that the page needs no script. Colours are the page's own, by name."""
+"""Bars as SVG. Vega-Lite draws them here, so that the page needs no script. Colours are names that the page defines."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import vl_convert
 
 from pyspark_interview_project.report.sections import Bars, shown
 
-# Of a page 1200 wide, so that letters have their size; few bars are not to become walls.
+# In pixels of a page that is 1200 wide. A chart has room for six bars at least, so that few bars stay narrow.
 _WIDTH, _WHOLE_WIDTH, _HEIGHT, _LYING_WIDTH, _BAR_STEP, _LEAST_SLOTS = 480, 1070, 190, 280, 24, 6
 _INK = "currentColor"
 _CONFIG: dict[str, Any] = {
-    "aria": False,  # each bar would bring its numbers as text; the table beside it has them
+    "aria": False,  # no text for each bar: the table beside the chart has the numbers
     "font": "system-ui, sans-serif",
     "view": {"stroke": None},
     "axis": {
@@ -24,13 +24,13 @@ _CONFIG: dict[str, Any] = {
 
 
 def as_svg(bars: Bars) -> str:
-    """The chart as an SVG element. Texts in it are escaped; nothing is fetched."""
+    """The chart as an SVG element. Its texts are escaped, and it fetches nothing."""
     spec = _lying(bars) if bars.lying_figures else _standing(bars)
     return vl_convert.vegalite_to_svg(spec, allowed_base_urls=[])
 
 
 def _spec(bars: Bars, **more: Any) -> dict[str, Any]:
-    # By position: several labels may be equal, and none may be read as an expression.
+    # Labels are found by position: several may be equal, and none may be read as an expression.
     labels = {"name": "labels", "value": [shown(label) for label in bars.labels]}
     return {"background": None, "config": _CONFIG, "params": [labels], **more}
 

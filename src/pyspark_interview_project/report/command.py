@@ -1,4 +1,4 @@
-"""The report on a lake, as a page or in a terminal; `returns report`."""
+"""`returns report`: the report on a lake, as a page or in a terminal."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ _NOT_IN = (paths.LANDED, paths.SILVER_RETURNS, paths.QUARANTINED_RETURNS, *PLACE
 
 
 def make_report(settings: Settings) -> Report:
-    """The report on the lake as it is now; it takes no lock, so a run may be at work. Raises ConfigurationError where
-    there is no lake, and OSError where its records cannot be read."""
+    """The report on the lake as it is now. It takes no lock, so a run may be at work meanwhile.
+
+    Raises ConfigurationError where there is no lake, and OSError where its records cannot be read.
+    """
     root = Path(settings.paths.root)
     if not settings.paths.is_local or not root.is_dir():
         raise ConfigurationError("data_root", f"there is no directory {settings.paths.root}")
@@ -49,7 +51,7 @@ def report(
         raise ConfigurationError("--out", "is for the page, --text prints; give one of them")
     as_page = None if text else _page_maker()
     if as_page is None:
-        if out is not None:  # a file was asked for: to end well without it would be a lie
+        if out is not None:  # there will be no such file
             raise ConfigurationError("--out", f"a page needs the extra report; {_HOW_TO_GET_IT}")
         print_report(make_report(settings))
         if not text:
@@ -62,7 +64,7 @@ def report(
 
 
 def _page_maker() -> Callable[[Report], str] | None:
-    """What makes a page, None where the extra is not installed."""
+    """The function that makes a page; None where the extra is not installed."""
     try:
         from pyspark_interview_project.report.page import as_page
     except ModuleNotFoundError as error:

@@ -1,4 +1,4 @@
-"""What a report says, whatever it is shown on: sections, each a table in words with what it means, some with charts."""
+"""What a report says, on a page as in a terminal: facts of the last run, problems, warnings, and sections."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _HEADLINES = {
 
 @dataclass(frozen=True)
 class Report:
-    """A report. `state` is how the last run ended, empty where none is on record; `facts` are about that run."""
+    """A report. `state` is the status of the last run, empty where no run is on record; `facts` are of that run."""
 
     state: str
     headline: str
@@ -38,10 +38,8 @@ class Report:
 def report_of(
     lake: LakePaths, recorded: Sequence[RecordedRun], malformed: Mapping[str, str], gold: Gold, now: datetime
 ) -> Report:
-    """The report on a lake: the runs that are `recorded` for it, `malformed` files of records by name."""
-    ends = [
-        run for run in ends_in_order(recorded) if run.kind not in RECOVERY_KINDS
-    ]  # which are no runs of the pipeline
+    """The report on a lake. `malformed` says by name what is wrong with files that record no run."""
+    ends = [run for run in ends_in_order(recorded) if run.kind not in RECOVERY_KINDS]
     runs = [run for run in ends if run.complete]
     last = runs[-1] if runs else None
     unfinished = [run for run in ends if not run.complete and (last is None or run.finished_at > last.finished_at)]
@@ -86,7 +84,7 @@ def _facts(last: RecordedRun, runs: Sequence[RecordedRun]) -> dict[str, str]:
 
 
 def _strange_versions(runs: Sequence[RecordedRun], gold: Gold) -> list[str]:
-    """Where gold is not what the records say: a run is at work, was killed, or somebody else wrote."""
+    """Gold tables that have another version than the last record says."""
     recorded = next((run for run in reversed(runs) if run.tables), None)
     if recorded is None:
         return []

@@ -1,4 +1,4 @@
-"""The gold tables as they stand, read with delta-rs alone."""
+"""The gold tables, read with delta-rs alone."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.shown_text import without_secrets, without_values
 
-# By the names under which run records have them. The contracts in schemas know an engine, so they are not used here.
+# By their names in run records. The contracts of tables in schemas/ know an engine, so they are not used here.
 BY_SKU, BY_DATE = "gold_returns_by_sku_reason", "gold_returns_by_date_reason"
 PLACES = {BY_SKU: paths.GOLD_BY_SKU_REASON, BY_DATE: paths.GOLD_BY_DATE_REASON}
 _MEASURES = ("return_count", "total_qty", "total_amount")
-# More digits than any sum of gold has; by default Python rounds at 28.
+# More digits than any sum in gold has; by default Python rounds at 28.
 _DIGITS = 80
 
 Key = TypeVar("Key", bound=Hashable)
 
 
 class Measures(NamedTuple):
-    """Returns, returned pieces and refunds of some rows of gold."""
+    """The number of returns, of returned pieces, and the amount refunded."""
 
     returns: int = 0
     pieces: int = 0
@@ -37,7 +37,7 @@ class Measures(NamedTuple):
 
 
 class GoldRow(NamedTuple):
-    """A row of gold; `key` is the SKU or the day of its returns."""
+    """A row of gold. `key` is a SKU or a day."""
 
     key: str | date
     reason: str
@@ -46,7 +46,7 @@ class GoldRow(NamedTuple):
 
 @dataclass
 class Gold:
-    """The rows and the version of each gold table that can be read, by its name; what is wrong with others."""
+    """Rows and version of each gold table that can be read, by its name, and the problems with others."""
 
     rows: dict[str, list[GoldRow]] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Gold:
 
 
 def read_gold(lake: LakePaths) -> Gold:
-    """Gold as it is now. A table that is missing is left out, one that cannot be read is told of."""
+    """Gold as it is now. A missing table is left out; one that cannot be read is a problem."""
     gold = Gold()
     for name, place in PLACES.items():
         key = "sku" if name == BY_SKU else "return_date"
@@ -83,7 +83,7 @@ def read_gold(lake: LakePaths) -> Gold:
 
 
 def in_all(measures: Iterable[Measures]) -> Measures:
-    """The sum, exact."""
+    """The exact sum."""
     returns, pieces, amount = 0, 0, Decimal("0.00")
     with localcontext(prec=_DIGITS):
         for one in measures:
@@ -94,7 +94,7 @@ def in_all(measures: Iterable[Measures]) -> Measures:
 
 
 def grouped(rows: Iterable[GoldRow], by: Callable[[GoldRow], Key]) -> dict[Key, Measures]:
-    """The sums of the rows by what `by` makes of each."""
+    """The sums of the rows for each value of `by`."""
     groups: defaultdict[Key, list[Measures]] = defaultdict(list)
     for row in rows:
         groups[by(row)].append(row.measures)

@@ -1,4 +1,4 @@
-"""What gold says: what is being returned, why, when, and for how much."""
+"""The sections on gold: what is being returned, why, when, and for how much."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MEASURE_COLUMNS = (Column("returns"), Column("pieces"), Column("amount"))
 
 
 def gold_sections(gold: Gold) -> list[Section]:
-    """The sections on gold; of a table that is missing or empty there is one that says so."""
+    """The sections on gold. For a table that is missing or empty, one section says so."""
     sections = []
     for name, of_rows in ((BY_DATE, _by_date), (BY_SKU, _by_sku)):
         if gold.rows.get(name):
@@ -52,7 +52,7 @@ def _over_time(rows: Sequence[GoldRow], reasons: Sequence[str], source: str) -> 
     days = [cast(date, row.key) for row in rows]
     periods, period_of = _periods(min(days), max(days))
     coloured, rest = reasons[:_REASONS_WITH_COLOUR], reasons[_REASONS_WITH_COLOUR:]
-    # By position, not by name: a reason may be named as the rest is.
+    # By position, not by name: a reason may have the name that stands for the rest.
     place = {reason: position for position, reason in enumerate(coloured)}
     by_period = grouped(rows, lambda row: period_of(cast(date, row.key)))
     by_both = grouped(rows, lambda row: (period_of(cast(date, row.key)), place.get(row.reason, len(coloured))))
@@ -87,8 +87,10 @@ def _over_time(rows: Sequence[GoldRow], reasons: Sequence[str], source: str) -> 
 
 
 def _periods(first: date, last: date) -> tuple[list[str], Callable[[date], str]]:
-    """The days from first to last, or the newest months up to last where that were too many; and the period that a day
-    is in: one of them, or a name for all that were before."""
+    """The periods from first to last: days, or months where there are too many days, and then only the newest months.
+
+    Returns them with a function that gives the period of a day; all days before the periods have one of their own.
+    """
     if (last - first).days < _MOST_DAYS:
         days = [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
         return days, lambda day: day.isoformat()

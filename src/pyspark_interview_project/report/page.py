@@ -1,4 +1,4 @@
-"""A report as one HTML page that needs nothing else: no network, no script. Needs the extra `report`."""
+"""A report as one HTML page, which needs no network and no script. To make it needs the extra `report`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pyspark_interview_project.report.sections import shown
 
 
 def as_page(report: Report) -> str:
-    """The page. Every value in it is escaped; what a terminal or a browser would obey is shown as what it is."""
+    """The page. All values in it are escaped, so that a browser shows them and obeys none."""
     environment = Environment(
         loader=PackageLoader(__package__, ""),
         autoescape=True,
@@ -22,7 +22,7 @@ def as_page(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    # Markup: the SVG comes from a library that escapes the texts in it.
+    # The library that draws the SVG has escaped its texts.
     drawn = {section.name: [Markup(as_svg(bars)) for bars in section.charts] for section in report.sections}
     return environment.get_template("page.html").render(report=report, drawn=drawn)
 

@@ -1,4 +1,4 @@
-"""The parts that a report is made of."""
+"""The parts of a report: sections, each a table with notes, some with charts."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 
 from pyspark_interview_project.shown_text import printable, shortened
 
-# More than people read, and little enough that no record makes the page large.
+# People read no more, and no record can make the page large.
 MOST_LINES, _LONGEST_TEXT = 100, 500
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; a state is a word of ours on how something ended."""
+    """A column of a table. A state is a word for how something ended, such as `failed`."""
 
     heading: str
     kind: Literal["text", "number", "state", "id"] = "number"
@@ -22,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Series:
-    """Values that have a colour of their own; `colour` is the name of one of the page's."""
+    """Values of one colour, named as the page names it."""
 
     name: str
     colour: str
@@ -31,9 +31,9 @@ class Series:
 
 @dataclass(frozen=True)
 class Bars:
-    """Bars, stacked where there are several series: one for each label, standing, or lying with its figure behind it.
+    """A bar for each label, of the stacked values of all series. With `lying_figures` bars lie, each with its figure.
 
-    Floats are good enough for what a bar shows; figures are text, made of the exact numbers.
+    Figures are text, made of the exact numbers; a bar may be drawn from a float.
     """
 
     title: str
@@ -45,7 +45,7 @@ class Bars:
 
 @dataclass(frozen=True)
 class Section:
-    """A table with a title; `verdict` is what it proves, if it proves anything, and `holds` whether it does."""
+    """A table with a title. `verdict` says in words whether what the table shows `holds`."""
 
     name: str
     title: str
@@ -59,7 +59,7 @@ class Section:
 
     @property
     def limited(self) -> Section:
-        """The section with as many rows as people read, and a note on the others."""
+        """The section with its first MOST_LINES rows, and a note on the others."""
         rest = len(self.rows) - MOST_LINES
         if rest <= 0:
             return self
@@ -67,11 +67,11 @@ class Section:
 
 
 def first_lines(lines: Sequence[str]) -> list[str]:
-    """As many lines as people read, and one on the others."""
+    """The first MOST_LINES lines, and one on the others."""
     rest = len(lines) - MOST_LINES
     return [*lines[:MOST_LINES], f"and {rest:,} more"] if rest > 0 else list(lines)
 
 
 def shown(text: str) -> str:
-    """Text of records and of gold as a report shows it, whatever stands in it and however long it is."""
+    """Text of records and of gold, cut and made harmless for a report."""
     return printable(shortened(text, _LONGEST_TEXT))

@@ -1,4 +1,4 @@
-"""A report in a terminal, where there is no browser or the extra `report` is not installed."""
+"""A report in a terminal, for where there is no browser or no extra `report`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FILE_WIDTH = 220
 
 
 def print_report(report: Report) -> None:
-    """Print the report on stdout: the figures of the page, of long tables the first rows."""
+    """Print the report on stdout: the figures of the page, but of long tables only the first rows."""
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _FILE_WIDTH

@@ -1,4 +1,4 @@
-"""A column as it is promised, and the forms in which engines and Delta want to hear of it."""
+"""The contract of a column, and the forms in which engines and Delta take it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Column:
 
 
 def delta_schema_json(columns: Sequence[Column]) -> str:
-    """The columns as the JSON that a Delta log keeps of a schema."""
+    """The columns as JSON, as a Delta log keeps a schema."""
 
     def type_json(name: str) -> Any:
         element = _ARRAY.match(name)

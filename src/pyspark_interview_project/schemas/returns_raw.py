@@ -1,7 +1,7 @@
 """The raw record: what a landed file delivers of one return.
 
-Engines ignore declared nullability when they read files, so this is a contract, not a reader's option: the
-rules of schemas/rules.py and the constraints of silver hold it.
+Engines ignore declared nullability when they read files. The rules of schemas/rules.py and the constraints of silver
+enforce this contract.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ RAW_COLUMNS = (
 )
 RAW_NAMES = tuple(column.name for column in RAW_COLUMNS)
 
-# A delivery without one of these columns cannot hold a single good row. The others may be null, so they may be absent.
+# Without one of these columns a file cannot have a good row. The others may be null, so a file may lack them.
 REQUIRED_NAMES = ("return_id", "order_id", "sku", "qty", "amount", "return_date")
 
 

@@ -1,4 +1,4 @@
-"""What makes a return unacceptable: one rule a line. A rule is added here; quarantine, counts and docs follow.
+"""The rules that a return must pass, one a line. A rule is added here; quarantine, counts and docs follow.
 
 A rule is broken where its SQL is true, on a row of typed columns. Beside the nine columns of a return the SQL can name
 `<column>_given` (boolean: something other than blank was delivered; of qty, amount, return_date and ingest_ts) and
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 FIRST_RETURN_DATE = "1990-01-01"
 
-# Stands alone: of a record that could not be taken apart nothing else is validated.
+# Has no other code beside it: a record that cannot be split into columns is not validated further.
 CORRUPT_RECORD = "corrupt_record"
 
 

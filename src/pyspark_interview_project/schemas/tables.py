@@ -23,7 +23,7 @@ class TableContract:
     columns: tuple[Column, ...]
     partition_by: tuple[str, ...] = ()
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    near_unique: tuple[str, ...] = ()  # columns in which a dictionary costs more than it saves
+    near_unique: tuple[str, ...] = ()  # columns for which a dictionary costs more than it saves
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The landed files: which there are, and by what they are known again."""
+"""The landed files: which there are, which of them are new, and which are not what was planned."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.sources.preflight import screened_sha256, sha256_of
+from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile
 
 _FORMATS: Mapping[str, str] = {
     ".jsonl": "json",
@@ -49,11 +50,13 @@ class LandedFile:
 
 
 @dataclass(frozen=True)
-class Landing:
-    """What stands under bronze: files with data as (path, size, modified_ns), and the paths of what is no data, though
-    neither hidden nor marked as unfinished, each with why."""
+class Listing:
+    """What stands under bronze: the files with data, and the paths of the others, each with why it is ignored.
 
-    files: tuple[tuple[str, int, int], ...]
+    Hidden files, and files marked as unfinished, are in neither.
+    """
+
+    files: tuple[StoredFile, ...]
     ignored: Mapping[str, str]
 
 
@@ -73,61 +76,57 @@ def landing_directory(lake: LakePaths) -> Path:
     return landing
 
 
-def find_landed(lake: LakePaths, as_of: date) -> Landing:
-    """List the landed files, in the order of their paths, but those under a directory dt=… later than `as_of`.
+def find_landed(lake: LakePaths, as_of: date) -> Listing:
+    """List the landed files in the order of their paths, without those in a directory dt=… later than `as_of`.
 
-    Raises ConfigurationError where the landing directory does not exist, and UnreadableInputError naming a file whose
-    name is not UTF-8.
+    Raises ConfigurationError where the landing directory does not exist or a link leads out of the lake, and
+    UnreadableInputError for a file with data whose name is not UTF-8.
     """
-    landing = landing_directory(lake)
+    landing_directory(lake)
     files, ignored = [], {}
-    for path in sorted(_walk(landing, as_of)):
-        relative = f"{paths.LANDED}/{path.relative_to(landing).as_posix()}"
-        if not _is_utf8(relative):
-            raise UnreadableInputError(ascii(relative), "its name is not UTF-8")
-        if not path.is_file():
-            ignored[relative] = "it is a link to a directory, or to nothing"
-        elif path.is_symlink() and not path.resolve().is_relative_to(Path(lake.root).resolve()):
-            raise ConfigurationError(relative, "it is a link out of the lake; land the file itself")
-        elif format_of(relative):
-            status = path.stat()
-            files.append((relative, status.st_size, status.st_mtime_ns))
-        else:
-            ignored[relative] = "its name claims none of the formats"
-    return Landing(tuple(files), ignored)
-
-
-def _is_utf8(path: str) -> bool:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _walk(directory: Path, as_of: date) -> Iterator[Path]:
-    for entry in os.scandir(directory):
-        if entry.name.startswith(("_", ".")) or entry.name.endswith(_UNFINISHED):
+    landed = LocalFiles(lake.root).list(paths.LANDED, enters=lambda directory: _is_visible(f"{directory}/", as_of))
+    for file in sorted(landed, key=lambda file: file.path.split("/")):
+        if not _is_visible(file.path, as_of):
             continue
-        if entry.is_dir(follow_symlinks=False):
-            if not _landed_later(entry.name, as_of):
-                yield from _walk(Path(entry.path), as_of)
+        shown = _readable(file.path)
+        if file.link == "nowhere":
+            ignored[shown] = "it is a link to a directory, or to nothing"
+        elif format_of(file.path) is None:
+            ignored[shown] = "its name claims none of the formats"
+        elif shown != file.path:
+            raise UnreadableInputError(shown, "its name is not UTF-8")
+        elif file.link == "outside":
+            raise ConfigurationError(file.path, "it is a link out of the lake; land the file itself")
         else:
-            yield Path(entry.path)
+            files.append(file)
+    return Listing(tuple(files), ignored)
 
 
-def _landed_later(directory: str, as_of: date) -> bool:
+def _is_visible(path: str, as_of: date) -> bool:
+    """Whether a file is there for a run of this day: not hidden, not unfinished, not in a directory of a later day."""
+    *directories, name = path.removeprefix(f"{paths.LANDED}/").split("/")
+    if any(part.startswith(("_", ".")) or part.endswith(_UNFINISHED) for part in (*directories, name)):
+        return False
+    return not any(_is_of_a_later_day(directory, as_of) for directory in directories)
+
+
+def _is_of_a_later_day(directory: str, as_of: date) -> bool:
     day = _LANDING_DAY.match(directory)
     try:
         return day is not None and date.fromisoformat(day[1]) > as_of
-    except ValueError:  # dt=2026-02-30 names no day: a directory like any other
+    except ValueError:  # dt=2026-02-30 names no day and is a directory like any other
         return False
 
 
+def _readable(path: str) -> str:
+    r"""The path with \xe9 and the like for bytes that are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
 def new_files(
-    lake: LakePaths, landed: Iterable[tuple[str, int, int]], known: Iterable[LandedFile], limits: LandingLimits
+    lake: LakePaths, landed: Iterable[StoredFile], known: Iterable[LandedFile], limits: LandingLimits
 ) -> Iterator[LandedFile]:
-    """Those of the landed files (as in `Landing`) that are not known by path, size and content, one by one.
+    """Those of the landed files that are not known by path, size and content, one by one.
 
     A file is not hashed again where its path, size and modification time are known.
     Raises UnreadableInputError naming a file that cannot be read or is beyond the limits.
@@ -135,32 +134,30 @@ def new_files(
     known = list(known)
     by_time = {(file.path, file.size, file.modified_ns) for file in known}
     by_content = {(file.path, file.size, file.sha256) for file in known}
-    for path, size, modified_ns in landed:
-        if (path, size, modified_ns) in by_time:
+    stored = LocalFiles(lake.root)
+    for file in landed:
+        if (file.path, file.size, file.modified_ns) in by_time:
             continue
-        sha256 = screened_sha256(Path(lake.place(path)), path, limits)
-        if (path, size, sha256) not in by_content:
-            yield LandedFile(path, size, modified_ns, sha256)
+        sha256 = screened_sha256(stored, file.path, limits)
+        if (file.path, file.size, sha256) not in by_content:
+            yield LandedFile(file.path, file.size, file.modified_ns, sha256)
 
 
 def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:
-    """Those of the planned `files` that are no longer what was planned, each with what happened to it."""
-    return {file.path: happened for file in files if (happened := _what_happened(lake, file))}
+    """Those of the planned `files` that are not what was planned, each with what happened to it."""
+    stored = LocalFiles(lake.root)
+    return {file.path: change for file in files if (change := _change(stored, file))}
 
 
-def _what_happened(lake: LakePaths, file: LandedFile) -> str | None:
-    """What became of a planned file; None: it is as it was planned."""
-    path = Path(lake.place(file.path))
+def _change(stored: Files, file: LandedFile) -> str | None:
+    """What became of a planned file; None where it is as it was planned."""
     try:
-        status = path.stat()
-    except FileNotFoundError:
-        return "it was planned and is gone"
-    except OSError as error:  # a directory above it is a file by now, or a link leads to itself
-        return f"it was planned and cannot be looked at: {error.strerror}"
-    if (status.st_size, status.st_mtime_ns) == (file.size, file.modified_ns):
-        return None
-    try:
-        is_same = status.st_size == file.size and sha256_of(path) == file.sha256
+        now = stored.head(file.path)
+        if now is None or now.link:
+            return "it was planned and is gone"
+        if (now.size, now.modified_ns) == (file.size, file.modified_ns):
+            return None
+        is_same = now.size == file.size and sha256_of(stored, file.path) == file.sha256
     except OSError as error:
         return f"it was planned and cannot be read: {error.strerror}"
     return None if is_same else "it was planned and has changed since"
@@ -169,8 +166,8 @@ def _what_happened(lake: LakePaths, file: LandedFile) -> str | None:
 def file_named(message: str, known: Iterable[str]) -> str | None:
     """Which of the known files, by their paths relative to the root, a message of an engine names; None: none of them.
 
-    Its name alone is not enough: a file of ours may have it too, or a column, or a word of the message.
+    A file's name without its directories is not enough: it may be that of another file, of a column, or any word.
     """
-    plain = unquote(message)  # as a URI the path is written in another way
-    longest_first = sorted(known, key=len, reverse=True)  # a.csv stands in a.csv.gz
+    plain = unquote(message)  # a URI writes the path in another way
+    longest_first = sorted(known, key=len, reverse=True)  # a.csv is part of a.csv.gz
     return next((path for path in longest_first if path in message or path in plain), None)

@@ -1,4 +1,4 @@
-"""How the landed files of a batch deliver the nine columns, from their headers and footers alone."""
+"""Which of our columns each landed file of a batch has, read from its header or footer alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from pyspark_interview_project.transforms.text_fields import split_header
 
 
 class Layouts:
-    """Groups files that can be read together. `unknown_columns` and `parquet_rows` fill as files are looked at."""
+    """Groups the files that can be read together.
+
+    `unknown_columns` (columns that are none of ours) and `parquet_rows`, by path, fill as files are looked at.
+    """
 
     def __init__(self, paths: LakePaths) -> None:
         self._paths = paths
@@ -27,17 +30,17 @@ class Layouts:
         return Path(self._paths.place(file.path))
 
     def note_unknown(self, path: str, names: Sequence[str]) -> None:
-        """Remember columns of a file that are none of ours."""
+        """Remember the columns of a file that are none of ours."""
         if names:
             self.unknown_columns[path] = tuple(sorted(names))
 
     def check_gzip(self, file: LandedFile) -> None:
-        """Raise UnreadableInputError where a file named .gz is empty: no engine but ours minds."""
+        """Raise UnreadableInputError where a file named .gz is empty: Spark takes it for a file without lines."""
         if file.is_gzipped and file.size == 0:
             raise UnreadableInputError(file.path, "it is empty and no gzip file")
 
     def header_line(self, file: LandedFile) -> str:
-        """The first line of a CSV file. Raises UnreadableInputError where there is none, or none of text."""
+        """The first line of a CSV file. Raises UnreadableInputError where it has none, or one that is no text."""
         for lines in read_lines(self.local(file), file.path):
             for text, is_utf8 in lines:
                 if not is_utf8:
@@ -75,12 +78,12 @@ class Layouts:
 
 
 def by_format(files: Sequence[LandedFile]) -> Mapping[str, list[LandedFile]]:
-    """The files by what their names claim: json, csv, parquet; each there, empty or not."""
+    """The files by the format that their names claim: json, csv and parquet, each with a list that may be empty."""
     return {name: [file for file in files if file.format == name] for name in ("json", "csv", "parquet")}
 
 
 def check_layouts(paths: LakePaths, files: Sequence[LandedFile]) -> None:
-    """Raise UnreadableInputError naming a file whose header or footer shows already that it cannot be taken."""
+    """Raise UnreadableInputError naming a file that cannot be taken, where its header or footer shows it."""
     layouts, formats = Layouts(paths), by_format(files)
     layouts.csv(formats["csv"])
     layouts.parquet(formats["parquet"])

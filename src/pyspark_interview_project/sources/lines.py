@@ -1,4 +1,4 @@
-"""Cutting landed text files into records: one record is one line, of UTF-8, ended by LF or CR LF."""
+"""Cutting landed text files into lines: of UTF-8, each ended by LF or CR LF, each one record."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pyspark_interview_project.errors import UnreadableInputError
 _BLOCK_BYTES = 4 * 1024 * 1024
 BYTE_ORDER_MARK = "\ufeff"
 
-# A record's text without its line end, and whether it is UTF-8; where it is not, U+FFFD stands for what is unreadable.
+# A line without its end, and whether it is UTF-8. Where it is not, U+FFFD stands for what cannot be decoded.
 Line = tuple[str, bool]
 
 
 def read_lines(path: Path, name: str) -> Iterator[list[Line]]:
-    """The records of a text file (`.gz`: unpacked), in blocks. Empty lines are none; byte-order marks are dropped.
+    """The lines of a text file (`.gz`: unpacked), in blocks, without empty lines and without byte-order marks.
 
     Raises UnreadableInputError naming the file `name` where it cannot be read or unpacked to its end.
     """
@@ -34,6 +34,13 @@ def read_lines(path: Path, name: str) -> Iterator[list[Line]]:
         raise UnreadableInputError(name, f"cannot be read to its end: {error}") from error
 
 
+def decoded_line(line: bytes) -> Line | None:
+    """One line, given without its LF; None where it is empty."""
+    text, is_utf8 = _text_of(line)
+    text = _without_ends(text)
+    return (text, is_utf8) if text else None
+
+
 def _opened(path: Path) -> IO[bytes]:
     if path.suffix != ".gz":
         return path.open("rb")
@@ -47,15 +54,7 @@ def _decoded(block: bytes) -> list[Line]:
         lines = [(text, True) for text in block.decode("utf-8").split("\n")]
     except UnicodeDecodeError:
         lines = [_text_of(line) for line in block.split(b"\n")]
-    cleaned = ((_without_ends(text), is_utf8) for text, is_utf8 in lines)
-    return [line for line in cleaned if line[0]]
-
-
-def decoded_line(line: bytes) -> Line | None:
-    """One line, given without its LF; None where it is empty."""
-    text, is_utf8 = _text_of(line)
-    cleaned = _without_ends(text)
-    return (cleaned, is_utf8) if cleaned else None
+    return [(text, is_utf8) for line, is_utf8 in lines if (text := _without_ends(line))]
 
 
 def _without_ends(text: str) -> str:

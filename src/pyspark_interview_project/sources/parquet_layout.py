@@ -1,4 +1,4 @@
-"""How a landed Parquet file delivers the nine columns, from its footer alone."""
+"""Which of our columns a landed Parquet file has, and of which kinds, read from its footer alone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS, Kind
 
 @dataclass(frozen=True)
 class ParquetLayout:
-    """`kinds` names the columns of ours that the file has; `unknown` the others; `rows` is how many records it has.
+    """`kinds` has the columns that are ours, `unknown` names the others, `rows` is the number of records.
 
-    Files with the same `types` can be read together: an engine takes the first file's types for those of all.
+    Only files with equal `types` can be read together: an engine takes the first file's types for those of all.
     """
 
     kinds: Mapping[str, Kind]
@@ -31,7 +31,7 @@ def parquet_layout(path: Path, name: str) -> ParquetLayout:
     """Read the footer.
 
     Raises UnreadableInputError naming the file `name`, and the column, where it is no Parquet, lacks a required column,
-    has one of ours twice or in another case, or has one of a type that not every engine reads as that column.
+    has one of ours twice or in another case, or has one of a type that some engine cannot read as that column.
     """
     try:
         metadata = pq.read_metadata(path)
@@ -49,7 +49,7 @@ def parquet_layout(path: Path, name: str) -> ParquetLayout:
         if schema.names.count(column) > 1:
             raise UnreadableInputError(name, f"column {column} stands twice")
         if column not in schema.names or pa.types.is_null(schema.field(column).type):
-            continue  # a column of nulls without a type, as some writers have it, is one that is not there
+            continue  # some writers leave a column of nulls without a type: it counts as missing
         arrow_type = schema.field(column).type
         kind = _kind(arrow_type)
         if kind not in ACCEPTED_KINDS[column]:

@@ -1,8 +1,8 @@
-"""How much a Parquet file comes to when it is decoded: a value that a dictionary holds once can stand in every row.
+"""How many bytes a Parquet file decodes to. A dictionary holds a value once that may stand in every row.
 
-The footer says how large a column is as it is encoded, which for text can be a thousandth of what an engine makes of
-it. It costs a look at the dictionaries to say how much that can be at most, and only where that is too much are the
-columns decoded, a few rows at a time. What the footer says of itself is believed.
+The footer gives the size of a column as it is encoded, which for text can be a thousandth of its decoded size. The
+dictionaries give an upper bound of the decoded size. Only where that bound is too large are columns decoded, some rows
+at a time. Counts and sizes in the footer are trusted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
-_WIDEST = 16  # a decimal of fixed length
+_WIDEST = 16  # bytes of a decimal
 _TEXT = "BYTE_ARRAY"
 _DICTIONARIES = {"PLAIN_DICTIONARY", "RLE_DICTIONARY"}
 _PREFIXES = "DELTA_BYTE_ARRAY"  # each value may repeat the whole of the one before it
@@ -39,24 +39,24 @@ class _TextChunk:
 
     @property
     def most_bytes(self) -> int:
-        """More than its values come to: none of them is longer than the chunk that it is from."""
+        """An upper bound of its decoded size: no value is longer than the chunk that holds it."""
         return self.encoded * (self.values + 1) if self.has_prefixes or self.has_dictionary else self.encoded
 
 
 def decoded_bytes(path: Path, metadata: pq.FileMetaData, enough: int) -> int:
-    """The bytes of the nine columns, decoded: their number if it is more than `enough`, else any that is not.
+    """The bytes of our columns, decoded. Only as exact as it must be to say whether they are more than `enough`.
 
-    Columns that are none of ours are read by no engine.
+    No engine reads the other columns, so they do not count.
     """
     sizes, texts = _fixed_bytes(metadata), _text_chunks(metadata)
     if sizes + sum(chunk.most_bytes for chunk in texts) <= enough:
         return sizes
-    # Arrow makes no dictionary of values that share prefixes.
+    # Arrow cannot read a column as a dictionary whose values share prefixes.
     names = sorted({chunk.name for chunk in texts} - {chunk.name for chunk in texts if chunk.has_prefixes})
     with pq.ParquetFile(path, read_dictionary=names) as file:
         at_most = {chunk: _most_bytes_by_dictionary(file, chunk) for chunk in texts}
         left = sizes + sum(at_most.values())
-        # The largest first: it is most likely the one that decides.
+        # The largest column first: it most likely decides.
         for chunk in sorted(texts, key=lambda chunk: at_most[chunk], reverse=True):
             if left <= enough or sizes > enough:
                 break
@@ -69,7 +69,7 @@ def decoded_bytes(path: Path, metadata: pq.FileMetaData, enough: int) -> int:
 
 
 def _columns(metadata: pq.FileMetaData) -> list[tuple[int, int, str, Any]]:
-    """The chunks of our columns: row group, rows, column, what the footer says of it."""
+    """The chunks of our columns: number of the row group, rows, column, and the footer's entry."""
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     return [
         (number, group.num_rows, name, chunk)
@@ -80,7 +80,7 @@ def _columns(metadata: pq.FileMetaData) -> list[tuple[int, int, str, Any]]:
 
 
 def _fixed_bytes(metadata: pq.FileMetaData) -> int:
-    """What the rows come to without the signs of texts, of which each takes the bytes of its length."""
+    """The decoded bytes without the characters of texts; the length of a text takes four bytes."""
     widths = {**_WIDTHS, _TEXT: 4}
     return sum(rows * widths.get(chunk.physical_type, _WIDEST) for _, rows, _, chunk in _columns(metadata))
 
@@ -101,7 +101,7 @@ def _text_chunks(metadata: pq.FileMetaData) -> list[_TextChunk]:
 
 
 def _most_bytes_by_dictionary(file: pq.ParquetFile, chunk: _TextChunk) -> int:
-    """What the chunk's texts come to if all that its dictionary holds were as long as the longest one."""
+    """The bytes of the chunk's texts if each were as long as the longest one in its dictionary."""
     if chunk.has_prefixes or not chunk.has_dictionary:
         return chunk.most_bytes
     first = next(file.iter_batches(1, row_groups=[chunk.group], columns=[chunk.name], use_threads=False), None)
@@ -112,7 +112,7 @@ def _most_bytes_by_dictionary(file: pq.ParquetFile, chunk: _TextChunk) -> int:
 
 
 def _text_sizes(file: pq.ParquetFile, chunk: _TextChunk) -> Any:
-    """The bytes of the chunk's texts, some rows at a time."""
+    """The bytes of the chunk's texts, for some rows at a time."""
     least, most = _ROWS_AT_A_TIME
     rows = most if not chunk.has_prefixes else max(least, min(most, _BYTES_AT_A_TIME // max(1, chunk.encoded)))
     for batch in file.iter_batches(rows, row_groups=[chunk.group], columns=[chunk.name], use_threads=False):

@@ -128,6 +128,15 @@ class DeltaTables:
         of_batch = (commit for commit in self.commits(table, since) if commit.metadata.get("batch_id") == batch_id)
         return next((commit for commit in of_batch if not commit.undone), None)
 
+    def transaction_of(self, table: TableContract, batch_id: str) -> str:
+        """The name under which the log takes a batch once. The log keeps the name of a commit that a RESTORE undid, so
+        the next commit of its batch gets another."""
+        with log_errors(table):
+            if self.open(table).transaction_version(batch_id) is None:
+                return batch_id
+        undone = [each for each in self.commits(table) if each.undone and each.metadata.get("batch_id") == batch_id]
+        return f"{batch_id}.{len(undone)}" if undone else batch_id
+
     def restored_below(self, table: TableContract, version: int) -> bool:
         """Whether a RESTORE newer than `version` left the table as it stood before that version."""
         with log_errors(table):
@@ -173,8 +182,14 @@ class DeltaTables:
 
     def missing_checks(self, table: TableContract) -> Mapping[str, str]:
         """The constraints of the contract that the table lacks: a run was killed while it made the table."""
-        configuration = self._configuration(table)
-        return {name: check for name, check in table.checks.items() if f"delta.constraints.{name}" not in configuration}
+        there = self.constraints(table)
+        return {name: check for name, check in table.checks.items() if name not in there}
+
+    def constraints(self, table: TableContract) -> Mapping[str, str]:
+        """The constraints that the table has, those of others too: name and the SQL that holds of each row."""
+        prefix = "delta.constraints."
+        found = self._configuration(table).items()
+        return {name.removeprefix(prefix): str(check) for name, check in found if name.startswith(prefix)}
 
     def missing_properties(self, table: TableContract) -> Mapping[str, str]:
         """The properties that an older table lacks."""

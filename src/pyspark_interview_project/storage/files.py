@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import fcntl
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -25,14 +26,15 @@ _PARALLEL_ON_A_DISK = min(8, os.cpu_count() or 1)
 
 Content = bytes | Iterable[bytes]
 Change = Callable[[bytes | None], bytes | None]
+Enters = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
 class StoredFile:
     """A file: its path relative to the root, its bytes, and its modification time in nanoseconds since 1970.
 
-    `link` tells of a symbolic link that cannot be read as a file: it leads to a directory or to nothing (`nowhere`), or
-    out of the root (`outside`).
+    `link` tells of what cannot be read as a file: a symbolic link to a directory or to nothing, or a pipe or device
+    (`nowhere`), or a link out of the root (`outside`).
     """
 
     path: str
@@ -47,8 +49,12 @@ class Files(Protocol):
     url: str
     parallel: int  # how many reads or writes pay at the same time
 
-    def list(self, prefix: str = "") -> Iterator[StoredFile]:
-        """The files under a directory, in any order; nothing where there is no such directory."""
+    def list(self, prefix: str = "", enters: Enters | None = None) -> Iterator[StoredFile]:
+        """The files under a directory, in any order; nothing where there is no such directory.
+
+        `enters` is asked for the path of each directory below: False spares its listing. It is a hint, which a store
+        without directories need not follow.
+        """
         ...
 
     def head(self, path: str) -> StoredFile | None:
@@ -104,18 +110,17 @@ class LocalFiles:
             raise ConfigurationError(path, f"a link takes it out of {self.root}, to {real}")
         return real
 
-    def list(self, prefix: str = "") -> Iterator[StoredFile]:
+    def list(self, prefix: str = "", enters: Enters | None = None) -> Iterator[StoredFile]:
         real_root = self.root.resolve()
         for directory, directories, names in os.walk(self.root / prefix, onerror=_refuse):
             relative = Path(directory).relative_to(self.root).as_posix()
             start = "" if relative == "." else f"{relative}/"
-            links = [name for name in directories if Path(directory, name).is_symlink()]
+            if enters is not None:
+                directories[:] = [name for name in directories if enters(f"{start}{name}")]
             for name in sorted(names):
-                if _is_temporary(name):
-                    continue
-                if found := _stored(Path(directory, name), f"{start}{name}", real_root):
+                if not _is_temporary(name) and (found := _stored(Path(directory, name), f"{start}{name}", real_root)):
                     yield found
-            for name in sorted(links):
+            for name in sorted(name for name in directories if Path(directory, name).is_symlink()):
                 yield StoredFile(f"{start}{name}", 0, 0, "nowhere")
 
     def head(self, path: str) -> StoredFile | None:
@@ -203,6 +208,8 @@ def _stored(place: Path, path: str, real_root: Path) -> StoredFile | None:
         status = place.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer
+        return StoredFile(path, 0, 0, "nowhere")
     return StoredFile(path, status.st_size, status.st_mtime_ns)
 
 

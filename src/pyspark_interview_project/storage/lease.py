@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import socket
 import threading
 import time
@@ -25,7 +26,7 @@ from pyspark_interview_project.storage.object_files import open_files
 
 logger = logging.getLogger(__name__)
 
-_PREFIX, _SUFFIX = "lease-", ".json"
+_LEASE = re.compile(r"\Alease-[0-9]+\.json\Z")
 # By how much the clocks of two machines may differ.
 _CLOCK_TOLERANCE = timedelta(seconds=5)
 _PATIENCE_SECONDS = 2.0
@@ -52,6 +53,9 @@ class _Claim:
     def is_over(self) -> bool:
         return self.released or datetime.now(UTC) > datetime.fromisoformat(self.expires_at) + _CLOCK_TOLERANCE
 
+    def content(self) -> bytes:
+        return json.dumps(asdict(self)).encode()
+
     def refusal(self, lake: str) -> LockedError:
         """What a process is told that wants the lease of this holder."""
         return LockedError(lake, self.host, self.pid, datetime.fromisoformat(self.since))
@@ -63,10 +67,9 @@ class Lease:
     def __init__(self, leases: _Leases, number: int, claim: _Claim, seconds: float) -> None:
         self._leases, self.number, self._claim, self._seconds = leases, number, claim, seconds
         self._good_until = 0.0
-        self._is_over = threading.Event()
 
     def check(self) -> None:
-        """Raise ConflictError unless the lease is still ours, StorageError where the store cannot be asked."""
+        """Raise ConflictError unless the lease is ours, StorageError or OSError where the store cannot be asked."""
         newest = self._leases.newest_number()
         if newest != self.number:
             raise ConflictError(self._leases.url, f"another run took the lock over (lease {newest} after ours)")
@@ -76,41 +79,49 @@ class Lease:
     def renew(self) -> None:
         """Put off the end of the lease. The time starts before the write: others read the end that is written then."""
         asked = time.monotonic()
-        self._leases.put(self.number, self._claim.renewed(self._seconds))
+        self._put_while_ours(self._claim.renewed(self._seconds))
         self._good_until = asked + self._seconds
 
     @contextmanager
     def kept(self) -> Iterator[None]:
         """Renew the lease while the body runs, then release it. Its file stays, so that numbers go on from it."""
         self.renew()
-        renewing = threading.Thread(target=self._renew_until_the_end, name="lease", daemon=True)
+        is_over = threading.Event()
+        renewing = threading.Thread(target=self._renew_until, args=(is_over,), name="lease", daemon=True)
         renewing.start()
         try:
             yield
         finally:
-            self._is_over.set()
+            is_over.set()
             renewing.join()
-            try:
-                if self._leases.newest_number() == self.number:
-                    self._leases.put(self.number, replace(self._claim.renewed(0), released=True))
-            except StorageError as error:
-                logger.warning("the lock was not released and ends by itself: %s", error)
+            with _logged("the lock was not released and ends by itself"):
+                self._put_while_ours(replace(self._claim.renewed(0), released=True))
 
-    def _renew_until_the_end(self) -> None:
-        while not self._is_over.wait(self._seconds / 3):
-            try:
-                if self._leases.newest_number() == self.number:
-                    self.renew()
-            except StorageError as error:
-                logger.warning("the lock was not renewed: %s", error)  # where that lasts too long, `check` raises
+    def _renew_until(self, is_over: threading.Event) -> None:
+        while not is_over.wait(self._seconds / 3):
+            with _logged("the lock was not renewed"):  # where that lasts too long, `check` raises
+                self.renew()
+
+    def _put_while_ours(self, claim: _Claim) -> None:
+        """Write our lease, unless another process has a newer one."""
+        if self._leases.newest_number() == self.number:
+            self._leases.put(self.number, claim)
+
+
+@contextmanager
+def _logged(failure: str) -> Iterator[None]:
+    try:
+        yield
+    except (StorageError, OSError) as error:
+        logger.warning("%s: %s", failure, error)
 
 
 @contextmanager
 def leased(terms: LeaseTerms, lake: str, run_id: str) -> Iterator[Lease]:
     """Hold the lease of a lake.
 
-    Raises LockedError naming the holder where another process holds it for two more seconds, StorageError where the
-    store cannot be reached, ConfigurationError where the URL names none.
+    Raises LockedError naming the holder where another process holds it for two more seconds, StorageError or OSError
+    where the store cannot be reached, ConfigurationError where the URL names none.
     """
     now = datetime.now(UTC).isoformat()
     claim = _Claim(socket.gethostname(), os.getpid(), run_id, now, str(uuid4())).renewed(terms.seconds)
@@ -121,10 +132,7 @@ def leased(terms: LeaseTerms, lake: str, run_id: str) -> Iterator[Lease]:
 
 
 def who_leased(terms: LeaseTerms, lake: str) -> LockedError | None:
-    """What a run would be told that wanted the lease now; None where it is free. Writes nothing.
-
-    Raises StorageError and ConfigurationError as `leased`.
-    """
+    """What a run would be told that wanted the lease now; None where it is free. Writes nothing. Raises as `leased`."""
     _, holder = _Leases(terms).newest()
     return None if holder is None or holder.is_over else holder.refusal(lake)
 
@@ -149,7 +157,7 @@ def _acquired(leases: _Leases, lake: str, claim: _Claim) -> int:
 
 
 class _Leases:
-    """The leases under a URL. Each method raises StorageError where the store cannot be asked."""
+    """The leases under a URL."""
 
     def __init__(self, terms: LeaseTerms) -> None:
         self.url = terms.url
@@ -160,49 +168,34 @@ class _Leases:
 
     def newest_number(self) -> int:
         """The greatest number; 0 where there is no lease."""
-        return max(self._numbers(), default=0)
+        return max(map(_number, self._names()), default=0)
 
     def newest(self) -> tuple[int, _Claim | None]:
         while number := self.newest_number():
             try:
-                with self._store_errors():
-                    return number, _Claim(**json.loads(self._files.read(_name(number))))
+                return number, _Claim(**json.loads(self._files.read(_name(number))))
             except FileNotFoundError:
                 continue  # it was removed meanwhile, so there is a newer one
+            except (ValueError, TypeError) as error:
+                raise StorageError(self.url, f"has a file that is no lease: {error}") from error
         return 0, None
 
     def put(self, number: int, claim: _Claim) -> None:
-        with self._store_errors():
-            self._files.put(_name(number), _content(claim))
+        self._files.put(_name(number), claim.content())
 
     def put_if_absent(self, number: int, claim: _Claim) -> None:
-        with self._store_errors():
-            self._files.put_if_absent(_name(number), _content(claim))
+        self._files.put_if_absent(_name(number), claim.content())
 
     def remove_before(self, number: int) -> None:
-        with self._store_errors():
-            self._files.delete([_name(old) for old in self._numbers() if old < number])
+        self._files.delete([name for name in self._names() if _number(name) < number])
 
-    def _numbers(self) -> list[int]:
-        with self._store_errors():
-            names = [file.path for file in self._files.list()]
-            return [int(name[len(_PREFIX) : -len(_SUFFIX)]) for name in names if name.startswith(_PREFIX)]
-
-    @contextmanager
-    def _store_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except FileNotFoundError:
-            raise
-        except OSError as error:
-            raise StorageError(self.url, error.strerror or str(error)) from error
-        except (ValueError, TypeError) as error:
-            raise StorageError(self.url, f"has a file that is no lease: {error}") from error
+    def _names(self) -> list[str]:
+        return [file.path for file in self._files.list() if _LEASE.match(file.path)]
 
 
 def _name(number: int) -> str:
-    return f"{_PREFIX}{number:012d}{_SUFFIX}"
+    return f"lease-{number:012d}.json"
 
 
-def _content(claim: _Claim) -> bytes:
-    return json.dumps(asdict(claim)).encode()
+def _number(name: str) -> int:
+    return int(name[len("lease-") : -len(".json")])

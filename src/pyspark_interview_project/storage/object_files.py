@@ -14,7 +14,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError, NotFoundError, Pre
 from obstore.store import ObjectStore, from_url
 
 from pyspark_interview_project.errors import ConfigurationError, StorageError
-from pyspark_interview_project.storage.files import Change, Content, Files, LocalFiles, StoredFile
+from pyspark_interview_project.storage.files import Change, Content, Enters, Files, LocalFiles, StoredFile
 
 _BUCKETS = ("s3", "gs", "az")
 _PARALLEL_OVER_A_NETWORK = 8  # over a network work is waiting
@@ -44,7 +44,7 @@ class ObjectFiles:
         except (BaseError, ValueError, OSError) as error:
             raise ConfigurationError(url, f"names no store: {_first_line(error)}") from error
 
-    def list(self, prefix: str = "") -> Iterator[StoredFile]:
+    def list(self, prefix: str = "", enters: Enters | None = None) -> Iterator[StoredFile]:
         with self._store_errors():
             for page in obstore.list(self._store, prefix or None):
                 yield from (_stored(entry) for entry in page)

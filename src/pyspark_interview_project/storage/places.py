@@ -1,4 +1,4 @@
-"""Whether the places of a lake are where their names say: none in another, none behind a link out of the lake."""
+"""Whether the places of a lake are apart from each other, and none is behind a link out of the lake."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ _PLACES = (paths.LANDED, *(table.place for table in TABLES), paths.BATCHES, path
 
 def check_places(settings: Settings) -> None:
     """Raise ConfigurationError naming a place that a link takes out of the lake or into another place, or a setting
-    whose files would go into a table or among the landed files; RestoreRefusedError for a lake that is half restored.
+    whose files would go into such a place; RestoreRefusedError for a lake that is half restored.
     """
-    if not settings.paths.is_local:
-        return
     settings.paths.refuse_half_restored()
     root = Path(settings.paths.root).resolve()
     real = {place: Path(settings.paths.place(place)).resolve() for place in _PLACES}
@@ -48,6 +46,6 @@ def _check_settings(settings: Settings, real: Mapping[str, Path]) -> None:
 
 
 def _local(place: str | None) -> str | None:
-    """A place that is given as a path or a URI as a path, if it is one of this machine."""
+    """The path of a place that is given as a path or a URI; None where it is not of this machine."""
     paths_of = LakePaths.at(place) if place else None
     return paths_of.root if paths_of and paths_of.is_local else None

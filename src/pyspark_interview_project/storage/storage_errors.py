@@ -1,4 +1,4 @@
-"""What the libraries below say of a storage that is full, denied or gone, as one error of ours."""
+"""Errors of libraries about a storage that is full, denied or gone, as one error of ours."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pyspark_interview_project import stop_signals
 from pyspark_interview_project.errors import EngineError, PipelineError, StorageError
 
-# What a person is told, by what an engine or the operating system says somewhere in its message.
+# What a library or the operating system says somewhere in its message -> what a person is told.
 _SIGNS = {
     "No space left": "no space left on device",
     "Disk quota exceeded": "disk quota exceeded",
@@ -23,8 +23,8 @@ _MENDED = "what was committed stays, run again when that is mended"
 
 
 def storage_error(place: str, error: BaseException, details: str | None = None) -> StorageError | None:
-    """The error naming `place` for what a library says of its storage, with its `details` where they are worth telling;
-    None where it is about something else."""
+    """The StorageError for a library's error about the storage at `place`, with `details` if any; None for an error
+    about something else."""
     said = str(error)
     problem = next((problem for sign, problem in _SIGNS.items() if sign in said), None)
     if problem is None:
@@ -35,10 +35,10 @@ def storage_error(place: str, error: BaseException, details: str | None = None) 
 
 @contextmanager
 def engine_errors(engine: str, place: str, own: tuple[type[Exception], ...]) -> Iterator[None]:
-    """Raise what goes wrong in a call of an engine as an error of ours: the stop that was asked for meanwhile, else a
-    StorageError naming `place`, else an EngineError for the engine's `own` errors; others stay as they are.
+    """Raise an engine's error as one of ours: a stop that was asked for meanwhile, else a StorageError naming `place`,
+    else an EngineError for the engine's `own` errors. Others stay as they are.
 
-    What an engine says is told but for the values that it quotes: delta-rs prints the rows that break a constraint.
+    The values that an engine quotes are left out: delta-rs prints the rows that break a constraint.
     """
     try:
         yield
@@ -51,4 +51,4 @@ def engine_errors(engine: str, place: str, own: tuple[type[Exception], ...]) -> 
         if isinstance(error, own):
             raise EngineError(engine, f"{place}: {error}") from error
         raise
-    stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback
+    stop_signals.check()  # an exception that a handler raises inside an engine's callback is lost

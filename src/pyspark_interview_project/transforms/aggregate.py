@@ -1,4 +1,4 @@
-"""Gold: what is being returned, why, and for how much; from the whole of silver or from what changed in it."""
+"""Gold: what is being returned, why, and for how much; from all of silver or from its changes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ def aggregate(returns: DataFrame, by: Sequence[str]) -> DataFrame:
 
 
 def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> DataFrame:
-    """The groups that a change of silver touches, with their new figures.
+    """The groups whose figures a change of silver changes, with their new figures.
 
     Reads:   changes (silver's change feed: _change_type and silver's columns), gold (the table as it is).
-    Returns: the columns of gold, one row for each group whose figures change; a group that became empty has
-             return_count 0 and must be deleted.
+    Returns: the columns of gold, one row for each such group; an emptied group has return_count 0 and must be deleted.
     """
     signed = changes.withColumn(
         "sign", F.when(F.col("_change_type").isin(list(_DELETING)), F.lit(-1)).otherwise(F.lit(1))
@@ -33,7 +32,7 @@ def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> Da
 
 
 def group_figures(groups: DataFrame) -> DataFrame:
-    """One row: how many groups there are (long), and how many of them are emptied (long)."""
+    """One row: groups, the number of groups, and emptied, how many of them are empty (both long)."""
     emptied = F.count(F.when(F.col("return_count") == F.lit(0), F.lit(1)))
     return groups.agg(F.count(F.lit(1)).alias("groups"), emptied.alias("emptied"))
 
@@ -59,6 +58,6 @@ def totals(gold: DataFrame) -> DataFrame:
 
 
 def largest_groups(gold: DataFrame, groups: int) -> DataFrame:
-    """The groups with the most returns, the largest amount first among equals; names settle the rest."""
+    """The groups with the most returns: among equals the larger amount first, then by sku and reason."""
     order = [F.col("return_count").desc(), F.col("total_amount").desc(), F.col("sku").asc(), F.col("reason").asc()]
     return gold.orderBy(*order).limit(groups)

@@ -1,7 +1,7 @@
 """Which version of a return is kept, and what became of every other one.
 
-The greatest ingest_ts wins, null counting as older than any; equal ones are settled by a hash of the content, so that
-no order of files, partitions or retries changes the result. This holds inside a batch and against silver.
+The greatest ingest_ts wins; null counts as older than any. Among equal ones a hash of the content decides, so that no
+order of files, partitions or retries changes the result. This holds inside a batch and against silver.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One hash for everything that has to be told apart."""
+"""The hash by which rows are told apart."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pyspark_interview_project.engine import functions as F
 
 
 def hash_of(*texts: Column) -> Column:
-    """SHA-256, as lower-case hexadecimal text, of several texts.
+    """SHA-256 of several texts, as lower-case hexadecimal text.
 
-    Each is written as its length, a colon and the text, or as a dash where it is null, so that no two lists meet.
+    Each text is preceded by its length and a colon, and null is a dash, so that no two lists give the same input.
     """
     parts = [F.coalesce(F.concat(F.length(text).cast("string"), F.lit(":"), text), F.lit("-")) for text in texts]
     return F.sha2(F.concat(*parts), 256)

@@ -1,4 +1,4 @@
-"""The quarantine's slice of a batch."""
+"""The rows of a batch that go into quarantine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pyspark_interview_project.transforms.hashing import hash_of
 def quarantine_slice(validated: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
     """The rejected rows of `validated` with the columns of the quarantine table.
 
-    quarantine_id is a hash of the batch, the file, the raw record and the how-manieth equal record of that file it is,
-    so that a repeated judgement gives the same ids.
+    quarantine_id is a hash of the batch, the file, the raw record and its number among the equal records of the file,
+    so that validating the batch again gives the same ids.
     """
     rejected = validated.filter(F.col("reasons").isNotNull())
     equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_file")

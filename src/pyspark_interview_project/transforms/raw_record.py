@@ -1,4 +1,4 @@
-"""The raw record of a typed delivery: a JSON object of its nine columns as text, nulls left out."""
+"""The raw record of a row that was delivered typed: a JSON object of its nine columns as text, without nulls."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _MICROSECONDS_PER_DAY = 86_400_000_000
 def raw_record(kinds: Mapping[str, Kind], suffix: str) -> Column:
     """The JSON object (string) of the columns in `kinds`, in their order; each is read from its name and `suffix`.
 
-    A local timestamp is read from its name alone, where it is the instant that it was settled to: by itself each engine
-    has its own idea of a local time that happens twice.
+    A local timestamp is read from its name without the suffix, where the instant is that was resolved: engines disagree
+    about a local time that happened twice.
     """
     sources = {name: name if kind == "local_timestamp" else f"{name}{suffix}" for name, kind in kinds.items()}
     members = [
@@ -29,7 +29,7 @@ def raw_record(kinds: Mapping[str, Kind], suffix: str) -> Column:
 
 
 def _json(text: Column) -> Column:
-    """The text as a JSON string. An array of one is the form in which engines agree on how JSON is written."""
+    """The text as a JSON string. Engines agree on how an array of one is written, so the brackets are cut off."""
     array = F.to_json(F.array(text), {"ignoreNullFields": "false"}).cast("string")
     return F.regexp_replace(array, r"\A\[|\]\z", "")
 
@@ -43,8 +43,10 @@ def _as_text(name: str, kind: Kind) -> Column:
 
 
 def _double_text(name: str) -> Column:
-    """The shortest text of a double: 12345678.9, 1.5e20, NaN, -Infinity. Engines differ in when and how they write
-    exponents, so those in between go through a decimal and the others are brought to one form.
+    """The shortest text of a double: 12345678.9, 1.5e20, NaN, -Infinity.
+
+    Engines differ in when and how they write exponents. A number that needs none goes through a decimal, and in the
+    others the exponent is brought to one form.
     """
     number = F.col(name).cast("double")
     text = F.lower(number.cast("string"))
@@ -63,7 +65,7 @@ def _double_text(name: str) -> Column:
 
 
 def _iso_timestamp(microseconds: Column) -> Column:
-    """Microseconds since the epoch as ISO 8601 in UTC. By arithmetic: date formats follow the session's zone."""
+    """Microseconds since 1970 as ISO 8601 in UTC. By arithmetic, because date formats follow the session's zone."""
     in_day = (microseconds % _MICROSECONDS_PER_DAY + _MICROSECONDS_PER_DAY) % _MICROSECONDS_PER_DAY
     days = F.round((microseconds - in_day) / _MICROSECONDS_PER_DAY).cast("int")
 

@@ -1,7 +1,7 @@
-"""The CSV grammar: one record is one line, its fields split by the same expressions on every engine.
+"""The CSV grammar: one record is one line, split into fields by the same expressions on every engine.
 
-The engines' own CSV readers lose the raw line, disagree about broken ones and let a quote swallow the lines behind it.
-A field is quoted (a quote inside it is doubled) or has no quote in it at all; anything else makes the line corrupt.
+The engines' own CSV readers lose the raw line, disagree about broken lines, and let an open quote take the lines behind
+it. Here a field is quoted, with quotes inside it doubled, or it has no quote; any other line is corrupt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 
-# No alternation under a star: Java's matcher recurses there and overflows its stack on a long field.
+# No alternation under a star: on a long field Java's matcher would recurse until its stack overflows.
 _FIELD = r',("[^"]*(?:""[^"]*)*"|[^,"]*)'
 
 

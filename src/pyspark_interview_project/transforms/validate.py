@@ -1,4 +1,4 @@
-"""Judging: every rule in one pass over the delivered records."""
+"""Validation: delivered records are typed and every rule is applied, in one pass."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from pyspark_interview_project.transforms.normalise import (
 )
 from pyspark_interview_project.transforms.raw_record import raw_record
 
-# Of these, "missing" (nothing was delivered) is told from "invalid" (something else was).
+# A rule can tell "missing" (nothing was delivered) from "invalid" (something else was) in these columns.
 _PARSED = ("qty", "amount", "return_date", "ingest_ts")
 
 
 def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
-    """Type and validate delivered records.
+    """Type delivered records and apply every rule of schemas/rules.py.
 
     Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string); for deliveries
              of text also raw_record (string) and is_corrupt (boolean: the record could not be taken apart).
@@ -33,30 +33,33 @@ def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> Data
              row), raw_record (null for a good row), source_file. One row a record.
     """
     is_text = "raw_record" in records.columns
-    as_delivered = [F.col(name).alias(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)]
+    delivered_names = [] if is_text else RAW_NAMES
     carried = [F.col(name) for name in (("source_file", "raw_record", "is_corrupt") if is_text else ("source_file",))]
+    kept = [F.col(f"{name}_delivered") for name in delivered_names] + carried
     is_corrupt = F.col("is_corrupt") if is_text else F.lit(False)
 
-    kept = [F.col(f"{name}_delivered") for name in ([] if is_text else RAW_NAMES)] + carried
-    tidied = records.select(
-        *[trim_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES], *as_delivered, *carried
+    trimmed = records.select(
+        *[trim_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES],
+        *[F.col(name).alias(f"{name}_delivered") for name in delivered_names],
+        *carried,
     )
-    texts = tidied.select(*[clean_value(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
-    read = texts.select(
+    cleaned = trimmed.select(*[clean_value(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
+    parsed = cleaned.select(
         *[parse_value(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
-        F.col("ingest_ts").alias("ingest_ts_taken"),
-        parse_value("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_read"),
+        F.col("ingest_ts").alias("ingest_ts_cleaned"),
+        parse_value("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_parsed"),
         F.lit(as_of.isoformat()).cast("date").alias("as_of"),
         *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
         *kept,
     )
-    settled = read.withColumn("ingest_ts", resolve_local_time("ingest_ts_taken", "ingest_ts_read", kinds["ingest_ts"]))
+    ingest_ts = resolve_local_time("ingest_ts_cleaned", "ingest_ts_parsed", kinds["ingest_ts"])
+    typed = parsed.withColumn("ingest_ts", ingest_ts)
     broken = [F.coalesce(F.expr(rule.broken_when), F.lit(False)) for rule in RULES]
-    marked = settled.withColumn("is_rejected", reduce(or_, broken, is_corrupt))
+    flagged = typed.withColumn("is_rejected", reduce(or_, broken, is_corrupt))
     codes = F.array_compact(F.array(*[F.when(is_broken, F.lit(rule.code)) for is_broken, rule in zip(broken, RULES)]))
     reasons = F.when(is_corrupt, F.array(F.lit(CORRUPT_RECORD))).otherwise(codes)
     raw = F.col("raw_record") if is_text else raw_record(kinds, suffix="_delivered")
-    return marked.select(
+    return flagged.select(
         *[F.col(name) for name in RAW_NAMES],
         F.when(F.col("is_rejected"), reasons).alias("reasons"),
         F.when(F.col("is_rejected"), raw).alias("raw_record"),
