@@ -9,7 +9,6 @@ import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
