@@ -92,15 +92,18 @@ class _Stream(io.FileIO):
 def _readers_may_leave() -> Iterator[None]:
     """Let the command go on where nobody reads stdout or stderr any more: it has more to do than to print."""
     before = (sys.stdout, sys.stderr)
-    sys.stdout, sys.stderr = map(_may_lose_its_reader, before)
+    sys.stdout, sys.stderr = map(may_lose_its_reader, before)
     try:
         yield
     finally:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
         sys.stdout, sys.stderr = before
 
 
-def _may_lose_its_reader(stream: Any) -> Any:
-    """The stream over a _Stream, where it is a file of the operating system; others as they are."""
+def may_lose_its_reader(stream: Any) -> Any:
+    """The stream over a _Stream, where it is a file of the operating system; others as they are. Keep the stream: when
+    it is closed, so is the one over it."""
     buffer = getattr(stream, "buffer", None)
     is_buffered = isinstance(buffer, io.BufferedWriter)
     if not isinstance(buffer.raw if is_buffered else buffer, io.FileIO):  # type: ignore[union-attr]

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pyspark_interview_project.command_line import may_lose_its_reader
+
 
 @contextmanager
 def output_kept(file: Path) -> Iterator[None]:
@@ -21,7 +23,8 @@ def output_kept(file: Path) -> Iterator[None]:
     before, stderr = os.dup(2), sys.stderr
     ours = None
     if _is_descriptor_2(stderr):
-        ours = sys.stderr = open(os.dup(2), "w", encoding=stderr.encoding, errors="backslashreplace", buffering=1)
+        ours = open(os.dup(2), "w", encoding=stderr.encoding, errors="backslashreplace", buffering=1)
+        sys.stderr = may_lose_its_reader(ours)
     kept = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     os.dup2(kept, 2)
     os.close(kept)
@@ -30,6 +33,7 @@ def output_kept(file: Path) -> Iterator[None]:
     finally:
         os.dup2(before, 2)
         os.close(before)
+        sys.stderr.flush()
         sys.stderr = stderr
         if ours is not None:
             ours.close()

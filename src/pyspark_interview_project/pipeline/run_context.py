@@ -209,10 +209,10 @@ def _opened(
 
 
 def _output_file(paths: LakePaths, run_id: str) -> Path:
-    """The file for what the engine says by itself. It stays when the run fails; only the newest of them are kept."""
+    """The file for what the engine says by itself. It stays when the run fails; with it the newest of them are kept."""
     directory = Path(paths.place(places.ENGINE_OUTPUT))
     kept = sorted(directory.glob("*.log"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for old in kept[_KEPT_OUTPUTS:]:
+    for old in kept[_KEPT_OUTPUTS - 1 :]:
         old.unlink(missing_ok=True)
     return directory / f"{run_id}.log"
 
