@@ -71,7 +71,7 @@ def read_and_validate(lake: Engine, root: Path, as_of: date = AS_OF) -> tuple[Ro
     records: Rows = []
     validated: Rows = []
     paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(new_files(paths, find_landed(paths, as_of).files, (), LIMITS)):
+    for delivery in lake.read_landed(list(new_files(paths, find_landed(paths, as_of).files, (), LIMITS))):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.materialize(frame)

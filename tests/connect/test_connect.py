@@ -25,18 +25,18 @@ from pyspark_interview_project.engines import spark
 from pyspark_interview_project.pipeline import run_pipeline
 
 seen = set()
-open_session, collect = spark.open_session, spark.SparkLake.collect
+open_session, collect = spark.open_session, spark.SparkEngine.collect
 
 def watched_open(*arguments):
     opened = open_session(*arguments)
     seen.add(type(opened.spark).__module__)
     return opened
 
-def watched_collect(lake, frame):
+def watched_collect(engine, frame):
     seen.add(type(frame).__module__)
-    return collect(lake, frame)
+    return collect(engine, frame)
 
-spark.open_session, spark.SparkLake.collect = watched_open, watched_collect
+spark.open_session, spark.SparkEngine.collect = watched_open, watched_collect
 run_pipeline.main(sys.argv[1:])
 print("seen", *sorted(seen))
 """
