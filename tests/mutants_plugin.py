@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pyspark_interview_project.pipeline import rules
+from pyspark_interview_project.schemas import rules
 
 # The rules' mutant under test: a rule's code, and the SQL that it has now; none: the rule is left out.
 RULE, SQL = "MUTATED_RULE", "MUTATED_RULE_SQL"

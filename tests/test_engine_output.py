@@ -27,7 +27,10 @@ def stderr_in(file: Path) -> Iterator[Path]:
     with file.open("wb") as opened_file:
         os.dup2(opened_file.fileno(), 2)
     try:
-        with open(2, "w", encoding="utf-8", buffering=1, closefd=False) as stream, pytest.MonkeyPatch.context() as patch:
+        with (
+            open(2, "w", encoding="utf-8", buffering=1, closefd=False) as stream,
+            pytest.MonkeyPatch.context() as patch,
+        ):
             patch.setattr(sys, "stderr", stream)
             yield file
     finally:

@@ -37,9 +37,7 @@ def files_in(directory: Path) -> set[Path]:
     return {path for path in directory.rglob("*") if path.is_file()}
 
 
-def test_next_run_removes_what_a_killed_one_left_in_the_lake(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_next_run_removes_what_a_killed_one_left_in_the_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lake = lake_at(tmp_path / "lake")
     assert len(killed(lake, monkeypatch)) == 1
     with opened(lake):
