@@ -25,10 +25,10 @@ from deltalake import write_deltalake
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import make_backup
-from pyspark_interview_project.dr.cut import pin
-from pyspark_interview_project.dr.store import DirectoryStore
+from pyspark_interview_project.dr.snapshot import pin
+from pyspark_interview_project.dr.store import open_store
 from pyspark_interview_project.progress import Steps
-from pyspark_interview_project.storage.files import sync_file_system
+from pyspark_interview_project.storage.files import LocalFiles
 
 
 def made_lake(root: Path, files: int, megabytes: int) -> Path:
@@ -50,7 +50,7 @@ def plain_copy(lake: Path, files: list[str], target: Path) -> None:
         shutil.copyfile(lake / path, target / str(number))
         with open(target / str(number), "rb") as copied:
             hashlib.file_digest(copied, "sha256")
-    sync_file_system(target)
+    LocalFiles(target).sync()
 
 
 def seconds(work: Callable[[Path], object]) -> float:
@@ -69,12 +69,12 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         lake = (given.lake or made_lake(Path(made), given.files, given.megabytes)).resolve()
-        files = list(pin(lake, has_landed_files=False).files)
+        files = list(pin(LocalFiles(lake), has_landed_files=False).files)
         size = sum(os.path.getsize(lake / path) for path in files)
         pairs = [
             (
                 seconds(lambda target: plain_copy(lake, files, target)),
-                seconds(lambda target: make_backup(lake, DirectoryStore(target), None, False, Steps())),
+                seconds(lambda target: make_backup(lake, open_store(str(target)), None, False, Steps())),
             )
             for _ in range(given.rounds)
         ]

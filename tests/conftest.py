@@ -31,6 +31,7 @@ from pyspark_interview_project.engine import choose_engine
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
+from recovery import make_small_lake
 
 # Behind a shell that put the tests into the background, Ctrl-C would be ignored by whatever they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -230,6 +231,12 @@ def second_day(tmp_path_factory: pytest.TempPathFactory, first_day: Path) -> Pat
     shutil.copytree(first_day, lake)
     run_elsewhere(lake, SECOND_DAY)
     return lake
+
+
+@pytest.fixture(scope="session")
+def small_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The lake of `recovery.make_small_lake`. Nobody changes it."""
+    return make_small_lake(tmp_path_factory.mktemp("small") / "lake")
 
 
 @pytest.fixture(scope="session")

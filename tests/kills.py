@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import crashes
 import lake_reading
 from commands import REPOSITORY, RETURNS, environment, process, returns, succeeded
 from landing import land, row_of
 
 LANDED = "bronze/returns_raw"
 FIRST_DAY, SECOND_DAY = "2026-11-20", "2026-11-23"
-# Several commits of a batch, and none of the gates: they look at the history of a lake, which a kill makes another.
-SETTINGS = {"MERGE_ROWS_PER_COMMIT": "40", "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
-
-
-@dataclass(frozen=True)
-class Kill:
-    """Where a run is killed: at a point of the pipeline's own, or before a file that matches gets its final name."""
-
-    name: str
-    variables: dict[str, str]
-
-
-def at_point(point: str, passes: int = 1) -> Kill:
-    return Kill(f"{point}-{passes}", {"FAULT": f"{point}:kill:{passes}"})
-
-
-def before_log(place: str, library: Path, entry: int = 1) -> Kill:
-    """Between the files of a commit and its entry in a table's log; `entry`: the how manyeth that the run makes."""
-    fault = f"before:kill:{entry}:*/{place}/_delta_log/*.json"
-    return Kill(f"log of {place}, entry {entry}", {"FAULT_AT": fault, "LD_PRELOAD": str(library)})
+# None of the gates: they look at the history of a lake, which a kill makes another.
+SETTINGS = {"MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
 
 
 def compiled_library(directory: Path) -> Path:
@@ -71,29 +55,51 @@ def run_elsewhere(lake: Path, as_of: str) -> None:
     run_whole(lake, as_of, ENGINE="embedded")
 
 
+def run_killed(lake: Path, as_of: str, moment: str, **settings: str) -> None:
+    """Leave the lake as a run leaves it that is killed at a moment (crashes.Moment)."""
+    with TemporaryDirectory() as directory:
+        left = crashes.image(lake, Path(directory), lambda: run_whole(lake, as_of, **settings), moment)
+        shutil.rmtree(lake)
+        shutil.copytree(left, lake)
+
+
 @contextmanager
-def waiting_at(lake: Path, point: str, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """A run that has come to a point and waits there; killed at the end, if it has not ended."""
+def started(lake: Path, said: str, as_of: str = FIRST_DAY, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """A run in a process of its own that has just logged `said`. Killed at the end, if it has not ended."""
     with subprocess.Popen(
-        [str(RETURNS), "run", "--as-of", FIRST_DAY],
-        env=environment(lake, **SETTINGS, FAULT=f"{point}:wait", **env),
+        [str(RETURNS), "run", "--as-of", as_of],
+        env=environment(lake, **SETTINGS, **env),
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     ) as process:
         assert process.stderr is not None
         try:
-            assert any("fault: wait" in line for line in process.stderr)
+            assert any(said in line for line in process.stderr), f"the run never said {said!r}"
             yield process
         finally:
-            process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
-def run_killed(lake: Path, as_of: str, kill: Kill, **settings: str) -> None:
-    """A run that is killed, with everything that it started. It fails the test if it came to its end."""
-    ended = process(lake, "run", "--as-of", as_of, **(SETTINGS | settings | kill.variables))
-    assert ended.exit_code == -signal.SIGKILL, f"not killed at {kill.name}: {ended}"
+@contextmanager
+def held(lake: Path, said: str, **env: str) -> Iterator[subprocess.Popen[str]]:
+    """The same, and it goes no further. It holds the lock."""
+    with started(lake, said, **env) as process:
+        process.send_signal(signal.SIGSTOP)
+        yield process
+
+
+def killed_before_log(lake: Path, as_of: str, place: str, library: Path, entry: int = 1) -> None:
+    """A run that is killed, with all that it started, between the files of a commit and its entry in a table's log.
+
+    `entry`: which of the entries that the run makes. It fails the test if the run came to its end.
+    """
+    fault = {"FAULT_AT": f"before:kill:{entry}:*/{place}/_delta_log/*.json", "LD_PRELOAD": str(library)}
+    ended = process(lake, "run", "--as-of", as_of, **SETTINGS, **fault)
+    assert ended.exit_code == -signal.SIGKILL, f"not killed before the log of {place}: {ended}"
 
 
 def contents_without_batches(lake: Path) -> dict[str, list[lake_reading.Row]]:
@@ -111,5 +117,5 @@ def counts(lake: Path) -> list[dict[str, Any]]:
     found = []
     for batch_id, state in lake_reading.batch_states(lake):
         assert state == "committed", f"{batch_id} is {state}"
-        found.append(lake_reading.read_json(lake / "ops" / "batches" / batch_id / "counted.json")["figures"])
+        found.append(lake_reading.read_json(lake / "ops" / "batches" / batch_id / "checkpoint.json")["figures"])
     return found

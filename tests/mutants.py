@@ -33,7 +33,7 @@ LEAST_SHARE = 0.90
 PROCESSES = 2
 KILLED = ("killed", "timeout")  # a mutant that never ends does not go unnoticed
 
-_TRANSFORMS = ("deduplicate.py", "validate.py")
+_TRANSFORMS = ("validate.py", "deduplicate.py", "aggregate.py")
 
 # What is changed in the SQL of a rule, wherever it stands.
 _SQL_CHANGES = (

@@ -9,9 +9,8 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from in_process import as_before
 
-from commands import environment, module, returns, run
+from commands import as_a_process, environment, module, returns, run
 from landing import write_text
 from pyspark_interview_project import __version__
 from pyspark_interview_project.command_line import prepare
@@ -33,8 +32,7 @@ run_command(command, [])
 
 
 def test_prepare_takes_the_options_over_the_environment_and_keeps_the_run_id() -> None:
-    with as_before() as environment:
-        environment.setenv("SPARK_TZ", "Asia/Tokyo")
+    with as_a_process({"SPARK_TZ": "Asia/Tokyo"}):
         settings = prepare({"app_env": "test", "spark_tz": "Europe/Berlin"}, RUN_ID)
     assert (settings.app_env, settings.spark_tz) == ("test", "Europe/Berlin")
 
@@ -43,7 +41,7 @@ def test_prepare_puts_the_run_id_into_log_lines_and_makes_one_where_none_is_give
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def logged(run_id: str | None) -> str:
-        with as_before():
+        with as_a_process({}):
             prepare({"app_env": "test"}, run_id)
             logging.getLogger("pyspark_interview_project.test").info("hello")
         return str(json.loads(capsys.readouterr().err)["run_id"])
@@ -53,7 +51,7 @@ def test_prepare_puts_the_run_id_into_log_lines_and_makes_one_where_none_is_give
 
 
 def test_prepare_run_id_that_is_no_uuid_is_refused() -> None:
-    with as_before(), pytest.raises(ConfigurationError, match="--run-id: must be a UUID, not 7"):
+    with as_a_process({}), pytest.raises(ConfigurationError, match="--run-id: must be a UUID, not 7"):
         prepare({"app_env": "test"}, "7")
 
 

@@ -111,6 +111,7 @@ def made_by_commands(lake: Path, days: Sequence[str]) -> dict[str, list[Any]]:
     return lake_reading.comparable(lake)
 
 
+@pytest.mark.full
 @pytest.mark.embedded_only
 def test_tasks_return_and_make_the_tables_of_whole_runs(lakes: tuple[Path, Path]) -> None:
     lake, twin = lakes

@@ -127,7 +127,7 @@ def hostile_timestamp(chance: random.Random) -> str:
     return day + chance.choice("TT  t") + time + fraction + chance.choice(offsets)
 
 
-@pytest.fixture(params=["sample", "web_returns", "hostile"])
+@pytest.fixture(params=["sample", pytest.param("web_returns", marks=pytest.mark.full), "hostile"])
 def pair(request: pytest.FixtureRequest) -> Pair:
     found: Pair = request.getfixturevalue(request.param)
     return found

@@ -1,225 +1,242 @@
-"""Backups, prunes and restores that are killed: nothing half done is taken for whole; run again they finish."""
+"""Backups, prunes and restores that are killed: nothing half done is taken for whole; run again they finish.
+
+Most kills are in this process, before or behind a call that writes. A few are SIGKILLs of a process of its own.
+"""
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, environment, returns
-from kills import FIRST_DAY, SECOND_DAY, at_point, run_killed, run_whole
-from object_stores import BUCKET, end_the_lease, misbehaving, s3_environment
-from pyspark_interview_project.dr.backups import contents
-from pyspark_interview_project.dr.store import DirectoryStore, open_store
-from pyspark_interview_project.faults import POINTS, RECOVERY_POINTS
-from recovery import back_up, bring_bronze, dr, restored, verify, write_strategy
-
-# Points that are come by once for each file: in the midst of them.
-PASSES = {"backup_in_data": 20, "backup_in_logs": 3, "restore_in_data": 20, "restore_in_logs": 3}
-# Moments of a run at which a backup is made; the others in `make test-nightly`.
-COMMON = ("after_silver_part", "after_gold_table")
-# Points at which `make test` kills; at the others `make test-long` does.
-QUICK = ("backup_in_data", "backup_before_manifest", "prune_after_manifests", "restore_in_logs")
-
-
-@pytest.fixture
-def first(first_day: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first_day, tmp_path / "first"))
-
-
-def killed(lake: Path, point: str, *arguments: str, **env: str) -> None:
-    """A command of recovery that is killed at a point. It fails the test if it came to its end."""
-    variables = environment(lake, FAULT=f"{point}:kill:{PASSES.get(point, 1)}", **env)
-    process = subprocess.Popen(
-        [RETURNS, "dr", *arguments],
-        env=variables,
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == -signal.SIGKILL, f"not killed at {point}: {said.decode()}"
-
-
-def of(command: str) -> list[Any]:
-    """The points of a command, those that are not quick marked as long."""
-    points = [point for point in RECOVERY_POINTS if point.startswith(command)]
-    return [pytest.param(point, marks=[] if point in QUICK else pytest.mark.full) for point in points]
-
-
-def test_points_are_at_least_twelve() -> None:
-    assert len(of("backup")) + len(of("prune")) + len(of("restore")) == len(RECOVERY_POINTS) >= 12
-
-
-@pytest.mark.parametrize("point", of("backup"))
-def test_backup_killed_is_no_backup_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
-    store = DirectoryStore(tmp_path / "store")
-    killed(first, point, "backup", "--to", str(store.root))
-    is_done = point == "backup_after_manifest"
-    found = contents(store)
-    assert (len(found.backups), found.broken, found.strangers) == (int(is_done), {}, [])
-    assert dr(first, "verify", "--from", str(store.root)).exit_code == (0 if is_done else 2)
-    sent_before = len(found.objects)
-    backup = back_up(first, store)
-    assert backup.sent.files == len(contents(store).objects) - sent_before
-    assert verify(store, backup).all == []
-    assert not list(store.root.glob(".*.tmp"))
-
-
-@pytest.mark.parametrize("point", of("prune"))
-def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
-    env = {"DR_CONFIG_DIR": str(write_strategy(tmp_path / "dr", keep={"days": 0, "last": 1}))}
-    env["DR_ROOT"] = str(tmp_path / "store")
-    store = DirectoryStore(tmp_path / "store")
-    lake = tmp_path / "lake"
-    shutil.copytree(first, lake)
-    for day in (FIRST_DAY, SECOND_DAY):
-        if day == SECOND_DAY:
-            run_whole(lake, day)
-        assert dr(lake, "backup", **env).exit_code == 0
-    _, kept = contents(store).backups
-    killed(lake, point, "prune", "--yes", **env)
-    for backup_id in contents(store).backups:
-        assert dr(lake, "verify", "--backup", backup_id, **env).exit_code == 0
-    assert dr(lake, "prune", "--yes", **env).exit_code == 0
-    assert list(contents(store).backups) == [kept]
-    assert dr(lake, "verify", **env).exit_code == 0
-
-
-@pytest.mark.parametrize("point", of("restore"))
-def test_restore_killed_cannot_be_used_and_the_next_one_finishes(first: Path, tmp_path: Path, point: str) -> None:
-    store = DirectoryStore(tmp_path / "store")
-    back_up(first, store, landed_files=True)
-    target = tmp_path / "restored"
-    arguments = ("restore", "--from", str(store.root), "--to", str(target))
-    killed(first, point, *arguments)
-    if point == "restore_in_data":
-        assert returns(target, "run").exit_code == 8
-    assert dr(target, "backup", "--to", str(tmp_path / "other")).exit_code == 8
-    assert dr(first, *arguments).exit_code == 0
-    assert lake_reading.everything(target) == lake_reading.everything(first)
-    assert not (target / "RESTORE_INCOMPLETE.json").exists() and not (target / ".restoring").exists()
-
-
-@pytest.mark.parametrize("point", ["restore_marked", pytest.param("restore_in_logs", marks=pytest.mark.full)])
-def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_same_command(
-    first: Path, tmp_path: Path, first_day: Path, point: str
-) -> None:
-    store = DirectoryStore(tmp_path / "store")
-    backup_id = back_up(first, store, landed_files=True).manifest.id
-    shutil.rmtree(first)  # the lake is gone, and is to come back where it was, DATA_ROOT
-    arguments = ("restore", "--from", str(store.root), "--to", str(first))
-    killed(first, point, *arguments)
-    for command in ("backup", "replicate", "drill", "prune"):
-        assert dr(first, command).exit_code == 8
-    assert backup_id in dr(first, "list", "--from", str(store.root)).stdout
-    assert dr(first, "verify", "--from", str(store.root)).exit_code == 0
-    ended = dr(first, *arguments)
-    assert (ended.exit_code, ended.complaints) == (0, [])
-    assert lake_reading.everything(first) == lake_reading.everything(first_day)
-    assert dr(first, *arguments).exit_code == 8  # a whole lake is never restored over
-
-
-@pytest.mark.full
-def test_restore_interrupted_is_not_continued_by_that_of_another_backup(first: Path, tmp_path: Path) -> None:
-    store = DirectoryStore(tmp_path / "store")
-    back_up(first, store)
-    other = back_up(first, store).manifest.id
-    target = tmp_path / "restored"
-    arguments = ("restore", "--from", str(store.root), "--to", str(target))
-    killed(first, "restore_before_logs", *arguments)
-    for more in (("--backup", min(contents(store).backups)), ("--table", lake_reading.SILVER)):
-        assert dr(first, *arguments, *more).exit_code == 8
-    assert dr(first, *arguments, "--backup", other).exit_code == 0
-
-
-@pytest.fixture
-def bucket(s3: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, dict[str, str]]]:
-    """A place in an S3 behind a proxy that fails and drops answers, and the environment that finds it."""
-    with misbehaving(s3) as (address, proxy):
-        env = s3_environment(address)
-        for name, value in env.items():
-            monkeypatch.setenv(name, value)
-        yield f"s3://{BUCKET}/{tmp_path.name}", env
-        assert proxy.failed and proxy.lost
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("point", ["backup_in_data", "backup_before_manifest", "backup_after_manifest"])
-def test_backup_into_a_bucket_killed_is_no_backup_and_the_next_one_finishes(
-    first: Path, bucket: tuple[str, dict[str, str]], point: str
-) -> None:
-    url, env = bucket
-    killed(first, point, "backup", "--to", url, **env)
-    is_done = point == "backup_after_manifest"
-    found = contents(open_store(url))
-    assert (len(found.backups), found.broken, found.strangers) == (int(is_done), {}, [])
-    assert dr(first, "verify", "--from", url, **env).exit_code == (0 if is_done else 2)
-    assert dr(first, "backup", "--to", url, **env).exit_code == 6  # until its lease is over
-    end_the_lease(url)
-    sent_before = len(found.objects)
-    backup = back_up(first, open_store(url))
-    assert backup.sent.files == len(contents(open_store(url)).objects) - sent_before
-    assert verify(open_store(url), backup).all == []
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("point", of("prune"))
-def test_prune_of_a_bucket_killed_leaves_whole_backups_and_the_next_one_finishes(
-    first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
-) -> None:
-    url, env = bucket
-    strategy = write_strategy(tmp_path / "dr", to=url, verify=False, keep={"days": 0, "last": 1})
-    env = {**env, "DR_CONFIG_DIR": str(strategy)}
-    store = open_store(url)
-    back_up(first, store)
-    (first / "metrics" / "runs" / next(os.walk(first / "metrics" / "runs"))[2][0]).unlink()  # named by the old one only
-    kept = back_up(first, store)
-    assert verify(store, kept).all == []
-    killed(first, point, "prune", "--yes", **env)
-    end_the_lease(url)
-    for backup_id in contents(store).backups:
-        assert dr(first, "verify", "--backup", backup_id, **env).exit_code == 0
-    assert dr(first, "prune", "--yes", **env).exit_code == 0
-    found = contents(store)
-    assert (list(found.backups), found.missing) == ([kept.manifest.id], [])
-    assert verify(store, kept).all == []
-
-
-@pytest.mark.full
-@pytest.mark.parametrize("point", ["restore_marked", "restore_in_data", "restore_in_logs", "restore_before_end"])
-def test_restore_from_a_bucket_killed_cannot_be_used_and_the_next_one_finishes(
-    first: Path, tmp_path: Path, bucket: tuple[str, dict[str, str]], point: str
-) -> None:
-    url, env = bucket
-    back_up(first, open_store(url), landed_files=True)
-    target = tmp_path / "restored"
-    arguments = ("restore", "--from", url, "--to", str(target))
-    killed(first, point, *arguments, **env)
-    assert dr(target, "backup", "--to", str(tmp_path / "other")).exit_code == 8
-    assert dr(first, *arguments, **env).exit_code == 0
-    assert lake_reading.everything(target) == lake_reading.everything(first)
-
-
-@pytest.mark.parametrize(
-    "point", [pytest.param(point, marks=[] if point in COMMON else pytest.mark.full) for point in POINTS]
+from commands import RETURNS, environment, returns, run
+from kills import SECOND_DAY, before_log, land_one_more, run_killed, run_whole
+from object_stores import BUCKET, end_the_lease, s3_environment
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.dr.contents import contents, manifest_name
+from pyspark_interview_project.dr.prune import prune
+from pyspark_interview_project.dr.store import BackupStore, open_store
+from recovery import (
+    Crash,
+    Killed,
+    back_up,
+    bring_bronze,
+    crashing,
+    dr,
+    files_under,
+    full,
+    restored,
+    verify,
 )
-def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
-    tmp_path: Path, first_day: Path, second_day: Path, point: str
+
+# Of the calls that write these, counted from the first (1) or the last (-1), are those at which `make test` kills.
+QUICK_BACKUP = (1, -4, -2, -1)
+QUICK_PRUNE = (2, -1)
+QUICK_RESTORE = (1, 9, -2, -1)
+
+
+@pytest.fixture
+def lake(small_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
+
+
+@pytest.fixture(params=["directory", pytest.param("s3", marks=full)])
+def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where a store is."""
+    if request.param == "directory":
+        return str(tmp_path / "store")
+    for name, value in s3_environment(request.getfixturevalue("s3")).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{tmp_path.name}"
+
+
+def crashes(whole: Crash, quick: tuple[int, ...], scope: str) -> Iterator[Crash]:
+    """Crashes before and behind the quick ones, or all, of the calls that a whole pass made."""
+    few = [at if at > 0 else whole.calls + 1 + at for at in quick]
+    for at in few if scope == "quick" else range(1, whole.calls + 1):
+        yield Crash(at, is_behind=False)
+        yield Crash(at, is_behind=True)
+
+
+class Fresh:
+    """A fresh place for each crash of a test."""
+
+    def __init__(self, url: str) -> None:
+        self._url, self._number = url, 0
+
+    def __call__(self) -> str:
+        self._number += 1
+        return f"{self._url}-{self._number}"
+
+
+QUICK_OR_ALL = pytest.mark.parametrize("scope", ["quick", pytest.param("all", marks=full)])
+
+
+@QUICK_OR_ALL
+def test_backup_killed_is_no_backup_and_the_next_one_finishes(lake: Path, url: str, scope: str) -> None:
+    fresh, whole = Fresh(url), Crash()
+    back_up(lake, BackupStore(crashing(fresh(), whole)), landed_files=True)
+    for crash in crashes(whole, QUICK_BACKUP, scope):
+        place = fresh()
+        with pytest.raises(Killed):
+            back_up(lake, BackupStore(crashing(place, crash)), landed_files=True)
+        found = contents(open_store(place))
+        is_done = crash.at == whole.calls or (crash.at == whole.calls - 1 and crash.is_behind)
+        assert (len(found.backups), found.broken, found.strangers) == (int(is_done), {}, []), crash
+        sent_before = len(found.objects)
+        backup = back_up(lake, open_store(place), landed_files=True)
+        assert backup.sent.files == len(contents(open_store(place)).objects) - sent_before
+        assert verify(open_store(place), backup).all == []
+
+
+@QUICK_OR_ALL
+def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(lake: Path, url: str, scope: str) -> None:
+    mine = lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
+
+    def pruned(files: BackupStore, place: str) -> str:
+        """An old backup that names content of its own is pruned. Returns the id of the one that is kept."""
+        mine.write_text('{"batch_id": null}')
+        back_up(lake, open_store(place))
+        mine.unlink()
+        kept = back_up(lake, open_store(place))
+        assert verify(open_store(place), kept).all == []
+        prune(files, days=0, last=1)
+        return kept.manifest.id
+
+    fresh, whole = Fresh(url), Crash()
+    place = fresh()
+    pruned(BackupStore(crashing(place, whole)), place)
+    for crash in crashes(whole, QUICK_PRUNE, scope):
+        place = fresh()
+        with pytest.raises(Killed):
+            pruned(BackupStore(crashing(place, crash)), place)
+        store = open_store(place)
+        found = contents(store, read_manifests=True)
+        assert (found.broken, found.missing, found.strangers) == ({}, [], [])
+        kept = found.verified_backups[0].id
+        assert [found.is_bad(backup_id) for backup_id in found.backups] == [False] * len(found.backups)
+        prune(store, days=0, last=1)
+        assert list(contents(store).backups) == [kept]
+        names = {name.split("/")[0] for name in files_under(Path(place))} if "://" not in place else set()
+        assert names <= {"backups", "lock", "objects", "verified"}
+        assert {file.path for file in store.list("backups")} == {manifest_name(kept), f"backups/{kept}/summary.json"}
+
+
+@QUICK_OR_ALL
+def test_restore_killed_cannot_be_used_and_the_next_one_finishes(
+    lake: Path, url: str, tmp_path: Path, scope: str
 ) -> None:
-    lake, store = tmp_path / "lake", DirectoryStore(tmp_path / "store")
-    shutil.copytree(first_day, lake)
-    passes = 2 if point in ("after_silver_part", "before_silver_part") else 1
-    run_killed(lake, SECOND_DAY, at_point(point, passes))
+    store = open_store(url)
+    backup = back_up(lake, store, landed_files=True)
+    fresh, whole = Fresh(str(tmp_path / "restored")), Crash()
+    expected = files_under(restored(store, backup, Path(fresh()), whole))
+    for crash in crashes(whole, QUICK_RESTORE, scope):
+        target = Path(fresh())
+        with pytest.raises(Killed):
+            restored(store, backup, target, crash)
+        is_begun = crash.at > 1 or crash.is_behind
+        is_done = crash.at == whole.calls or (crash.at == whole.calls - 1 and crash.is_behind)
+        assert (target / paths.RESTORE_MARKER).exists() == (is_begun and not is_done)
+        if is_begun and not is_done:
+            (target / ".killed.tmp").write_text("left by a write that was killed")
+            assert dr(target, "backup", "--to", str(tmp_path / "other")).exit_code == 8
+        if not is_done:
+            restored(store, backup, target)
+        assert files_under(target) == expected
+    assert lake_reading.everything(target) == lake_reading.everything(lake)
+
+
+def test_restore_into_the_place_of_the_lake_that_is_killed_is_finished_by_the_same_command(
+    lake: Path, tmp_path: Path, small_lake: Path
+) -> None:
+    store = open_store(str(tmp_path / "store"))
+    backup = back_up(lake, store, landed_files=True)
+    shutil.rmtree(lake)  # the lake is gone, and is to come back where it was, DATA_ROOT
+    with pytest.raises(Killed):
+        restored(store, backup, lake, Crash(12))
+    for command in ("backup", "replicate", "drill", "prune"):
+        assert dr(lake, command).exit_code == 8
+    assert returns(lake, "run").exit_code == 8
+    assert backup.manifest.id in dr(lake, "list", "--from", store.url).stdout
+    assert dr(lake, "verify", "--from", store.url).exit_code == 0
+    arguments = ("restore", "--from", store.url, "--to", str(lake))
+    ended = dr(lake, *arguments)
+    assert (ended.exit_code, ended.complaints) == (0, [])
+    assert lake_reading.everything(lake) == lake_reading.everything(small_lake)
+    assert dr(lake, *arguments).exit_code == 8  # a whole lake is never restored over
+
+
+def test_restore_interrupted_is_not_continued_by_that_of_another_backup(lake: Path, tmp_path: Path) -> None:
+    store = open_store(str(tmp_path / "store"))
+    backup, other = back_up(lake, store), back_up(lake, store)
+    target = tmp_path / "restored"
+    with pytest.raises(Killed):
+        restored(store, other, target, Crash(12))
+    arguments = ("restore", "--from", store.url, "--to", str(target))
+    for more in (("--backup", backup.manifest.id), ("--table", lake_reading.SILVER)):
+        assert dr(lake, *arguments, *more).exit_code == 8
+    assert dr(lake, *arguments, "--backup", other.manifest.id).exit_code == 0
+
+
+def sigkilled(lake: Path, library: Path, pattern: str, nth: int, *arguments: str) -> None:
+    """A command of recovery that is killed before the n-th file that matches gets its name."""
+    fault = {"LD_PRELOAD": str(library), "FAULT_AT": f"before:kill:{nth}:{pattern}"}
+    ended = run([RETURNS, "dr", *arguments], environment(lake, **fault), in_own_session=True)
+    assert ended.exit_code == -signal.SIGKILL, ended
+
+
+@full
+@pytest.mark.parametrize(("pattern", "nth"), [("*/objects/*", 9), ("*/manifest.json", 1)])
+def test_backup_in_a_process_that_is_killed_leaves_nothing_behind_the_next_one(
+    lake: Path, tmp_path: Path, publishing_faults: Path, pattern: str, nth: int
+) -> None:
+    store = open_store(str(tmp_path / "store"))
+    sigkilled(lake, publishing_faults, pattern, nth, "backup", "--to", store.url)
+    assert contents(store).backups == {}
+    assert list((tmp_path / "store").rglob(".*.tmp"))
+    assert verify(store, back_up(lake, store)).all == []
+    assert list((tmp_path / "store").rglob(".*.tmp")) == []
+
+
+@full
+def test_restore_in_a_process_that_is_killed_leaves_nothing_behind_the_next_one(
+    lake: Path, tmp_path: Path, publishing_faults: Path
+) -> None:
+    store, target = open_store(str(tmp_path / "store")), tmp_path / "restored"
+    back_up(lake, store, landed_files=True)
+    arguments = ("restore", "--from", store.url, "--to", str(target))
+    sigkilled(lake, publishing_faults, f"{target}/*/_delta_log/*", 3, *arguments)
+    assert dr(lake, *arguments).exit_code == 0
+    assert lake_reading.everything(target) == lake_reading.everything(lake)
+    assert list(target.rglob(".*")) == []
+
+
+@full
+def test_bucket_is_locked_until_the_lease_of_its_holder_is_over(
+    lake: Path, tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url, env = f"s3://{BUCKET}/{tmp_path.name}", s3_environment(s3)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with open_store(url).locked("backup"):
+        assert dr(lake, "backup", "--to", url, **env).exit_code == 6
+        end_the_lease(url)
+        assert dr(lake, "backup", "--to", url, **env).exit_code == 0
+
+
+@full
+def test_backup_of_a_batch_that_is_not_done_restores_to_what_the_next_run_makes_whole(
+    lake: Path, small_lake: Path, tmp_path: Path
+) -> None:
+    (max((lake / paths.BATCHES).iterdir()) / "committed.json").unlink()  # as a run leaves it that is killed before
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
+    assert (backup.manifest.batches, len(backup.manifest.batches_left_out)) == (1, 1)
+    assert backup.manifest.tables[paths.SILVER_RETURNS].rows == 3
     assert verify(store, backup).all == []
     target = restored(store, backup, tmp_path / "restored")
     for table, entry in backup.manifest.tables.items():
@@ -228,7 +245,25 @@ def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whol
     assert {state for _, state in lake_reading.batch_states(target)} == {"committed"}
     bring_bronze(lake, target)
     run_whole(target, SECOND_DAY)
-    assert lake_reading.comparable(target) == lake_reading.comparable(second_day)
+    assert lake_reading.comparable(target) == lake_reading.comparable(small_lake)
     versions = lake_reading.everything(target)
     run_whole(target, SECOND_DAY)  # the same files again
     assert lake_reading.everything(target) == versions
+
+
+@full
+@pytest.mark.parametrize("table", [table for table in paths.TABLES if table != paths.QUARANTINED_RETURNS])
+def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whole(
+    lake: Path, tmp_path: Path, publishing_faults: Path, table: str
+) -> None:
+    land_one_more(lake)
+    whole = Path(shutil.copytree(lake, tmp_path / "whole"))
+    run_whole(whole, SECOND_DAY)
+    run_killed(lake, SECOND_DAY, before_log(table, publishing_faults))
+    store = open_store(str(tmp_path / "store"))
+    backup = back_up(lake, store)
+    assert verify(store, backup).all == []
+    target = restored(store, backup, tmp_path / "restored")
+    bring_bronze(lake, target)
+    run_whole(target, SECOND_DAY)
+    assert lake_reading.comparable(target) == lake_reading.comparable(whole)

@@ -1,4 +1,4 @@
-"""The drill on the lake of `make run`, TPC-DS catalog_returns: on a directory, on S3 in make test-nightly."""
+"""The drill on the lake of `make run`, TPC-DS catalog_returns: on a directory, on S3 too."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import lake_reading
 from commands import REPOSITORY, environment, returns, run, succeeded
 from kills import LANDED
 from object_stores import BUCKET, s3_environment
-from recovery import dr, write_strategy
+from recovery import dr, full, write_strategy
 
 AS_OF = "2026-11-23"
 
-pytestmark = pytest.mark.full
+pytestmark = full
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def made_by_make_run(tmp_path_factory: pytest.TempPathFactory) -> Pair:
     return Pair(lake, independent_query.query(lake / LANDED, datetime.date.fromisoformat(AS_OF)))
 
 
-@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=pytest.mark.full)])
+@pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_drill_passes_and_what_is_restored_equals_an_independent_query(
     made_by_make_run: Pair, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:

@@ -69,10 +69,12 @@ def embedded_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_increments(tmp_path_factory.mktemp("embedded"), ["embedded"] * 3, "Europe/Berlin")
 
 
+@pytest.mark.full
 def test_lakes_of_one_engine_each_are_equal(tmp_path: Path, embedded_lake: Path) -> None:
     assert_equal_lakes(run_increments(tmp_path, ["spark"] * 3, "Europe/Berlin"), embedded_lake)
 
 
+@pytest.mark.full
 def test_lakes_of_one_engine_each_are_equal_in_utc(tmp_path: Path) -> None:
     lakes = [run_increments(tmp_path / engine, [engine] * 3, "UTC") for engine in ("spark", "embedded")]
     assert_equal_lakes(*lakes)
@@ -80,7 +82,7 @@ def test_lakes_of_one_engine_each_are_equal_in_utc(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "engines",
-    [("spark", "embedded", "spark"), ("embedded", "spark", "embedded")],
+    [("spark", "embedded", "spark"), pytest.param(("embedded", "spark", "embedded"), marks=pytest.mark.full)],
     ids=lambda names: names[0],
 )
 def test_lakes_continued_by_the_other_engine_are_equal_to_those_of_one(
@@ -91,6 +93,7 @@ def test_lakes_continued_by_the_other_engine_are_equal_to_those_of_one(
     assert [record["engine"] for record in lake_reading.run_records(lake)] == list(engines)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("table", ["catalog_returns", "web_returns"])
 def test_lakes_of_tpcds_are_equal(tmp_path: Path, table: str) -> None:
     lakes = {engine: tmp_path / engine for engine in ("spark", "embedded")}

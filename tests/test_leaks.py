@@ -162,7 +162,6 @@ WATCHING = {
     "backup verify": other("dr", "verify"),
     "backup list": other("dr", "list"),
     "backup status": other("dr", "status"),
-    "drill": other("dr", "drill"),
 }
 
 
@@ -216,6 +215,14 @@ def test_commands_that_watch_and_keep_tell_no_value_and_no_secret(scenes: dict[s
     looked_at = " ".join(scene.outputs())
     for part in ("metrics/report.html", "returns.prom", "_backups/backups/", "manifest.json", "plan.json"):
         assert part in looked_at
+
+
+@pytest.mark.full
+def test_drill_tells_no_value_and_no_secret(tmp_path: Path) -> None:
+    scene = staged(tmp_path, land_every_format, run, WATCHING["backup"], other("dr", "drill"))
+    for ended in scene.ended:
+        succeeded(ended)
+    assert leaks(scene) == []
 
 
 def test_outputs_are_all_looked_at(scenes: dict[str, Scene]) -> None:

@@ -38,10 +38,11 @@ from hostile_values import (
 from landing import COLUMNS, LIMITS, write_bytes
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.engines.base import Lake
-from pyspark_interview_project.engines.duckdb import EmbeddedLake
+from pyspark_interview_project.engines.base import Engine
+from pyspark_interview_project.engines.duckdb import DuckDBEngine
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.sources.discovery import find_landed, new_files
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.transforms.deduplicate import content_hash
 from pyspark_interview_project.transforms.validate import validate
 
@@ -61,7 +62,7 @@ ROWS_AT_ONCE = 5000
 # Both engines ---------------------------------------------------------------------------------------------------------
 
 
-def read_and_validate(lake: Lake, root: Path, as_of: date = AS_OF) -> tuple[Rows, Rows]:
+def read_and_validate(lake: Engine, root: Path, as_of: date = AS_OF) -> tuple[Rows, Rows]:
     """The records of the landed text files as they are read; every landed record, validated, with its content's hash.
 
     Dates and times come as numbers since the epoch: not every one of them is one of Python's.
@@ -73,7 +74,7 @@ def read_and_validate(lake: Lake, root: Path, as_of: date = AS_OF) -> tuple[Rows
     for delivery in lake.read_landed(new_files(paths, find_landed(paths, as_of).files, (), LIMITS)):
         frame = delivery.frame
         if "raw_record" in frame.columns:
-            frame = lake.stage(frame)
+            frame = lake.materialize(frame)
             records += lake.collect(frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file"))
         rows = validate(frame, delivery.kinds, as_of)
         validated += lake.collect(
@@ -101,12 +102,11 @@ def assert_alike(open_bench: OpenBench, engine_name: str, tmp_path: Path) -> Com
 
     def alike(root: Path, time_zone: str, without_raw_record: frozenset[str] = frozenset()) -> tuple[Rows, Rows]:
         with open_bench(root, time_zone=time_zone) as bench:
-            records, validated = read_and_validate(bench.lake, root)
-        with (
-            on_engine("embedded"),
-            closing(EmbeddedLake(LakePaths.at(str(root)), time_zone, "500MB", tmp_path)) as lake,
-        ):
-            theirs = read_and_validate(lake, root)
+            records, validated = read_and_validate(bench.engine, root)
+        paths = LakePaths.at(str(root))
+        embedded = DuckDBEngine(DeltaTables(paths), paths, time_zone, "500MB", tmp_path)
+        with on_engine("embedded"), closing(embedded):
+            theirs = read_and_validate(embedded, root)
         assert_same(records, theirs[0], f"records, {time_zone}")
         for row in (*validated, *theirs[1]):
             if row["return_id"] in without_raw_record:

@@ -19,19 +19,17 @@ import pytest
 from pyspark.sql import SparkSession
 
 import lake_reading
-from commands import REPOSITORY, RETURNS, Ended, environment, run, succeeded
-from kills import waiting_at
+from commands import REPOSITORY, RETURNS, Ended, environment, process, returns, run, succeeded
+from kills import started
 from landing import COLUMNS, Row, csv_text, json_line, row_of
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engines.spark_jars import JARS, checked_jars, jar_directory
-from pyspark_interview_project.engines.spark_session import open_session
+from pyspark_interview_project.engines.spark_session import OpenedSession, open_session
 from pyspark_interview_project.errors import ConfigurationError
-from pyspark_interview_project.pipeline import run_pipeline
 from test_corpus import CORPUS, EXPECTED, READABLE, SETTINGS, SHOWN
 from test_corpus import landed as place_of
 from test_corpus import shown
-from test_properties import as_before
 
 pytestmark = pytest.mark.spark
 
@@ -57,6 +55,11 @@ def _land(lake: Path, name: str, content: bytes) -> Path:
 
 def _settings(lake: Path, **options: str) -> Settings:
     return load_settings({"app_env": "test", "data_root": str(lake), **options})
+
+
+def _opened(**options: str) -> OpenedSession:
+    """The session that is there, as the package finds it."""
+    return open_session(_settings(Path("unused"), **options), Path("unused"), Path("unused"))
 
 
 def _run(lake: Path, *arguments: str, cwd: Path = REPOSITORY, **env: str) -> Ended:
@@ -174,7 +177,7 @@ def spark(frames: object, engine_name: str) -> Iterator[SparkSession]:
     assert engine_name == "spark", "run with ENGINE=spark"
     session = SparkSession.active()
     yield session
-    open_session(_settings(Path("unused")))
+    _opened()
 
 
 def test_open_session_has_the_settings_that_keep_data_right(spark: SparkSession) -> None:
@@ -257,18 +260,18 @@ def _address(text: str) -> str:
 @pytest.mark.parametrize("name", ["spark.sql.files.ignoreCorruptFiles", "spark.sql.files.ignoreMissingFiles"])
 def test_open_session_one_that_loses_rows_silently_is_put_right(spark: SparkSession, name: str) -> None:
     spark.conf.set(name, "true")
-    opened = open_session(_settings(Path("unused")))
+    opened = _opened()
     assert (opened.spark.conf.get(name), opened.is_ours) == ("false", False)
 
 
 def test_open_session_of_another_time_zone_takes_it(spark: SparkSession) -> None:
-    opened = open_session(_settings(Path("unused"), spark_tz="Europe/Berlin"))
+    opened = _opened(spark_tz="Europe/Berlin")
     assert opened.spark.conf.get("spark.sql.session.timeZone") == "Europe/Berlin"
 
 
 def test_open_session_ansi_turned_off_by_others_is_put_right(spark: SparkSession) -> None:
     spark.conf.set("spark.sql.ansi.enabled", "false")
-    open_session(_settings(Path("unused")))
+    _opened()
     assert spark.conf.get("spark.sql.ansi.enabled") == "true"
 
 
@@ -295,7 +298,7 @@ def test_package_uses_nothing_that_connect_lacks() -> None:
     sources = sorted(PACKAGE.rglob("*.py"))
     found = {str(path): names for path in sources if (names := _forbidden_names(path.read_text(encoding="utf-8")))}
     assert found == {}
-    assert PACKAGE / "lake" / "spark.py" in sources
+    assert PACKAGE / "engines" / "spark.py" in sources
 
 
 # ------------------------------------------------------------------------------------------------------ what a run says
@@ -315,19 +318,11 @@ def test_run_prints_its_result_and_json_lines_and_leaves_nothing_behind(tmp_path
 
 # -------------------------------------------------------------------------------------------- files that cannot be read
 @pytest.fixture(scope="module")
-def lake_with_tables(tmp_path_factory: pytest.TempPathFactory, frames: object) -> Path:
+def lake_with_tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A lake after its first load."""
     lake = _land(tmp_path_factory.mktemp("corrupt") / "lake", "first.csv", csv_text([GOOD]).encode())
-    _run_here(lake)
+    succeeded(returns(lake, "run", "--as-of", "2026-11-20"))
     return lake
-
-
-def _run_here(lake: Path) -> None:
-    """A run in this process, through the session that is there."""
-    with as_before() as process:
-        for name, value in environment(lake, ENGINE="spark", LOG_LEVEL="ERROR").items():
-            process.setenv(name, value)
-        run_pipeline.main(["--engine", "spark", "--as-of", "2026-11-20"])
 
 
 def _damaged_in_the_middle(rows: list[Row]) -> bytes:
@@ -351,18 +346,17 @@ CORRUPT = {
 
 @pytest.mark.parametrize("name", CORRUPT)
 def test_run_corrupt_file_is_exit_4_naming_it_and_changes_no_table(
-    lake_with_tables: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+    lake_with_tables: Path, tmp_path: Path, name: str
 ) -> None:
     lake = Path(shutil.copytree(lake_with_tables, tmp_path / "lake"))
     before = lake_reading.everything(lake)
     _land(lake, "good.jsonl", f"{json_line({**GOOD, 'return_id': 'R-2'})}\n".encode())
     _land(lake, name, CORRUPT[name])
 
-    with pytest.raises(SystemExit) as ended:
-        _run_here(lake)
+    ended = returns(lake, "run", "--as-of", "2026-11-20")
 
-    assert ended.value.code == 4
-    (complaint,) = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("{")]
+    assert ended.exit_code == 4
+    (complaint,) = ended.complaints
     assert f"{LANDED}/{name}" in complaint
     assert lake_reading.everything(lake) == before
 
@@ -433,18 +427,18 @@ def _children_of(pid: int) -> list[int]:
 
 def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: Path) -> None:
     """The JVM is made to stand still, as one that is in the middle of a commit may do, and its Python is killed."""
-    with waiting_at(landed, "after_judging") as process:
-        (jvm,) = [child for child in _children_of(process.pid) if "java" in Path(f"/proc/{child}/comm").read_text()]
+    with started(landed, "validating batch") as killed:
+        (jvm,) = [child for child in _children_of(killed.pid) if "java" in Path(f"/proc/{child}/comm").read_text()]
         os.kill(jvm, signal.SIGSTOP)
-        process.kill()
-        process.wait(timeout=10)
+        killed.kill()
+        killed.wait(timeout=10)
     try:
-        ended = run([RETURNS, "run", "--as-of", "2026-11-20"], environment(landed, ENGINE="embedded"))
+        ended = process(landed, "run", "--as-of", "2026-11-20", ENGINE="embedded")
     finally:
         os.kill(jvm, signal.SIGKILL)
     assert ended.exit_code == 6
     (complaint,) = ended.complaints
     assert f":{jvm} since 20" in complaint
 
-    succeeded(run([RETURNS, "run", "--as-of", "2026-11-20"], environment(landed, ENGINE="embedded")))
+    succeeded(process(landed, "run", "--as-of", "2026-11-20", ENGINE="embedded"))
     assert lake_reading.facts(landed, lake_reading.SILVER)["rows"] == 1

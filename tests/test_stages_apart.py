@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
 import lake_reading
-from commands import returns
+from commands import Ended, returns
+from crashes import failing, image
 from kills import FIRST_DAY, land_samples
 from test_run_history import values
 
+FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "gold")
 RUN_ID = "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11"
 ALL = {"MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
 NONE = {"MAX_QUARANTINED_RATIO": "0", "QUARANTINE_GATE_MIN_ROWS": "1"}
@@ -17,8 +23,26 @@ NONE = {"MAX_QUARANTINED_RATIO": "0", "QUARANTINE_GATE_MIN_ROWS": "1"}
 
 def tried(lake: Path, stage: str, **env: str) -> tuple[int, dict[str, Any], dict[str, float]]:
     """How a stage ended, the record behind it, and the metrics."""
-    ended = returns(lake, *stage.split(), "--as-of", FIRST_DAY, "--run-id", RUN_ID, **(ALL | env))
-    return ended.exit_code, lake_reading.latest_run_record(lake), values(lake / "metrics" / "runs")
+    return (
+        run_stage(lake, stage, **env).exit_code,
+        lake_reading.latest_run_record(lake),
+        values(lake / "metrics" / "runs"),
+    )
+
+
+def run_stage(lake: Path, stage: str, **env: str) -> Ended:
+    return returns(lake, *stage.split(), "--as-of", FIRST_DAY, "--run-id", RUN_ID, **(ALL | env))
+
+
+def disturbed(lake: Path, stage: str, by: str | OSError) -> tuple[int, dict[str, Any], dict[str, float]]:
+    """The same of a stage that is killed at a moment, or meets an error before it merges or overwrites gold."""
+    if isinstance(by, OSError):
+        with failing("before overwrite gold_returns_by_sku_reason", by):
+            return tried(lake, stage)
+    left = image(lake, lake.parent / "left", lambda: run_stage(lake, stage), by)
+    shutil.rmtree(lake)
+    shutil.copytree(left, lake)
+    return -signal.SIGKILL, lake_reading.latest_run_record(lake), values(lake / "metrics" / "runs")
 
 
 def test_gold_stage_under_the_id_of_a_run_that_a_gate_stopped_exits_2_and_says_what_to_run(tmp_path: Path) -> None:
@@ -31,12 +55,12 @@ def test_gold_stage_under_the_id_of_a_run_that_a_gate_stopped_exits_2_and_says_w
 
 def test_stages_apart_move_the_success_at_their_end_only_and_no_counter_goes_back(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
-    steps: list[tuple[str, dict[str, str]]] = [
+    steps: list[tuple[str, dict[str, str] | str | OSError]] = [
         ("plan --commit", {}),
-        ("bronze-to-silver", {"FAULT": "before_count:die"}),
+        ("bronze-to-silver", "behind replace_batch quarantine_returns"),
         ("bronze-to-silver", NONE),
         ("bronze-to-silver", {}),
-        ("silver-to-gold", {"FAULT": "before_gold_table:disk_full"}),
+        ("silver-to-gold", FULL),
         ("silver-to-gold", {}),
         ("plan --commit", {}),
         ("bronze-to-silver", {}),
@@ -44,8 +68,8 @@ def test_stages_apart_move_the_success_at_their_end_only_and_no_counter_goes_bac
     ]
     before: dict[str, float] = {}
     seen, successes = [], []
-    for stage, env in steps:
-        exit_code, record, now = tried(lake, stage, **env)
+    for stage, how in steps:
+        exit_code, record, now = tried(lake, stage, **how) if isinstance(how, dict) else disturbed(lake, stage, how)
         assert {name for name in before if "_total" in name and now[name] < before[name]} == set()
         counted = [now[f"runs_total {status}"] for status in ("succeeded", "failed", "no_new_data")]
         seen.append((exit_code, record["status"], record["complete"], counted))

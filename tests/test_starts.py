@@ -67,6 +67,7 @@ def test_two_runs_started_together_one_runs_and_nothing_is_lost(
 ) -> None:
     lake = Path(shutil.copytree(request.getfixturevalue(begun), tmp_path / "lake"))
     start = partial(process, lake, what, "--as-of", FIRST_DAY, **SETTINGS)
-    assert sorted(ended.exit_code for ended in at_once(start, start)) == [0, 6]
+    # The second may also come when the first has just ended: then it finds nothing new.
+    assert sorted(ended.exit_code for ended in at_once(start, start)) in ([0, 6], [0, 0])
     assert lake_reading.comparable(lake) == lake_reading.comparable(undisturbed)
     assert [state for _, state in lake_reading.batch_states(lake)] == ["committed", "committed"]

@@ -31,14 +31,19 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    root = tmp_path_factory.mktemp("wheel")
-    env = environment(root)
-    built = root / "dist"
-    succeeded(
-        run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built, REPOSITORY], env, root)
-    )
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from this checkout."""
+    built = tmp_path_factory.mktemp("wheel") / "dist"
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", built, REPOSITORY]
+    succeeded(run(build, environment(built), built.parent))
     (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory, wheel: Path) -> Installed:
+    root = tmp_path_factory.mktemp("installed")
+    env = environment(root)
     new = Installed(wheel, root / "venv")
     succeeded(run([sys.executable, "-m", "venv", "--without-pip", new.directory], env, root))
     install: list[str | Path] = [
@@ -61,9 +66,9 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return new
 
 
-def test_wheel_has_the_package_with_settings_and_types_and_nothing_else(installed: Installed) -> None:
-    with zipfile.ZipFile(installed.wheel) as wheel:
-        names = wheel.namelist()
+def test_wheel_has_the_package_with_settings_and_types_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
     files = {name for name in names if not name.split("/")[0].endswith(".dist-info")}
     package = REPOSITORY / "src" / "pyspark_interview_project"
     sources = {path for path in package.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
@@ -73,17 +78,20 @@ def test_wheel_has_the_package_with_settings_and_types_and_nothing_else(installe
     assert files == expected | {f"pyspark_interview_project/configs/{name}" for name in shipped}
 
 
+@pytest.mark.full
 def test_installed_wheel_is_the_package_that_is_imported(installed: Installed, tmp_path: Path) -> None:
     program = "import pyspark_interview_project as package; print(package.__file__)"
     ended = succeeded(run([installed.python, "-c", program], environment(tmp_path), tmp_path))
     assert Path(ended.stdout.strip()).is_relative_to(installed.directory)
 
 
+@pytest.mark.full
 def test_installed_wheel_shows_its_commands(installed: Installed, tmp_path: Path) -> None:
     ended = succeeded(run([installed.returns, "--help"], environment(tmp_path), tmp_path))
     assert [name for name in ("run", "plan", "bronze-to-silver", "silver-to-gold") if name not in ended.stdout] == []
 
 
+@pytest.mark.full
 def test_installed_wheel_runs_on_landed_files(installed: Installed, tmp_path: Path) -> None:
     row = row_of("R-1", "O-1", None, "MUG", None, "2", "12.50", "2026-11-18", None)
     land(tmp_path / "bronze" / "returns_raw" / "web.jsonl", [row])
@@ -96,6 +104,7 @@ def test_installed_wheel_runs_on_landed_files(installed: Installed, tmp_path: Pa
     assert lake_reading.latest_run_record(tmp_path)["app_env"] == "prod"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("app_env", ["dev", "test", "prod"])
 def test_installed_wheel_finds_the_settings_in_it(installed: Installed, tmp_path: Path, app_env: str) -> None:
     row = row_of("R-1", "O-1", None, "MUG", None, "2", "12.50", "2026-11-18", None)

@@ -14,7 +14,7 @@ import pytest
 from workers import pipeline_command
 
 import lake_reading
-from commands import REPOSITORY, returns, succeeded
+from commands import REPOSITORY, RETURNS, returns, succeeded
 from landing import Row, land, row_of
 
 RunDag = Callable[..., dict[str, Any]]
@@ -22,10 +22,11 @@ RunDag = Callable[..., dict[str, Any]]
 LANDED = "bronze/returns_raw"
 SETTINGS = {"APP_ENV": "test", "MAX_QUARANTINED_RATIO": "1", "VOLUME_GATE": "off"}
 TASKS = ("bronze", "silver", "gold", "finalize")
-# The first try of the second day is killed after half of its batch is in silver.
-KILLED_ONCE = """
+# The first try of the second day is killed when it begins to write into silver.
+KILLED_ONCE = f"""
 if [ "$1" = bronze-to-silver ] && [ -d "$DATA_ROOT/gold" ] && mkdir "$DATA_ROOT/../killed" 2>/dev/null; then
-    export FAULT=after_silver_part:kill:1
+    {{ '{RETURNS}' "$@" 2>&1 & echo $!; wait; }} | {{ read -r run; grep -m 1 'rows into silver'; kill -KILL "$run"; }}
+    kill -KILL $$
 fi
 """
 
@@ -65,7 +66,7 @@ def embedded(run_dag: RunDag, tmp_path_factory: pytest.TempPathFactory) -> Lakes
     moments = [f"2024-03-0{day + 1}T04:00:00+00:00" for day in (1, 2, 2)]
     wanted = {"runs": [*moments, None], "change": {"silver": {"retry_delay": 0.1}}}
     command = pipeline_command(tmp_path_factory.mktemp("installed"), before=KILLED_ONCE)
-    settings = {**SETTINGS, "ENGINE": "embedded", "MERGE_ROWS_PER_COMMIT": "2"}
+    settings = {**SETTINGS, "ENGINE": "embedded"}
     of_worker = {"RETURNS_COMMAND": command, "RETURNS_WITH_DR": "1", "DATA_ROOT": str(by_dag)}
     runs = run_dag(wanted, **of_worker, **settings)["runs"]
     for days in (["--as-of", "2024-03-01"], ["--as-of", "2024-03-02"], []):

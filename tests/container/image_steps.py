@@ -100,12 +100,12 @@ def test_image_has_no_pip_and_no_build_tool(image: ScratchImage) -> None:
     assert {"pyspark", "duckdb", "pyspark_interview_project", "jinja2"} <= packages
 
 
-# A run waits in its midst, by a fault of the environment of tests.
+# The run has so much to read that it is at work for long enough.
 AT_WORK = {
     "exporter": (["returns", "exporter"], {"METRICS_HOST": "0.0.0.0"}),
     "run": (
         ["returns", "run", "--as-of", "2026-11-23"],
-        {"ENGINE": "embedded", "APP_ENV": "test", "SERVE_METRICS": "true", "FAULT": "after_plan:wait"},
+        {"ENGINE": "embedded", "APP_ENV": "test", "SERVE_METRICS": "true"},
     ),
 }
 
@@ -117,6 +117,8 @@ def test_healthcheck_is_well_while_a_run_or_the_exporter_is_at_work_and_not_befo
     (check,) = of_stage("final", "HEALTHCHECK")
     probe = quoted(json.loads(check.value.removeprefix("CMD ")))
     words, env = AT_WORK[what]
+    line = next((lake / "bronze" / "returns_raw").rglob("*.jsonl")).read_text(encoding="utf-8").splitlines()[0]
+    (lake / "bronze" / "returns_raw" / "large.jsonl").write_text(f"{line}\n" * 2_000_000, encoding="utf-8")
     shell = f"""
         {probe} 2>/dev/null; echo before $?
         {quoted(words)} >/dev/null & for _ in $(seq 120); do {probe} 2>/dev/null && break; sleep 0.5; done

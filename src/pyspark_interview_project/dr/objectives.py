@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.backups import newest_readable
+from pyspark_interview_project.dr.contents import contents
 from pyspark_interview_project.dr.strategies import Strategies
 
 
@@ -20,7 +21,8 @@ class Standing:
 def of_strategy(strategies: Strategies, name: str) -> Standing:
     """How the store of a strategy stands. Raises StorageError."""
     config = strategies.backups[name]
-    newest = contents(strategies.store(config)).newest_verified
+    store = strategies.store(config)
+    newest = newest_readable(store, contents(store).verified_backups)
     if newest is None:
         problem = "there is no verified backup; run returns dr backup and returns dr verify"
         return Standing(problem, problem)
@@ -35,8 +37,10 @@ def of_replication(strategies: Strategies, name: str) -> Standing:
     whole here only a verification here can tell. Raises StorageError."""
     replication = strategies.replications[name]
     rpo_hours = strategies.backups[replication.strategy].rpo_hours
-    found = contents(strategies.store(replication))
-    newest = next((backup for backup in reversed(found.backups.values()) if not found.is_bad(backup.id)), None)
+    store = strategies.store(replication)
+    found = contents(store)
+    not_bad = (backup for backup in reversed(found.backups.values()) if not found.is_bad(backup.id))
+    newest = newest_readable(store, not_bad)
     if newest is None:
         problem = "there is no backup that is whole; run returns dr replicate"
         return Standing(problem, problem)

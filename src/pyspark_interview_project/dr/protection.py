@@ -14,7 +14,7 @@ from pyspark_interview_project.command_line import exit_code_of
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.dr.backup import make_backup, planned
-from pyspark_interview_project.dr.backups import contents
+from pyspark_interview_project.dr.contents import contents
 from pyspark_interview_project.dr.replicate import newest_verified, replicate
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.dr.verify import verify_and_note
@@ -37,7 +37,7 @@ def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any
     facts = {"backup": backup.manifest.id, "bytes_sent": backup.sent.bytes, "files_sent": backup.sent.files}
     if strategy.verify:
         verify_and_note(store, backup.manifest, steps)
-        facts["protected_until"] = backup.manifest.cut_at.isoformat()
+        facts["protected_until"] = backup.manifest.snapshot_at.isoformat()
     return facts
 
 
@@ -46,7 +46,7 @@ def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str
     replication = strategies.replications[name]
     primary = strategies.store(strategies.backups[replication.strategy])
     done = replicate(primary, strategies.store(replication), steps)
-    until = done.manifest.cut_at.isoformat()
+    until = done.manifest.snapshot_at.isoformat()
     return {"backup": done.manifest.id, "bytes_sent": done.bytes, "files_sent": done.files, "protected_until": until}
 
 
@@ -134,10 +134,10 @@ def _simulated(strategies: Strategies, name: str, simulated: Callable[[Strategie
 def simulated_backup(strategies: Strategies, name: str) -> str:
     strategy = strategies.backups[name]
     store = strategies.store(strategy)
-    cut, files, size = planned(strategies.lake, store, strategy.landed_files)
-    versions = ", ".join(f"{table} at version {pinned.version.version}" for table, pinned in cut.tables.items())
+    snapshot, files, size = planned(strategies.lake, store, strategy.landed_files)
+    versions = ", ".join(f"{table} at version {pinned.version.version}" for table, pinned in snapshot.tables.items())
     verified = ", and read them back" if strategy.verify else ""
-    to_send = f"at most {files} of {len(cut.files)} files, {size:,} bytes"
+    to_send = f"at most {files} of {len(snapshot.files)} files, {size:,} bytes"
     return f"{name} would back up {versions} to {store.url}: send {to_send}{verified}"
 
 

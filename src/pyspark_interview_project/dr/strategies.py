@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from pyspark_interview_project.config.settings import Settings, read_yaml, shipped_configs
-from pyspark_interview_project.dr.store import Store, open_store, settled_place
+from pyspark_interview_project.dr.store import BackupStore, open_store
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.storage.object_files import settled_place
 
 BACKUPS, REPLICATIONS = "backup_strategies", "replication_configs"
 _SUFFIXES = (".yaml", ".yml", ".json")
@@ -119,11 +120,11 @@ class Strategies:
         """Where a strategy's backups go."""
         return config.to or self._default
 
-    def store(self, config: BackupStrategy | Replication) -> Store:
+    def store(self, config: BackupStrategy | Replication) -> BackupStore:
         url = self.url(config)
         return open_store(url, config.bucket.for_obstore() if config.bucket else {})
 
-    def store_at(self, url: str) -> Store:
+    def store_at(self, url: str) -> BackupStore:
         """The store at a URL, with the options of the strategy that has it, if one does."""
         check_place("--to", url, self.lake)
         configs: list[BackupStrategy | Replication] = [*self.backups.values(), *self.replications.values()]
@@ -143,7 +144,7 @@ class Strategies:
             )
         return name, self.backups[name]
 
-    def store_and_retention(self, strategy: str | None, replication: str | None) -> tuple[Store, Retention]:
+    def store_and_retention(self, strategy: str | None, replication: str | None) -> tuple[BackupStore, Retention]:
         """The store of a strategy, or the second one of a replication, and what is to be kept there."""
         if replication is None:
             _, config = self.named(strategy)
@@ -200,6 +201,8 @@ def check_place(key: str, url: str, lake: Path) -> str:
         place = settled_place(url)
     except ConfigurationError as error:
         raise ConfigurationError(f"{key}: {error.subject}", error.problem) from None
+    if place.startswith("memory:"):
+        raise ConfigurationError(f"{key}: {url}", "backups are kept in a directory, or at s3://, gs:// or az://")
     if _is_in(place, str(lake)) or _is_in(str(lake), place):
         raise ConfigurationError(key, f"{url} is, is in, or has in it the lake {lake}")
     return place

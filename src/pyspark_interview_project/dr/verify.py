@@ -1,29 +1,25 @@
-"""Verifying a backup: every byte is read, everything that is wrong is told, and the tables open as they were pinned."""
+"""Verifying a backup: every byte is read, all that is wrong is told, and the logs say what the manifest says."""
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, cast
 
 from pyspark_interview_project.dr.at_once import at_once
-from pyspark_interview_project.dr.backups import Contents, contents, manifest_name, write_verification
+from pyspark_interview_project.dr.backups import write_verification
+from pyspark_interview_project.dr.contents import Contents, contents, manifest_name
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
-from pyspark_interview_project.dr.store import MissingObject, Store, object_name
-from pyspark_interview_project.dr.table_facts import FileFacts, Unopenable, file_facts, findings_of_table
-from pyspark_interview_project.errors import DamageError
+from pyspark_interview_project.dr.store import BackupStore, hash_of, object_name
+from pyspark_interview_project.dr.summary import content_key
+from pyspark_interview_project.dr.table_check import findings_of_table
+from pyspark_interview_project.errors import ConfigurationError, DamageError
 from pyspark_interview_project.progress import Steps
-
-_IN_MEMORY_BYTES = 16 << 20
 
 
 @dataclass
 class Findings:
-    """What is wrong: with the backup, and with the rest of the store; and the hashes of objects damaged or gone,
-    and the places of the tables that are hurt."""
+    """What is wrong with the backup, and with the rest of the store; the hashes of content damaged or gone; and the
+    tables that cannot be restored."""
 
     backup: list[str] = field(default_factory=list)
     store: list[str] = field(default_factory=list)
@@ -35,12 +31,12 @@ class Findings:
         return sorted(self.backup) + sorted(self.store)
 
 
-def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Steps) -> Findings:
-    """Read all that a backup names, and look over what else the store has. Raises StorageError where it cannot be
-    read at all."""
+def verify_backup(store: BackupStore, found: Contents, manifest: Manifest, steps: Steps) -> Findings:
+    """Read all that a backup names, and look over what else the store has. `found` is made of manifests, not of
+    summaries. Raises StorageError where the store cannot be read at all."""
     findings = Findings()
     steps.step(f"reading {len(manifest.files)} files, {manifest.bytes:,} bytes")
-    read = at_once(lambda entry: _problem_of(store, entry), manifest.files, store.at_once)
+    read = at_once(lambda entry: (entry, _problem_of(store, entry)), manifest.files, store.parallel)
     for number, (entry, problem) in enumerate(read, 1):
         steps.show(f"reading {number} of {len(manifest.files)} files")
         if problem is not None:
@@ -48,23 +44,21 @@ def verify_backup(store: Store, found: Contents, manifest: Manifest, steps: Step
             findings.damaged.add(entry.sha256)
             if entry.table:
                 findings.tables.add(entry.table)
-    steps.step("opening the tables at their pinned versions")
+    steps.step("reading the logs of the tables at their pinned versions")
     broken_logs = {entry.table for entry in manifest.files if entry.kind == "log" and entry.sha256 in findings.damaged}
     for table in manifest.tables:
         if table in broken_logs:
             continue  # told already
-        for problem in findings_of_table(
-            manifest, table, lambda entry: b"".join(store.chunks(object_name(entry.sha256)))
-        ):
+        for problem in findings_of_table(manifest, table, lambda entry: b"".join(store.content(entry.sha256))):
             findings.backup.append(problem)
             findings.tables.add(table)
     findings.store += findings_beside(store, found)
     return findings
 
 
-def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
-    """Verify a backup and put down in the store what was found. Raises DamageError with all of it, and StorageError."""
-    findings = verify_backup(store, contents(store), manifest, steps)
+def verify_and_note(store: BackupStore, manifest: Manifest, steps: Steps) -> None:
+    """Verify a backup and write into the store what was found. Raises DamageError with all of it, and StorageError."""
+    findings = verify_backup(store, contents(store, read_manifests=True), manifest, steps)
     try:
         write_verification(store, manifest.id, findings.backup, findings.damaged)
     finally:  # what was found matters more than where it could not be written
@@ -72,73 +66,51 @@ def verify_and_note(store: Store, manifest: Manifest, steps: Steps) -> None:
             raise DamageError(store.url, findings.all)
 
 
-def findings_beside(store: Store, found: Contents) -> Iterator[str]:
-    """What is wrong in a store beside the content of its backups: manifests broken or gone, things that are not of it,
-    and objects of no backup that do not have the content of their name. Those that have it were left by a backup that
-    was interrupted, and are fine."""
+def findings_beside(store: BackupStore, found: Contents) -> Iterator[str]:
+    """What is wrong in a store beside the content of its backups: manifests broken or gone, files that are not of a
+    store, and content of no backup that does not have the hash of its name. Content that has it was left by a backup
+    that was interrupted, and is fine."""
     for backup_id, problem in found.broken.items():
         yield f"{manifest_name(backup_id)}: {problem}"
     for backup_id in found.missing:
         yield f"{manifest_name(backup_id)}: is gone; the backup was verified once"
     yield from (f"{name}: belongs to no backup" for name in sorted(found.strangers))
-    named = {entry.sha256 for backup in found.backups.values() for entry in backup.files}
-    for sha256 in sorted(found.objects.keys() - named):
-        if _sha256_of(store, sha256) != sha256:
+    for sha256 in sorted(found.of_no_backup()):
+        if _content_problem(store, sha256) is not None:
             yield f"{object_name(sha256)}: does not have the content that its name states, and no backup names it"
 
 
 def still_restorable(found: Contents, manifest: Manifest, findings: Findings) -> str:
     """What a person who needs the lake back can do now."""
-    whole = [table for table in manifest.tables if table not in findings.tables]
-    others = [
-        other.id
-        for other in found.backups.values()
-        if other.id != manifest.id
-        and found.is_verified(other.id)
-        and findings.damaged.isdisjoint(file.sha256 for file in other.files)
-    ]
     if not findings.backup:
         return f"backup {manifest.id} itself is whole and can be restored"
-    parts = [f"of backup {manifest.id} restorable: {', '.join(whole) or 'no table'} (restore --table)"]
-    parts.append(f"last verified before: {others[-1]}" if others else "no other verified backup")
-    return "; ".join(parts)
+    whole = [table for table in manifest.tables if table not in findings.tables]
+    damaged = set(map(content_key, findings.damaged))
+    others = [
+        other.id
+        for other in found.verified_backups
+        if other.id != manifest.id and damaged.isdisjoint(other.content_keys)
+    ]
+    return "; ".join(
+        [
+            f"of backup {manifest.id} restorable: {', '.join(whole) or 'no table'} (restore --table)",
+            f"last verified before: {others[0]}" if others else "no other verified backup",
+        ]
+    )
 
 
-def _problem_of(store: Store, entry: FileEntry) -> tuple[FileEntry, str | None]:
+def _problem_of(store: BackupStore, entry: FileEntry) -> str | None:
+    return _content_problem(store, entry.sha256, entry.bytes)
+
+
+def _content_problem(store: BackupStore, sha256: str, size: int | None = None) -> str | None:
+    """What is wrong with content of this hash and size, as the store has it; None where nothing is."""
     try:
-        with _content(store, entry) as (file, sha256, size):
-            if size != entry.bytes:
-                return entry, f"has {size} bytes, not {entry.bytes}"
-            if sha256 != entry.sha256:
-                return entry, "has other content than was backed up"
-            if entry.kind == "data" and file_facts(file) != FileFacts(entry.rows or 0, entry.sums or {}):
-                return entry, "has other rows or sums than the manifest states"
-    except MissingObject:
-        return entry, "is not in the store"
-    except (Unopenable, OSError) as error:
-        return entry, str(error)
-    return entry, None
-
-
-@contextmanager
-def _content(store: Store, entry: FileEntry) -> Iterator[tuple[IO[bytes], str, int]]:
-    """A file of a backup to be read again, and the hash and size of what the store has of it."""
-    digest, size = hashlib.sha256(), 0
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES) as spooled:
-        for chunk in store.chunks(object_name(entry.sha256)):
-            digest.update(chunk)
-            size += len(chunk)
-            if entry.kind == "data":
-                spooled.write(chunk)
-        spooled.seek(0)
-        yield cast(IO[bytes], spooled), digest.hexdigest(), size
-
-
-def _sha256_of(store: Store, sha256: str) -> str | None:
-    digest = hashlib.sha256()
-    try:
-        for chunk in store.chunks(object_name(sha256)):
-            digest.update(chunk)
-    except (MissingObject, OSError):
-        return None
-    return digest.hexdigest()
+        found, found_size = hash_of(store.content(sha256))
+    except FileNotFoundError:
+        return "is not in the store"
+    except (OSError, ConfigurationError) as error:  # the latter of a link out of the store
+        return str(error)
+    if size not in (None, found_size):
+        return f"has {found_size} bytes, not {size}"
+    return None if found == sha256 else "has other content than was backed up"

@@ -20,14 +20,14 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
-from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.errors import ConflictError, EngineError, UnreadableInputError, VerificationError
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile, file_named
-from pyspark_interview_project.sources.layouts import Layouts, by_format
+from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import Merge
@@ -84,24 +84,8 @@ class SparkEngine:
     def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))
         with self._spark_errors(str(self._scratch)):
-            return self._read_landed(files)
-
-    def _read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
-        formats = by_format(files)
-        reader = SparkReader(self._spark, self._paths, self._layouts)
-        texts = [reader.json_records(formats["json"])] if formats["json"] else []
-        texts += [reader.csv_records(group, header) for header, group in self._layouts.csv(formats["csv"]).items()]
-        typed = [reader.parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
-        deliveries = []
-        if texts:
-            # Materialized before it is validated, so that what was delivered is counted apart from what became of it.
-            records = self.materialize(*texts)
-            counts = records.groupBy("source_file").count().collect()
-            self._rows.update({row["source_file"]: row["count"] for row in counts})
-            reader.note_unknown(records)
-            deliveries.append(Delivery(records.drop("unknown_columns"), ALL_TEXT))
-        self._rows.update(self._layouts.parquet_rows)
-        return deliveries + typed
+            reader = SparkReader(self._spark, self._paths, self._layouts, self._rows)
+            return reader.read(files, self.materialize)
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:

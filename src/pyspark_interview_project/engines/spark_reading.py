@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
 import pyarrow as pa
@@ -14,11 +14,11 @@ import pyspark_interview_project
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engines.base import Delivery
+from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
-from pyspark_interview_project.sources.layouts import Layouts
+from pyspark_interview_project.sources.layouts import Layouts, by_format
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK, decoded_line
 from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
@@ -38,12 +38,29 @@ _RECORD_DDL = (
 
 
 class SparkReader:
-    """Reads landed files through one session."""
+    """Reads landed files through one session, and counts the records of each in `rows`."""
 
-    def __init__(self, spark: SparkSession, paths: LakePaths, layouts: Layouts) -> None:
-        self._spark, self._paths, self._layouts = spark, paths, layouts
+    def __init__(self, spark: SparkSession, paths: LakePaths, layouts: Layouts, rows: dict[str, int]) -> None:
+        self._spark, self._paths, self._layouts, self._rows = spark, paths, layouts, rows
 
-    def json_records(self, files: Sequence[LandedFile]) -> DataFrame:
+    def read(self, files: Sequence[LandedFile], materialize: Callable[..., DataFrame]) -> list[Delivery]:
+        """The records of the files. Text is materialized before it is validated, so that what was delivered is counted
+        apart from what became of it."""
+        formats = by_format(files)
+        texts = [self._json_records(formats["json"])] if formats["json"] else []
+        texts += [self._csv_records(group, header) for header, group in self._layouts.csv(formats["csv"]).items()]
+        typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
+        deliveries = []
+        if texts:
+            records = materialize(*texts)
+            counts = records.groupBy("source_file").count().collect()
+            self._rows.update({row["source_file"]: row["count"] for row in counts})
+            self._note_unknown(records)
+            deliveries.append(Delivery(records.drop("unknown_columns"), ALL_TEXT))
+        self._rows.update(self._layouts.parquet_rows)
+        return deliveries + typed
+
+    def _json_records(self, files: Sequence[LandedFile]) -> DataFrame:
         """The records of JSON Lines files: the nine columns as text, raw_record, is_corrupt, source_file,
         unknown_columns."""
         for file in files:
@@ -53,12 +70,12 @@ class SparkReader:
         lines = self._lines(files).select(F.col("value").cast("binary").alias("value"), "source_file")
         return lines.mapInArrow(_json_batches, _RECORD_DDL)
 
-    def csv_records(self, files: Sequence[LandedFile], header: Sequence[str]) -> DataFrame:
+    def _csv_records(self, files: Sequence[LandedFile], header: Sequence[str]) -> DataFrame:
         """The records of CSV files with one header, with the same columns."""
         records = records_from_lines(self._csv_lines(files), header)
         return records.withColumn("unknown_columns", F.lit(None).cast("array<string>"))
 
-    def parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
+    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         """The records of Parquet files whose columns are of these kinds."""
         nothing = F.lit(None).cast("string")
         frame = self._spark.read.parquet(*[no_glob(str(self._layouts.local(file))) for file in files])
@@ -69,7 +86,7 @@ class SparkReader:
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         return Delivery(frame.select(*columns, self._source_file()), every)
 
-    def note_unknown(self, records: DataFrame) -> None:
+    def _note_unknown(self, records: DataFrame) -> None:
         """Remember which keys of JSON files are none of ours."""
         keys = records.select("source_file", F.explode("unknown_columns").alias("key")).distinct().collect()
         for path in {row["source_file"] for row in keys}:

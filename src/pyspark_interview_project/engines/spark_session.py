@@ -102,7 +102,7 @@ def _locale() -> str:
 
 
 def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Mapping[str, str]:
-    """What is settled when a JVM starts."""
+    """The settings that a JVM starts with."""
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -130,7 +130,7 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
 
 
 def _per_session(settings: Settings) -> Mapping[str, str]:
-    """What a session can be told at any time, and a serverless one does not refuse."""
+    """The settings that a session takes at any time, and that a serverless one does not refuse."""
     common = {
         "spark.sql.session.timeZone": settings.spark_tz,
         "spark.sql.ansi.enabled": "true",  # an overflow is an error, never a null

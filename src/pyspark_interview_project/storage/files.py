@@ -103,6 +103,13 @@ class LocalFiles:
         """Where a file is, for libraries that open it themselves."""
         return self.root / path
 
+    def real_place(self, path: str) -> Path:
+        """The same with its links resolved. Raises ConfigurationError where one leads out of the root."""
+        real = Path(os.path.realpath(self.root / path))
+        if not real.is_relative_to(self.root.resolve()):
+            raise ConfigurationError(path, f"a link takes it out of {self.root}, to {real}")
+        return real
+
     def list(self, prefix: str = "", enters: Enters | None = None) -> Iterator[StoredFile]:
         real_root = self.root.resolve()
         for directory, directories, names in os.walk(self.root / prefix, onerror=_refuse):
@@ -120,10 +127,7 @@ class LocalFiles:
         return _stored(self.root / path, path, self.root.resolve())
 
     def chunks(self, path: str) -> Iterator[bytes]:
-        real = Path(os.path.realpath(self.root / path))
-        if not real.is_relative_to(self.root.resolve()):
-            raise ConfigurationError(path, f"a link takes it out of {self.root}, to {real}")
-        descriptor = os.open(real, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(self.real_place(path), os.O_RDONLY | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             while chunk := file.read(CHUNK_BYTES):
                 yield chunk

@@ -1,4 +1,4 @@
-"""What a cut takes while a lake is written, compacted and vacuumed, and which files of a log make a version."""
+"""What a snapshot takes while a lake is written, compacted and vacuumed, and which files of a log make a version."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from kills import FIRST_DAY, LANDED, SETTINGS, land_samples, run_elsewhere
 from landing import land, row_of
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr import backup as backup_module
-from pyspark_interview_project.dr.cut import log_listing, pin, read_file
-from pyspark_interview_project.dr.delta_log import BrokenLog, LogListing, newest_version, table_version
 from pyspark_interview_project.dr.prune import prune
-from pyspark_interview_project.dr.store import DirectoryStore
+from pyspark_interview_project.dr.snapshot import pin, version_in
+from pyspark_interview_project.dr.store import open_store
+from pyspark_interview_project.dr.table_log import BrokenLog, log_files, newest_and_commits
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
-from recovery import back_up, dr, files_under, restored, verify
+from pyspark_interview_project.storage.files import LocalFiles
+from recovery import back_up, dr, files_under, full, restored, verify
 
 
 @pytest.fixture
-def lake(first_day: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(first_day, tmp_path / "lake"))
+def lake(small_lake: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(small_lake, tmp_path / "lake"))
 
 
 def test_tables_of_paths_are_those_of_the_contracts() -> None:
@@ -52,11 +53,12 @@ def test_every_version_is_made_of_the_files_that_delta_rs_names(lake: Path, tabl
     opened.optimize.compact()
     opened.create_checkpoint()
     opened.delete("reason = 'nothing'" if table != paths.QUARANTINED_RETURNS else "attempts = 7")
-    listing = log_listing(lake, table)
-    assert newest_version(listing) == DeltaTable(str(lake / table)).version()
-    for version in range(newest_version(listing) + 1):
-        made_of = table_version(listing, version, lambda name: read_file(lake, f"{table}/_delta_log/{name}"))
+    newest, commits = newest_and_commits(lake / table)
+    assert newest == DeltaTable(str(lake / table)).version() == commits[-1][0]
+    for version in range(newest + 1):
+        made_of = version_in(LocalFiles(lake), table, version)
         assert set(made_of.files) == files_by_delta_rs(lake, table, version)
+        assert made_of.rows == DeltaTable(str(lake / table), version=version).to_pyarrow_table().num_rows
 
 
 def test_version_behind_a_checkpoint_needs_no_commit_before_it(lake: Path, tmp_path: Path) -> None:
@@ -65,7 +67,7 @@ def test_version_behind_a_checkpoint_needs_no_commit_before_it(lake: Path, tmp_p
     for entry in (lake / paths.SILVER_RETURNS / "_delta_log").glob("*.json"):
         if int(entry.stem) < table.version():
             entry.unlink()
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     target = restored(store, backup, tmp_path / "restored")
     names = sorted(path.name for path in (target / paths.SILVER_RETURNS / "_delta_log").iterdir())
@@ -95,10 +97,9 @@ def test_checkpoint_in_parts_is_read_backed_up_and_restored(lake: Path, tmp_path
         pq.write_table(actions.slice(part * size, size), checkpoint.with_name(name))
     checkpoint.unlink()
 
-    listing = log_listing(lake, place)
-    made_of = table_version(listing, version, lambda name: read_file(lake, f"{place}/_delta_log/{name}"))
+    made_of = version_in(LocalFiles(lake), place, version)
     assert set(made_of.files) == files and len(made_of.log_files) == parts
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     assert verify(store, backup).all == []
     assert lake_reading.everything(restored(store, backup, tmp_path / "restored")) == expected
@@ -109,6 +110,9 @@ def test_checkpoint_with_sidecars_is_made_of_what_they_say(lake: Path) -> None:
     place, log = paths.SILVER_RETURNS, lake / paths.SILVER_RETURNS / "_delta_log"
     version = lake_reading.version(lake, place)
     files, metadata = files_by_delta_rs(lake, place, version), DeltaTable(str(lake / place)).metadata()
+    first = [json.loads(line) for line in (log / f"{0:020d}.json").read_text().splitlines()]
+    (described,) = [action for action in first if "metaData" in action]
+    feature = ["v2Checkpoint"]
     checkpoint, actions = only_a_checkpoint(lake / place)
     adds = actions.filter(pc.is_valid(actions["add"])).select(["add"])
     (log / "_sidecars").mkdir()
@@ -118,57 +122,66 @@ def test_checkpoint_with_sidecars_is_made_of_what_they_say(lake: Path) -> None:
     pq.write_table(adds.slice(half), log / "_sidecars" / names[1])
     top = [
         {"checkpointMetadata": {"version": version}},
-        {"protocol": {"minReaderVersion": 3, "minWriterVersion": 7}},
-        {"metaData": {"id": metadata.id}},
-        *({"sidecar": {"path": name, "sizeInBytes": 1, "modificationTime": 0}} for name in names),
+        {
+            "protocol": {
+                "minReaderVersion": 3,
+                "minWriterVersion": 7,
+                "readerFeatures": feature,
+                "writerFeatures": feature,
+            }
+        },
+        described,
+        *(
+            {"sidecar": {"path": name, "sizeInBytes": (log / "_sidecars" / name).stat().st_size, "modificationTime": 0}}
+            for name in names
+        ),
     ]
     name = f"{version:020d}.checkpoint.80a083e8-7026-4e79-81be-64bd76c43a11.json"
     (log / name).write_text("".join(json.dumps(action) + "\n" for action in top))
     checkpoint.unlink()
 
-    cut = pin(lake, has_landed_files=False)
-    pinned = cut.tables[place].version
+    snapshot = pin(LocalFiles(lake), has_landed_files=False)
+    pinned = snapshot.tables[place].version
     assert (pinned.version, pinned.table_id, set(pinned.files)) == (version, metadata.id, files)
     assert pinned.log_files == tuple(f"_delta_log/{each}" for each in (*(f"_sidecars/{n}" for n in names), name))
-    assert {path for path, kind in cut.files.items() if kind == "log"} >= {f"{place}/{n}" for n in pinned.log_files}
+    assert {path for path, kind in snapshot.files.items() if kind == "log"} >= {
+        f"{place}/{n}" for n in pinned.log_files
+    }
 
 
 def test_gap_in_a_log_is_broken() -> None:
-    names = {f"{version:020d}.json": b'{"commitInfo": {}}' for version in (0, 2)}
     with pytest.raises(BrokenLog, match="00000000000000000001.json is missing"):
-        table_version(LogListing.of(names), 2, names.__getitem__)
+        log_files([f"{version:020d}.json" for version in (0, 2)], 2)
 
 
 def test_checkpoint_that_lacks_a_part_is_none() -> None:
     names = [f"{3:020d}.checkpoint.{part:010d}.{3:010d}.parquet" for part in (1, 2)]
-    assert LogListing.of(names).checkpoints == {}
+    with pytest.raises(BrokenLog, match="00000000000000000003.json is missing"):
+        log_files(names, 3)
     names.append(f"{3:020d}.checkpoint.{3:010d}.{3:010d}.parquet")
-    assert LogListing.of(names).checkpoints == {3: sorted(names)}
+    assert log_files(names, 3) == sorted(names)
 
 
 def test_deletion_vectors_are_files_of_their_version(tmp_path: Path) -> None:
     table_with_deletion_vectors(tmp_path / "table")
-    listing = log_listing(tmp_path, "table")
-    before, after = [
-        table_version(listing, version, lambda name: read_file(tmp_path, f"table/_delta_log/{name}"))
-        for version in (0, 1)
-    ]
-    assert before.deletion_vectors == []
-    assert after.deletion_vectors == [
+    before, after = [version_in(LocalFiles(tmp_path), "table", version) for version in (0, 1)]
+    assert (before.deletion_vectors, before.rows) == ((), 9)
+    assert after.deletion_vectors == (
         "ab/deletion_vector_ab84d017-f92a-4da2-878a-16b20b737862.bin",
         "deletion_vector_11111111-2222-3333-4444-555555555555.bin",
-    ]
-    assert sum(file.deleted_rows for file in after.files.values()) == 4
+    )
+    assert after.rows == 9 - 4
 
 
-def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_cut(lake: Path) -> None:
+def test_commits_of_a_batch_that_is_not_settled_lie_behind_the_snapshot(lake: Path) -> None:
+    shutil.rmtree(max((lake / paths.BATCHES).iterdir()))
     (batch,) = (lake / paths.BATCHES).iterdir()
     (batch / "committed.json").unlink()
-    cut = pin(lake, has_landed_files=False)
-    assert cut.batches == [] and cut.batches_left_out == [batch.name]
-    assert all(not pinned.version.files for pinned in cut.tables.values())
-    assert cut.tables[paths.GOLD_BY_SKU_REASON].covers_silver is None
-    assert not [path for path in cut.files if path.startswith((paths.BATCHES, paths.RUN_RECORDS))]
+    snapshot = pin(LocalFiles(lake), has_landed_files=False)
+    assert snapshot.batches == [] and snapshot.batches_left_out == [batch.name]
+    assert all(not pinned.version.files for pinned in snapshot.tables.values())
+    assert snapshot.tables[paths.GOLD_BY_SKU_REASON].covers_silver is None
+    assert not [path for path in snapshot.files if path.startswith((paths.BATCHES, paths.RUN_RECORDS))]
 
 
 def unlistable(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
@@ -188,7 +201,7 @@ def unlistable(monkeypatch: pytest.MonkeyPatch, directory: Path) -> None:
 def test_place_that_may_not_be_listed_is_no_empty_one(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    (directory,) = lake.glob(place)
+    directory = min(lake.glob(place))
     unlistable(monkeypatch, directory)
     ended = dr(lake, "backup", "--to", str(tmp_path / "store"), "--landed-files")
     assert ended.exit_code == 5
@@ -201,7 +214,7 @@ def test_place_that_may_not_be_listed_is_no_empty_one(
 def test_prune_of_a_store_that_may_not_be_listed_removes_nothing(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     verify(store, backup)
     for path in (tmp_path / "store" / "objects").rglob("*"):
@@ -215,10 +228,11 @@ def test_prune_of_a_store_that_may_not_be_listed_removes_nothing(
     assert files_under(tmp_path / "store") == before
 
 
+@full
 def test_gold_that_is_behind_silver_is_taken_as_it_is_and_caught_up_by_the_next_run(lake: Path, tmp_path: Path) -> None:
     newest = max((lake / paths.GOLD_BY_SKU_REASON / "_delta_log").glob("*.json"))
     newest.unlink()
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     target = restored(store, back_up(lake, store), tmp_path / "restored")
     shutil.copytree(lake / LANDED, target / LANDED, dirs_exist_ok=True)
     run_elsewhere(lake, FIRST_DAY)
@@ -231,15 +245,15 @@ def test_file_that_vanishes_from_every_pin_ends_with_a_storage_error(
 ) -> None:
     pins = []
 
-    def pin_and_lose(root: Path, has_landed_files: bool) -> object:
-        cut = pin(root, has_landed_files)
-        pins.append(cut)
-        gone, *_ = sorted(path for path in cut.files if path.endswith(".parquet"))
+    def pin_and_lose(root: LocalFiles, has_landed_files: bool) -> object:
+        snapshot = pin(root, has_landed_files)
+        pins.append(snapshot)
+        gone, *_ = sorted(path for path in snapshot.files if path.endswith(".parquet"))
         (lake / gone).unlink(missing_ok=True)
-        return cut
+        return snapshot
 
     monkeypatch.setattr(backup_module, "pin", pin_and_lose)
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     with pytest.raises(StorageError) as raised:
         back_up(lake, store)
     assert raised.value.exit_code == 5 and "vanished from each of 3 pins" in str(raised.value)
@@ -250,25 +264,25 @@ def test_file_that_vanishes_once_means_a_new_pin(lake: Path, tmp_path: Path, mon
     table = DeltaTable(str(lake / paths.SILVER_RETURNS))
     pins = []
 
-    def pin_before_a_vacuum(root: Path, has_landed_files: bool) -> object:
-        cut = pin(root, has_landed_files)
-        pins.append(cut.tables[paths.SILVER_RETURNS].version.version)
+    def pin_before_a_vacuum(root: LocalFiles, has_landed_files: bool) -> object:
+        snapshot = pin(root, has_landed_files)
+        pins.append(snapshot.tables[paths.SILVER_RETURNS].version.version)
         if len(pins) == 1:
             table.delete("qty >= 0")
             table.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
-        return cut
+        return snapshot
 
     monkeypatch.setattr(backup_module, "pin", pin_before_a_vacuum)
-    store = DirectoryStore(tmp_path / "store")
+    store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     assert len(pins) == 2 and backup.manifest.tables[paths.SILVER_RETURNS].version == pins[1] > pins[0]
     assert verify(store, backup).all == []
 
 
-@pytest.mark.full
+@full
 def test_twenty_backups_beside_a_writer_that_also_compacts_and_vacuums(tmp_path: Path) -> None:
     """Each must be equal to the versions that it pinned; what these held is asked of the writer's own history."""
-    lake, store = land_samples(tmp_path / "lake"), DirectoryStore(tmp_path / "store")
+    lake, store = land_samples(tmp_path / "lake"), open_store(str(tmp_path / "store"))
     run_elsewhere(lake, FIRST_DAY)
     held: dict[tuple[str, int], list[lake_reading.Row]] = {}
     ended, failures = threading.Event(), []
