@@ -42,7 +42,7 @@ def make_lake(root: Path, batches: int) -> Path:
         after = replace(after, silver=after.silver + 1, quarantine=(after.quarantine or 0) + 1)
         ledger.commit(batch, f"run-{number}", after)
         for table in GOLD_TABLES:
-            facts = {"silver_version": after.silver, "silver_id": silver_id}
+            facts: dict[str, int | str] = {"silver_version": after.silver, "silver_id": silver_id}
             writes.publish(table, [], [], replace(metadata, stage="silver_to_gold", facts=facts))
     (root / "bronze" / "returns_raw").mkdir(parents=True)
     return root
