@@ -14,7 +14,7 @@ import pytest
 
 import lake_reading
 from commands import RETURNS, environment, returns, run
-from kills import SECOND_DAY, before_log, land_one_more, run_killed, run_whole
+from kills import SECOND_DAY, killed_before_log, land_one_more, run_whole
 from object_stores import BUCKET, end_the_lease, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.contents import contents, manifest_name
@@ -259,7 +259,7 @@ def test_backup_of_a_run_that_is_killed_restores_to_what_the_next_run_makes_whol
     land_one_more(lake)
     whole = Path(shutil.copytree(lake, tmp_path / "whole"))
     run_whole(whole, SECOND_DAY)
-    run_killed(lake, SECOND_DAY, before_log(table, publishing_faults))
+    killed_before_log(lake, SECOND_DAY, table, publishing_faults)
     store = open_store(str(tmp_path / "store"))
     backup = back_up(lake, store)
     assert verify(store, backup).all == []
