@@ -199,13 +199,14 @@ def _refuse(error: OSError) -> None:
 
 
 def _stored(place: Path, path: str, real_root: Path) -> StoredFile | None:
-    if place.is_symlink():
-        if not place.is_file():
-            return StoredFile(path, 0, 0, "nowhere")
-        if not place.resolve().is_relative_to(real_root):
-            return StoredFile(path, 0, 0, "outside")
     try:
-        status = place.stat()
+        status = place.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            if not place.is_file():
+                return StoredFile(path, 0, 0, "nowhere")
+            if not place.resolve().is_relative_to(real_root):
+                return StoredFile(path, 0, 0, "outside")
+            status = place.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer
