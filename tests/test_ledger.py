@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -215,13 +216,14 @@ def test_each_write_is_checked_first(tmp_path: Path, step: str) -> None:
         ledger.plan(batch)
     before = (sorted(tmp_path.rglob("*")), ledger.pending())
     lost = True
+    steps: dict[str, Callable[[], object]] = {
+        "plan": lambda: ledger.plan(batch),
+        "checkpoint": lambda: ledger.checkpoint(batch, CHECKPOINT),
+        "commit": lambda: ledger.commit(batch, "run-1", AFTER),
+        "abandon": lambda: ledger.abandon(batch, "run-1", "gone"),
+    }
     with pytest.raises(ConflictError):
-        {
-            "plan": lambda: ledger.plan(batch),
-            "checkpoint": lambda: ledger.checkpoint(batch, CHECKPOINT),
-            "commit": lambda: ledger.commit(batch, "run-1", AFTER),
-            "abandon": lambda: ledger.abandon(batch, "run-1", "gone"),
-        }[step]()
+        steps[step]()
     assert (sorted(tmp_path.rglob("*")), ledger.pending()) == before
 
 
@@ -497,22 +499,23 @@ def test_summary_takes_the_place_of_the_one_before_it(old_lake: Path) -> None:
     assert answers(old_lake) == expected
 
 
-def test_process_of_many_batches_sums_up_once_in_thirty_two(tmp_path: Path) -> None:
-    files = CountingFiles(tmp_path)
+def test_process_of_many_batches_sums_up_once_in_thirty_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files, put = CountingFiles(tmp_path), LocalFiles.put
+    summed_up: list[str] = []
+
+    def counting_put(to: LocalFiles, path: str, content: Any, durable: bool = True) -> None:
+        if path.startswith("ops/ledger"):
+            summed_up.append(path)
+        put(to, path, content, durable)
+
+    monkeypatch.setattr(LocalFiles, "put", counting_put)
     ledger = Ledger(files)
-    put: list[str] = []
-    real_put = files.put
-    files.put = lambda path, *rest: (put.append(path), real_put(path, *rest))[1]  # type: ignore[method-assign]
     for number in range(1, 100):
         commit(ledger, number)
-    assert [path for path in put if path.startswith("ops/ledger")] == [
-        f"ops/ledger/0000{through}.json" for through in (32, 64, 96)
-    ]
+    assert summed_up == [f"ops/ledger/0000{through}.json" for through in (32, 64, 96)]
     assert files.were_read == []
-    assert (ledger.known_files(), ledger.last_committed()) == (
-        [file_of(number) for number in range(1, 100)],
-        opened(tmp_path).last_committed(),
-    )
+    known = [file_of(number) for number in range(1, 100)]
+    assert (ledger.known_files(), ledger.last_committed()) == (known, opened(tmp_path).last_committed())
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ from pyspark_interview_project.pipeline.plan import (
 )
 from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
+from pyspark_interview_project.sources import discovery, preflight
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from running import (
@@ -184,16 +185,14 @@ def test_plan_batch_looks_at_the_content_of_no_more_files_than_it_needs(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of thousands of files that landed at once, the first batch hashes its own and the one that is too many."""
-    from pyspark_interview_project.sources import discovery
-
     for path in (A, B, C, f"{LANDED}/d.csv"):
         land(root, path, "x" * 100)
     hashed: list[str] = []
-    real = discovery.screened_sha256
+    real = preflight.screened_sha256
 
-    def counting(place: Any, path: str, limits: Any) -> str:
+    def counting(files: Any, path: str, limits: Any) -> str:
         hashed.append(path)
-        return real(place, path, limits)
+        return real(files, path, limits)
 
     monkeypatch.setattr(discovery, "screened_sha256", counting)
     assert planned(root, max_batch_bytes=200) == ([A, B], [], True)
@@ -429,8 +428,17 @@ def test_pending_batch_that_is_abandoned_is_fenced_where_it_may_have_been_in_a_c
         run.ledger = ledger_of(run_root(run))
     asked: list[str] = []
     fence, check = run.writes.fence, run.check_lease
-    monkeypatch.setattr(run.writes, "fence", lambda table: (asked.append(table.name), fence(table)))
-    monkeypatch.setattr(run, "check_lease", lambda: (asked.append("lease"), check()))
+
+    def fence_on_record(table: TableContract) -> None:
+        asked.append(table.name)
+        fence(table)
+
+    def check_on_record() -> None:
+        asked.append("lease")
+        check()
+
+    monkeypatch.setattr(run.writes, "fence", fence_on_record)
+    monkeypatch.setattr(run, "check_lease", check_on_record)
     before = {table.name: bench.tables.version(table) for table in TABLES}
     (run_root(run) / A).unlink()
     assert pending_batch(run) is None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import resource
 import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -14,6 +18,7 @@ from deltalake import DeltaTable
 import lake_reading
 from conftest import LakeBench
 from pyspark_interview_project.config import paths
+from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.watermark import (
@@ -57,7 +62,7 @@ def test_run_behind_a_correction_that_changes_no_figure_finds_nothing_new_withou
     record = run_here(lake)
     after = lake_reading.everything(lake)
     assert record.status == "succeeded"
-    assert [after[place] for place in GOLD] == [(version + 1, rows) for version, rows in map(before.get, GOLD)]
+    assert [after[place] for place in GOLD] == [(before[place][0] + 1, before[place][1]) for place in GOLD]
     silver = DeltaTable(lake / lake_reading.SILVER)
     expected = {
         "run_id": record.run_id,
@@ -221,3 +226,84 @@ def test_gold_of_a_silver_that_was_made_anew_is_built_anew_at_the_same_version(
     columns = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
     bench.assert_frame(bench.engine.read(GOLD_BY_SKU_REASON), columns, [("LAMP", "late", 1, 1, "1.00")])
     assert is_current(bench.tables, run.files) is True
+
+
+# Changes that cannot be read -----------------------------------------------------------------------------------------
+
+GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
+
+
+@contextmanager
+def largest_file(bytes_: int) -> Iterator[None]:
+    """Inside, no file of this process may become larger: a disk that is full."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (bytes_, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+
+
+@pytest.fixture
+def behind(run: RunContext, bench: LakeBench) -> RunContext:
+    """The run, whose gold lacks a correction of silver."""
+    upsert(bench, "R1")
+    upsert(bench, "R2", sku="LAMP")
+    silver_to_gold(run)
+    upsert(bench, "R1", corrected=True, qty=3)
+    return run
+
+
+def test_disk_that_is_full_while_changes_are_read_is_told_and_gold_stays_as_it_is(
+    behind: RunContext, bench: LakeBench
+) -> None:
+    before = {place: lake_reading.everything(bench.root)[place] for place in GOLD}
+    with pytest.raises(StorageError) as raised, largest_file(64):
+        silver_to_gold(behind)
+    assert (raised.value.exit_code, raised.value.problem) == (
+        5,
+        "a file would be larger than is allowed here; what was committed stays, run again when that is mended",
+    )
+    assert {place: lake_reading.everything(bench.root)[place] for place in GOLD} == before
+    silver_to_gold(behind)
+    rows = [("LAMP", "late", 1, 1, "1.00"), ("MUG", "late", 1, 3, "1.00")]
+    bench.assert_frame(bench.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, rows)
+
+
+def vacuum(bench: LakeBench) -> None:
+    silver = bench.tables.open(SILVER)
+    assert silver.vacuum(retention_hours=0, dry_run=False, enforce_retention_duration=False)
+
+
+def forget(bench: LakeBench) -> None:
+    """Remove all of silver's log but a checkpoint of the newest version."""
+    silver = bench.tables.open(SILVER)
+    silver.create_checkpoint()
+    for entry in (bench.root / SILVER.place / "_delta_log").glob("*.json"):
+        if int(entry.stem) < silver.version():
+            entry.unlink()
+
+
+@pytest.mark.parametrize("lose", [vacuum, forget])
+def test_gold_is_built_anew_where_the_files_of_the_changes_are_gone(
+    behind: RunContext, bench: LakeBench, caplog: pytest.LogCaptureFixture, lose: Callable[[LakeBench], None]
+) -> None:
+    lose(bench)
+    with caplog.at_level(logging.INFO):
+        assert silver_to_gold(behind) is True
+    assert [message for message in caplog.messages if message.endswith("built anew")] == [
+        f"{table.name} built anew" for table in GOLD_TABLES
+    ]
+    rows = [("LAMP", "late", 1, 1, "1.00"), ("MUG", "late", 1, 3, "1.00")]
+    bench.assert_frame(bench.engine.read(GOLD_BY_SKU_REASON), GOLD_COLUMNS, rows)
+    assert is_current(bench.tables, behind.files) is True
+
+
+def test_gold_is_brought_up_by_what_changed_where_its_files_are_there(
+    behind: RunContext, bench: LakeBench, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        silver_to_gold(behind)
+    assert [message for message in caplog.messages if message.startswith("gold")] == [
+        f"{table.name} brought up by what changed" for table in GOLD_TABLES
+    ]

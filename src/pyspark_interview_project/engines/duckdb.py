@@ -141,6 +141,8 @@ class DuckDBEngine:
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
         """By data files: what only the older version has left the table, what only the newer one has came. Rows that
         were copied from file to file stand on both sides and cancel out."""
+        if not self._tables.has_version(table, since):
+            return None
         before, after = (set(self._places(table, version)) for version in (since, until))
         left, came = sorted(before - after), sorted(after - before)
         if not all(os.path.exists(place) for place in left):

@@ -212,15 +212,15 @@ class Ledger:
     def _batches(self) -> dict[str, Batch]:
         """The batches behind the summary, the oldest first."""
         found: dict[str, set[str]] = {}
-        for file in self._files.list(paths.BATCHES):
+        for file in self._files.list(paths.BATCHES, enters=self._is_newer):
             batch_id, _, name = file.path.removeprefix(f"{paths.BATCHES}/").partition("/")
             found.setdefault(batch_id, set()).add(name.removesuffix(".json"))
-        newer = {batch_id: names for batch_id, names in found.items() if _PLAN in names}
-        read = (self._read(batch_id, newer[batch_id]) for batch_id in sorted(newer) if self._is_newer(batch_id))
-        return {batch.batch_id: batch for batch in read}
+        newer = [batch_id for batch_id in sorted(found) if _PLAN in found[batch_id] and self._is_newer(batch_id)]
+        return {batch.batch_id: batch for batch in (self._read(batch_id, found[batch_id]) for batch_id in newer)}
 
-    def _is_newer(self, batch_id: str) -> bool:
-        number = batch_id.partition("-")[0]
+    def _is_newer(self, directory: str) -> bool:
+        """Whether the summary does not stand for the batch of a directory."""
+        number = directory.removeprefix(f"{paths.BATCHES}/").partition("-")[0]
         return not number.isdecimal() or int(number) > self._summary.through
 
     def _read(self, batch_id: str, names: set[str]) -> Batch:

@@ -85,6 +85,15 @@ class DeltaTables:
             except TableNotFoundError:
                 return None
 
+    def has_version(self, table: TableContract, version: int) -> bool:
+        """Whether the log has this version: others may have removed old entries."""
+        with log_errors(table):
+            try:
+                self.open(table, version)
+            except TableNotFoundError:
+                return False
+            return True
+
     def table_id(self, table: TableContract) -> str:
         """The id that the table got when it was created. A table made in its place has another."""
         with log_errors(table):

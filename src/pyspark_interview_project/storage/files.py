@@ -199,13 +199,14 @@ def _refuse(error: OSError) -> None:
 
 
 def _stored(place: Path, path: str, real_root: Path) -> StoredFile | None:
-    if place.is_symlink():
-        if not place.is_file():
-            return StoredFile(path, 0, 0, "nowhere")
-        if not place.resolve().is_relative_to(real_root):
-            return StoredFile(path, 0, 0, "outside")
     try:
-        status = place.stat()
+        status = place.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            if not place.is_file():
+                return StoredFile(path, 0, 0, "nowhere")
+            if not place.resolve().is_relative_to(real_root):
+                return StoredFile(path, 0, 0, "outside")
+            status = place.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for its writer
@@ -239,22 +240,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-# What callers that are not on `Files` yet use.
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the new one, also after a crash of the machine."""
-    LocalFiles(path.parent).put(path.name, text.encode("utf-8"))
-
-
-def new_file(directory: Path, suffix: str = "") -> tuple[int, str]:
-    """A new hidden file as tempfile.mkstemp makes one, but with the rights that the umask leaves, as any other file."""
-    path = directory / f".{uuid4().hex}{suffix}"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), str(path)
-
-
-def sync_file_system(directory: Path) -> None:
-    """Return when all that was written to the directory's file system outlives a crash of the machine."""
-    LocalFiles(directory).sync()
