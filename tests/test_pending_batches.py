@@ -101,6 +101,7 @@ def test_pending_batch_that_silver_has_is_finished_where_a_row_was_deleted_by_ha
     record = run_here(lake)
     changed = f"{SILVER.place} was changed by others: version {silver.version()}, DELETE"
     assert (record.status, record.warnings, states(lake)) == ("succeeded", [changed], [COMMITTED])
+    assert record.stages[0].rows_inserted == 4
     assert [row[0] for row in lake_reading.silver(lake)] == ["R1", "R4", "R5"]
     assert counted(lake) == [3, 3]
     assert run_here(lake).status == "no_new_data"
