@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import socket
@@ -1066,17 +1065,3 @@ def test_embedded_engine_imports_no_pyspark_and_starts_no_java(tmp_path: Path) -
     assert imported & {"pyspark", "py4j", "delta", "duckdb"} == {"duckdb"}
     assert not (tmp_path / "java-was-started").exists()
     assert lake_reading.silver(lake) == SILVER_AFTER_FIRST_DAY
-
-
-def test_date_with_more_rows_than_a_commit_may_have_is_cut_into_commits_of_which_none_is_empty(tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    candidates = [f"R-{number}" for number in range(100)]
-    ids = [one for one in candidates if hashlib.sha256(one.encode()).hexdigest() < "8"][:8]  # the upper half is empty
-    rows = [row_of(one, "O-1", None, "MUG", "damaged", "1", "5.00", "2026-11-18", None) for one in ids]
-    land(lake / LANDED / "first.jsonl", rows[:1])
-    succeeded(returns(lake, "run", "--as-of", "2026-11-20"))
-    land(lake / LANDED / "second.jsonl", rows[1:])
-    succeeded(returns(lake, "run", "--as-of", "2026-11-20", MERGE_ROWS_PER_COMMIT="2"))
-    assert sorted(lake_reading.rows(lake, lake_reading.SILVER, ["return_id"])) == sorted((one,) for one in ids)
-    second = [note for note in lake_reading.commit_notes(lake, lake_reading.SILVER) if note.get("parts", 1) > 1]
-    assert sorted(note["part"] for note in second) == list(range(1, second[0]["parts"] + 1))

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from pyspark_interview_project.errors import ConfigurationError, StorageError
-from pyspark_interview_project.storage.files import Files, LocalFiles, write_atomically
+from pyspark_interview_project.storage.files import Files, LocalFiles
 from pyspark_interview_project.storage.object_files import ObjectFiles, open_files, settled_place
 
 
@@ -146,31 +146,47 @@ def test_open_files_refuses_what_names_no_place(url: str) -> None:
     assert refused.value.subject == url
 
 
-def test_write_atomically_new_file_is_written_with_its_directories(tmp_path: Path) -> None:
+def put(path: Path, text: str) -> None:
+    LocalFiles(path.parent).put(path.name, text.encode())
+
+
+def test_real_place_is_refused_where_a_link_leads_out_of_the_root(tmp_path: Path) -> None:
+    (tmp_path / "root" / "inside").mkdir(parents=True)
+    (tmp_path / "root" / "link").symlink_to("inside")
+    (tmp_path / "root" / "out").symlink_to(tmp_path)
+    files = LocalFiles(tmp_path / "root")
+    assert files.real_place("link/file") == tmp_path / "root" / "inside" / "file"
+    with pytest.raises(
+        ConfigurationError, match=f"out/file: a link takes it out of {tmp_path}/root, to {tmp_path}/file"
+    ):
+        files.real_place("out/file")
+
+
+def test_put_new_file_is_written_with_its_directories(tmp_path: Path) -> None:
     path = tmp_path / "ops" / "deep" / "plan.json"
-    write_atomically(path, "ß\n")
+    put(path, "ß\n")
     assert path.read_bytes() == "ß\n".encode()
 
 
-def test_write_atomically_existing_file_is_replaced_whole(tmp_path: Path) -> None:
+def test_put_existing_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "plan.json"
     path.write_text("a longer text than the new one")
-    write_atomically(path, "new")
+    put(path, "new")
     assert path.read_text() == "new"
 
 
-def test_write_atomically_leaves_nothing_else_behind(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "plan.json", "text")
+def test_put_leaves_nothing_else_behind(tmp_path: Path) -> None:
+    put(tmp_path / "plan.json", "text")
     assert [entry.name for entry in tmp_path.iterdir()] == ["plan.json"]
 
 
-def test_write_atomically_file_can_be_read_by_everybody(tmp_path: Path) -> None:
-    write_atomically(tmp_path / "plan.json", "text")
+def test_put_file_can_be_read_by_everybody(tmp_path: Path) -> None:
+    put(tmp_path / "plan.json", "text")
     assert (tmp_path / "plan.json").stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
-def test_write_atomically_that_fails_leaves_the_old_file_and_no_other(
+def test_put_that_fails_leaves_the_old_file_and_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def fail(*_: object) -> None:
@@ -180,16 +196,14 @@ def test_write_atomically_that_fails_leaves_the_old_file_and_no_other(
     path.write_text("old")
     monkeypatch.setattr(os, step, fail)
     with pytest.raises(OSError, match="disk full"):
-        write_atomically(path, "new")
+        put(path, "new")
     assert {entry.name: entry.read_text() for entry in tmp_path.iterdir()} == {"plan.json": "old"}
 
 
-def test_write_atomically_reaches_the_disk_before_it_takes_the_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_put_reaches_the_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(os, "fsync", lambda descriptor: (steps.append("fsync"), fsync(descriptor))[1])
     monkeypatch.setattr(os, "replace", lambda *paths: (steps.append("replace"), replace(*paths))[1])
-    write_atomically(tmp_path / "plan.json", "text")
+    put(tmp_path / "plan.json", "text")
     assert steps == ["fsync", "replace", "fsync"]

@@ -240,22 +240,3 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-# What callers that are not on `Files` yet use.
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write `text` so that a reader sees the old file or the new one, also after a crash of the machine."""
-    LocalFiles(path.parent).put(path.name, text.encode("utf-8"))
-
-
-def new_file(directory: Path, suffix: str = "") -> tuple[int, str]:
-    """A new hidden file as tempfile.mkstemp makes one, but with the rights that the umask leaves, as any other file."""
-    path = directory / f".{uuid4().hex}{suffix}"
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o666), str(path)
-
-
-def sync_file_system(directory: Path) -> None:
-    """Return when all that was written to the directory's file system outlives a crash of the machine."""
-    LocalFiles(directory).sync()
