@@ -11,12 +11,10 @@ from deltalake import DeltaTable
 
 import lake_reading
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
-from pyspark_interview_project.errors import QualityGateError
-from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
-from pyspark_interview_project.pipeline.ledger import COMMITTED, PLANNED, Ledger
+from pyspark_interview_project.pipeline.ledger import COMMITTED, Ledger
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
-from running import Stopped, land_returns, land_three_files, opened, return_of, run_here
+from running import Stopped, land_returns, land_three_files, return_of, run_here
 
 
 def stop(*_: Any, **__: Any) -> None:
@@ -66,48 +64,33 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[lake_readi
     return lake_reading.comparable(lake)
 
 
-@pytest.mark.parametrize("function", ["silver", "commit"])
-def test_pending_batch_is_finished_whatever_the_limit_of_a_batch_is_now(
-    tmp_path: Path, whole: dict[str, list[lake_reading.Row]], function: str
-) -> None:
-    lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, function)
-    record = run_here(lake, max_batch_bytes=1)
-    assert (states(lake), [file["path"][-7:] for file in record.files]) == (
-        [COMMITTED],
-        ["a.jsonl", "b.jsonl", "c.jsonl"],
-    )
-    assert lake_reading.comparable(lake) == whole
-
-
-def test_pending_batch_that_silver_has_is_finished_whatever_the_gates_say_now(
+def test_pending_batch_that_silver_has_is_finished_whatever_gates_and_limits_say_now(
     tmp_path: Path, whole: dict[str, list[lake_reading.Row]]
 ) -> None:
     lake = land_three_files(tmp_path / "lake")
     stopped_before(lake, "commit")
-    record = run_here(lake, max_quarantined_ratio=0.0, quarantine_gate_min_rows=1)
+    record = run_here(lake, max_quarantined_ratio=0.0, quarantine_gate_min_rows=1, max_batch_bytes=1)
     assert (states(lake), record.gates, record.warnings) == ([COMMITTED], [], [])
     bronze = record.stages[0]
     assert (bronze.rows, bronze.rows_read, bronze.rows_inserted, bronze.rows_duplicate) == (4, 9, 4, 1)
     assert lake_reading.comparable(lake) == whole
 
 
-def test_pending_batch_that_silver_lacks_is_gated_again(tmp_path: Path) -> None:
-    lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, "silver")
-    with pytest.raises(QualityGateError):
-        run_here(lake, max_quarantined_ratio=0.0, quarantine_gate_min_rows=1)
-    assert (states(lake), lake_reading.silver(lake)) == ([PLANNED], [])
-
-
-def test_pending_batch_keeps_its_time_zone(tmp_path: Path) -> None:
-    lake = tmp_path / "lake"
-    land_returns(lake, "a", return_of("R1", "2026-11-20T08:00:00"))
+def test_pending_batch_that_silver_lacks_keeps_its_files_and_its_time_zone(tmp_path: Path) -> None:
+    lake, local = tmp_path / "lake", "2026-11-20T08:00:00"
+    for name, return_id in (("a", "R1"), ("b", "R2")):
+        land_returns(lake, name, return_of(return_id, local))
     stopped_before(lake, "silver", spark_tz="Europe/Berlin")
-    land_returns(lake, "b", return_of("R2", "2026-11-20T08:00:00"))
-    run_here(lake, spark_tz="UTC")
-    times = [at.hour for _, at in lake_reading.rows(lake, lake_reading.SILVER, ("return_id", "ingest_ts"))]
-    assert (times, states(lake)) == ([7, 8], [COMMITTED, COMMITTED])
+    land_returns(lake, "c", return_of("R3", local))
+    run_here(lake, spark_tz="UTC", max_batch_bytes=1)
+    rows = lake_reading.rows(lake, lake_reading.SILVER, ("return_id", "ingest_ts", "batch_id"))
+    first, second = [batch_id for batch_id, _ in lake_reading.batch_states(lake)]
+    assert [(return_id, at.hour, batch_id) for return_id, at, batch_id in rows] == [
+        ("R1", 7, first),
+        ("R2", 7, first),
+        ("R3", 8, second),
+    ]
+    assert states(lake) == [COMMITTED, COMMITTED]
 
 
 def test_pending_batch_that_silver_has_is_finished_where_a_row_was_deleted_by_hand(tmp_path: Path) -> None:
@@ -118,53 +101,19 @@ def test_pending_batch_that_silver_has_is_finished_where_a_row_was_deleted_by_ha
     record = run_here(lake)
     changed = f"{SILVER.place} was changed by others: version {silver.version()}, DELETE"
     assert (record.status, record.warnings, states(lake)) == ("succeeded", [changed], [COMMITTED])
+    assert record.stages[0].rows_inserted == 4
     assert [row[0] for row in lake_reading.silver(lake)] == ["R1", "R4", "R5"]
     assert counted(lake) == [3, 3]
     assert run_here(lake).status == "no_new_data"
-
-
-def test_pending_batch_of_a_later_day_that_silver_has_is_finished_where_a_row_was_deleted_by_hand(
-    tmp_path: Path,
-) -> None:
-    lake = land_three_files(tmp_path / "lake")
-    run_here(lake)
-    land_returns(lake, "d", return_of("R7"), return_of("R1", "2026-11-21T08:00:00Z", qty="3"))
-    stopped_before(lake, "commit")
-    silver = DeltaTable(lake / lake_reading.SILVER)
-    silver.delete("return_id = 'R1'")
-    record = run_here(lake)
-    changed = f"{SILVER.place} was changed by others: version {silver.version()}, DELETE"
-    assert (record.status, record.warnings, states(lake)) == ("succeeded", [changed], [COMMITTED, COMMITTED])
-    assert [row[0] for row in lake_reading.silver(lake)] == ["R2", "R4", "R5", "R7"]
-    assert counted(lake) == [4, 4]
 
 
 def test_pending_batch_whose_commit_a_restore_undid_is_taken_anew(
     tmp_path: Path, whole: dict[str, list[lake_reading.Row]]
 ) -> None:
     lake = land_three_files(tmp_path / "lake")
-    for _ in range(2):
-        stopped_before(lake, "commit")
-        silver = DeltaTable(lake / lake_reading.SILVER)
-        assert silver.to_pyarrow_table().num_rows == 4
-        silver.restore(silver.version() - 1)
+    stopped_before(lake, "commit")
+    silver = DeltaTable(lake / lake_reading.SILVER)
+    silver.restore(silver.version() - 1)
     record = run_here(lake)
     assert lake_reading.comparable(lake) == whole
     assert (record.status, states(lake), counted(lake)) == ("succeeded", [COMMITTED], [4, 4])
-
-
-def test_commit_that_comes_late_is_not_made_twice(tmp_path: Path, whole: dict[str, list[lake_reading.Row]]) -> None:
-    """The commit of a dead caller's server comes between the look at silver's log and the retry's own commit."""
-    lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, "silver")
-    real = DeltaWrites.publish
-
-    def publish(writes: DeltaWrites, table: Any, added: Any, removed: Any, metadata: Any, name: str | None) -> None:
-        real(writes, table, added, removed, metadata, name)  # the late one
-        real(writes, table, added, removed, metadata, name)
-
-    with pytest.MonkeyPatch.context() as patch, opened(lake) as run:
-        patch.setattr(DeltaWrites, "publish", publish)
-        bronze_to_silver(run)
-    run_here(lake)
-    assert lake_reading.comparable(lake) == whole

@@ -20,10 +20,17 @@ def lake_at(place: Path) -> Path:
     return place
 
 
+def close_only(engine: DuckDBEngine) -> None:
+    """Close the engine and tidy nothing up."""
+    engine._opened.close()
+    engine._session.stop()
+    engine._connection.close()
+
+
 def killed(lake: Path, patch: pytest.MonkeyPatch, **settings: Any) -> set[Path]:
     """A run that is killed while rows are materialized; the files that it leaves in scratch directories."""
     with patch.context() as inner:
-        inner.setattr(DuckDBEngine, "close", lambda engine: engine._connection.close())  # nothing is tidied up
+        inner.setattr(DuckDBEngine, "close", close_only)
         inner.setattr(tempfile.TemporaryDirectory, "cleanup", lambda directory: None)
         inner.setattr(tempfile.TemporaryDirectory, "_cleanup", lambda *_, **__: None)
         with pytest.raises(Stopped), opened(lake, **settings) as run:
