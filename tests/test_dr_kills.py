@@ -15,7 +15,7 @@ import pytest
 import lake_reading
 from commands import RETURNS, environment, returns, run
 from kills import SECOND_DAY, killed_before_log, land_one_more, run_whole
-from object_stores import BUCKET, end_the_lease, s3_environment
+from object_stores import BUCKET, end_the_lease, misbehaving, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.contents import contents, manifest_name
 from pyspark_interview_project.dr.prune import prune
@@ -29,6 +29,7 @@ from recovery import (
     dr,
     files_under,
     full,
+    mostly_full,
     restored,
     verify,
 )
@@ -44,14 +45,24 @@ def lake(small_lake: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(small_lake, tmp_path / "lake"))
 
 
-@pytest.fixture(params=["directory", pytest.param("s3", marks=full)])
-def url(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Where a store is."""
+@pytest.fixture
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a store is: a directory, or a bucket behind a network that fails and drops answers."""
     if request.param == "directory":
-        return str(tmp_path / "store")
-    for name, value in s3_environment(request.getfixturevalue("s3")).items():
-        monkeypatch.setenv(name, value)
-    return f"s3://{BUCKET}/{tmp_path.name}"
+        yield str(tmp_path / "store")
+        return
+    with misbehaving(request.getfixturevalue("s3")) as (address, proxy), pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_environment(address).items():
+            patch.setenv(name, value)
+        yield f"s3://{BUCKET}/{tmp_path.name}"
+        assert proxy.failed and proxy.lost
+
+
+IN_EACH_PLACE = pytest.mark.parametrize(
+    ("url", "scope"),
+    mostly_full([("directory", "quick"), ("directory", "all"), ("s3", "quick")], quick=1),
+    indirect=["url"],
+)
 
 
 def crashes(whole: Crash, quick: tuple[int, ...], scope: str) -> Iterator[Crash]:
@@ -73,10 +84,7 @@ class Fresh:
         return f"{self._url}-{self._number}"
 
 
-QUICK_OR_ALL = pytest.mark.parametrize("scope", ["quick", pytest.param("all", marks=full)])
-
-
-@QUICK_OR_ALL
+@IN_EACH_PLACE
 def test_backup_killed_is_no_backup_and_the_next_one_finishes(lake: Path, url: str, scope: str) -> None:
     fresh, whole = Fresh(url), Crash()
     back_up(lake, BackupStore(crashing(fresh(), whole)), landed_files=True)
@@ -93,7 +101,7 @@ def test_backup_killed_is_no_backup_and_the_next_one_finishes(lake: Path, url: s
         assert verify(open_store(place), backup).all == []
 
 
-@QUICK_OR_ALL
+@IN_EACH_PLACE
 def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(lake: Path, url: str, scope: str) -> None:
     mine = lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"
 
@@ -126,7 +134,7 @@ def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(lake: Path,
         assert {file.path for file in store.list("backups")} == {manifest_name(kept), f"backups/{kept}/summary.json"}
 
 
-@QUICK_OR_ALL
+@IN_EACH_PLACE
 def test_restore_killed_cannot_be_used_and_the_next_one_finishes(
     lake: Path, url: str, tmp_path: Path, scope: str
 ) -> None:

@@ -18,7 +18,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import returns, succeeded
+from commands import process, succeeded
 from deletion_vectors import table_with_deletion_vectors
 from kills import FIRST_DAY, LANDED, SETTINGS, land_samples, run_elsewhere
 from landing import land, row_of
@@ -309,7 +309,7 @@ def test_twenty_backups_beside_a_writer_that_also_compacts_and_vacuums(tmp_path:
             ]
             land(lake / LANDED / f"{number}.jsonl", rows)
             try:
-                succeeded(returns(lake, "run", "--as-of", FIRST_DAY, "--no-serve-metrics", **SETTINGS))
+                succeeded(process(lake, "run", "--as-of", FIRST_DAY, "--no-serve-metrics", **SETTINGS))
                 remember()
                 for table in paths.TABLES:
                     opened = DeltaTable(str(lake / table))

@@ -131,7 +131,7 @@ def test_files_sent_in_parts_through_a_network_that_fails(
             def chunks(content: bytes = content) -> Iterator[bytes]:
                 yield from (content[start : start + (1 << 20)] for start in range(0, len(content), 1 << 20))
 
-            sha256 = store.add(chunks, size)
+            sha256, _, _ = store.add(chunks, size, {})
             assert sha256 == hashlib.sha256(content).hexdigest()
             assert store.read(object_name(sha256)) == content
         assert {entry.size for entry in store.list()} == {len(contents_[0])}

@@ -62,7 +62,7 @@ def drill(
     skip_files: Sequence[str],
     steps: Steps,
 ) -> DrillFigures:
-    """Run a drill and clean up behind it. `scratch` is where the lake is restored, by default the system's place;
+    """Run a drill and clean up after it. `scratch` is where the lake is restored, by default the system's place;
     `skip_files` are the landed files that runs of the lake leave out.
 
     Raises DamageError where the restored lake differs or does not go on, and what the steps raise.

@@ -1,4 +1,4 @@
-"""How stores stand to their objectives: how much a loss would cost now, and whether the RPO allows as much."""
+"""How much a loss would cost now, for each store, and whether its RPO allows that."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pyspark_interview_project.dr.strategies import Strategies
 
 @dataclass(frozen=True)
 class Standing:
-    """What a person is told of a store, and what is wrong with it, if anything is."""
+    """What a person is told about a store, and the problem with it, if there is one."""
 
     said: str
     problem: str | None = None
@@ -33,8 +33,8 @@ def of_strategy(strategies: Strategies, name: str) -> Standing:
 
 
 def of_replication(strategies: Strategies, name: str) -> Standing:
-    """How a second store stands, by the RPO of its strategy. What it has was verified in the first store; whether it is
-    whole here only a verification here can tell. Raises StorageError."""
+    """How a second store stands, by the RPO of its strategy. Its content was verified in the first store; only a
+    verification in the second can tell whether it is whole there. Raises StorageError."""
     replication = strategies.replications[name]
     rpo_hours = strategies.backups[replication.strategy].rpo_hours
     store = strategies.store(replication)
@@ -56,6 +56,6 @@ def of_replication(strategies: Strategies, name: str) -> Standing:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
+    """Seconds as days and hours, or hours and minutes."""
     minutes = int(seconds // 60)
     return f"{minutes // 1440} d {minutes // 60 % 24} h" if minutes >= 1440 else f"{minutes // 60} h {minutes % 60} min"

@@ -1,4 +1,4 @@
-"""Running the configured strategies, and what goes on record of them."""
+"""Running the configured strategies, and recording how each ended."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO_ENGINE = "none"
 
 
 def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:
-    """Back the lake up by a strategy, and verify it if the strategy says so. Returns what goes on record."""
+    """Back the lake up by a strategy, and verify the backup if the strategy says so. Returns facts for the record."""
     strategy = strategies.backups[name]
     store = strategies.store(strategy)
     backup = make_backup(strategies.lake, store, name, strategy.landed_files, steps)
@@ -42,7 +42,7 @@ def run_backup(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any
 
 
 def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str, Any]:
-    """Bring a second store up to the newest verified backup. Returns what goes on record."""
+    """Bring a second store up to the newest verified backup. Returns facts for the record."""
     replication = strategies.replications[name]
     primary = strategies.store(strategies.backups[replication.strategy])
     done = replicate(primary, strategies.store(replication), steps)
@@ -51,7 +51,7 @@ def run_replication(strategies: Strategies, name: str, steps: Steps) -> dict[str
 
 
 def protect(settings: Settings, record: RunRecord, steps: Steps) -> None:
-    """Run every strategy behind a good run, and put on its record what came of each. None of them undoes the run."""
+    """Run every strategy after a good run, and record how each ended. A failure of one does not undo the run."""
     try:
         strategies = Strategies(settings)
     except Exception as error:  # they were checked before the run, and may have changed since
@@ -80,7 +80,7 @@ def _note_failure(record: RunRecord, what: str, error: Exception) -> None:
 
 @contextmanager
 def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
-    """Put on record how what is inside ended, with the facts that it fills in."""
+    """Record how the body ended, with the facts that it fills in."""
     facts: dict[str, Any] = {}
     try:
         yield facts
@@ -94,7 +94,7 @@ def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
 
 @contextmanager
 def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any]]:
-    """A record of its own for a strategy that runs by itself, whatever happens."""
+    """Write a record of its own for a strategy that runs by itself, however it ends."""
     records = RunRecords(Path(settings.paths.place(paths.RUN_RECORDS)))
     record = RunRecord(run_id=str(uuid4()), app_env=settings.app_env, engine=NO_ENGINE, kind=kind)
     try:
@@ -110,8 +110,8 @@ def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any
 
 
 def simulate(settings: Settings) -> list[str]:
-    """What every strategy would do now, a sentence each. Changes nothing, takes no lock, and raises nothing: it comes
-    behind a run that was good."""
+    """What every strategy would do now, a sentence each. Changes nothing, takes no lock, and raises nothing, as the run
+    before it was good."""
     try:
         strategies = Strategies(settings)
     except Exception as error:

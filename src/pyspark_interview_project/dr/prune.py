@@ -1,4 +1,4 @@
-"""Removing backups that are older than what is to be kept, and then the content that no backup names any more."""
+"""Removing backups older than a strategy keeps, and then the content that no other backup names."""
 
 from __future__ import annotations
 

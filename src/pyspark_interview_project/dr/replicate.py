@@ -1,5 +1,5 @@
-"""Bringing a second store to the newest verified backup of a first. It only ever adds: what is gone from the first
-stays in the second, so that neither a mistake nor an attacker's deletion travels."""
+"""Copying the newest verified backup of one store to a second. It only adds: what is deleted in the first stays in the
+second, so that neither a mistake nor an attacker's deletion travels."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def newest_verified(primary: BackupStore) -> Manifest:
 def replicate(primary: BackupStore, secondary: BackupStore, steps: Steps) -> Replicated:
     """Send what the second store lacks of the newest verified backup, its manifest last.
 
-    Raises StorageError where a store cannot be reached in the end, DamageError where content of the first is damaged:
+    Raises StorageError where a store cannot be reached, DamageError where content of the first is damaged:
     nothing of that becomes part of a backup in the second.
     """
     manifest = newest_verified(primary)

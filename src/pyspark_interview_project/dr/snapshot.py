@@ -81,7 +81,7 @@ def pin(lake: LocalFiles, has_landed_files: bool) -> Snapshot:
         files |= {f"{table}/{path}": "deletion_vector" for path in pinned.version.deletion_vectors}
         files |= {f"{table}/{path}": "log" for path in pinned.version.log_files}
     files |= {path: "state" for path in state if path.split("/")[2] in settled}
-    # Looked for behind the tables: gold that a run has compared by now was compared as it is or newer.
+    # Looked for after the tables were pinned: where it is gone, a run has compared this gold, or newer gold, meanwhile.
     if lake.head(paths.GOLD_UNCHECKED):
         files[paths.GOLD_UNCHECKED] = "state"
     records, latest = _run_records(lake, settled)

@@ -1,4 +1,4 @@
-"""Strategies: what is backed up where to, how often and how fast back at least, and what is kept.
+"""Strategies: where backups go, how often, how fast a lake must be back, and which backups are kept.
 
 They are read from `DR_CONFIG_DIR`: each file of `backup_strategies/` is a strategy and each of `replication_configs/`
 brings one to a second store, as YAML or JSON, named by the file.
@@ -53,7 +53,7 @@ class BucketOptions(_Strict):
         return key
 
     def for_obstore(self) -> dict[str, Any]:
-        # A bucket with a default retention locks what is put into it, and takes nothing without a checksum.
+        # A bucket with a default retention takes nothing without a checksum.
         given = {
             "endpoint": self.endpoint,
             "region": self.region,
@@ -87,7 +87,7 @@ class BackupStrategy(_Strict):
 
 
 class Replication(_Strict):
-    """A second store, which is brought to the newest verified backup of a strategy."""
+    """A second store, which gets the newest verified backup of a strategy."""
 
     strategy: str
     to: Url
@@ -145,7 +145,7 @@ class Strategies:
         return name, self.backups[name]
 
     def store_and_retention(self, strategy: str | None, replication: str | None) -> tuple[BackupStore, Retention]:
-        """The store of a strategy, or the second one of a replication, and what is to be kept there."""
+        """The store of a strategy, or the second store of a replication, and what prune keeps there."""
         if replication is None:
             _, config = self.named(strategy)
             return self.store(config), config.keep
@@ -158,12 +158,12 @@ class Strategies:
         return self.store(second), self.backups[second.strategy].keep
 
     def need_one(self) -> None:
-        """Raise ConfigurationError where there is no strategy: no backup would be taken for a good one."""
+        """Raise ConfigurationError where there is no strategy: a run would end well without any backup."""
         if not self.backups:
             raise ConfigurationError(str(self._directory / BACKUPS), "has no strategy; DR_CONFIG_DIR names its parent")
 
     def _refuse_strangers(self) -> None:
-        """A directory whose name is misspelled would be strategies that nobody follows."""
+        """Raise ConfigurationError for any other entry: strategies in a misspelled directory would never run."""
         for path in _entries(self._directory):
             if path.name not in (BACKUPS, REPLICATIONS):
                 raise ConfigurationError(str(path), f"is neither {BACKUPS} nor {REPLICATIONS}")
@@ -209,7 +209,7 @@ def check_place(key: str, url: str, lake: Path) -> str:
 
 
 def _entries(directory: Path) -> list[Path]:
-    """What is in a directory, but for what is hidden, such as what mounted configuration brings along."""
+    """The entries of a directory without hidden ones, such as those of a mounted configuration."""
     return sorted(path for path in directory.iterdir() if not path.name.startswith("."))
 
 
