@@ -208,7 +208,16 @@ def test_references_are_known_and_job_parameters_are_declared(job: dict[str, Any
 # What serverless compute forbids, by Databricks' documentation
 
 FORBIDDEN = {"sparkContext", "rdd", "_jvm", "_jsc", "_jdf", "_sc", "_jsparkSession"} | {
-    *("cache", "persist", "unpersist", "checkpoint", "localCheckpoint", "cacheTable", "uncacheTable", "clearCache"),
+    *(
+        "cache",
+        "persist",
+        "unpersist",
+        "setCheckpointDir",
+        "localCheckpoint",
+        "cacheTable",
+        "uncacheTable",
+        "clearCache",
+    ),
     *("createGlobalTempView", "createOrReplaceGlobalTempView"),
 }
 SETTABLE = {

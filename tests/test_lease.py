@@ -71,7 +71,7 @@ def taken(terms: LeaseTerms, run_id: str = "run") -> Any:
 def objects(terms: LeaseTerms) -> dict[str, dict[str, Any]]:
     """Every lease there is, by name."""
     store = from_url(terms.url, **({"mkdir": True} if terms.url.startswith("file") else {}))
-    names = sorted(entry["path"] for page in obstore.list(store) for entry in page)
+    names = sorted(entry["path"] for page in obstore.list(store) for entry in page if entry["path"].endswith(".json"))
     return {name: json.loads(bytes(obstore.get(store, name).bytes())) for name in names}
 
 

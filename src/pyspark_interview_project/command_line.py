@@ -79,13 +79,21 @@ run_app = run_command
 
 
 class _Stream(io.FileIO):
-    """A standard stream. Behind a reader that has closed its end, as `head` does, what is written is dropped."""
+    """A standard stream. Behind a reader that has closed its end, as `head` does, what is written is dropped. Another
+    failure, such as a full disk, is raised once."""
+
+    has_failed = False
 
     def write(self, data: ReadableBuffer, /) -> int:
-        try:
-            return super().write(data)
-        except BrokenPipeError:
-            return memoryview(data).nbytes
+        if not self.has_failed:
+            try:
+                return super().write(data)
+            except BrokenPipeError:
+                self.has_failed = True
+            except OSError:
+                self.has_failed = True
+                raise
+        return memoryview(data).nbytes
 
 
 @contextmanager
