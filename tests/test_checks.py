@@ -462,6 +462,7 @@ def test_silver_that_lacks_the_batch_before_exits_7_naming_it_and_the_next_step(
     assert len(lake_reading.batch_states(lake)) == len(lake_reading.batch_states(second_day))
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("table", "command"), [(SILVER, "silver-to-gold"), (QUARANTINE, "run")])
 def test_table_whose_batch_a_restore_undid_exits_7_until_it_is_put_back(
     tmp_path: Path, second_day: Path, table: TableContract, command: str

@@ -141,6 +141,7 @@ def test_readable_file_is_warned_of_where_something_is_odd(readable: Path, name:
     assert EXPECTED[name].get("warns", "") in "".join(own)
 
 
+@pytest.mark.full
 @pytest.mark.spark
 @pytest.mark.parametrize("zone", [ZONES[1], *(pytest.param(zone, marks=pytest.mark.full) for zone in ZONES[2:])])
 def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
@@ -241,6 +242,7 @@ def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dic
     assert [rows for rows in refusals[name].after.values() if rows] == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name == FOUND_LATE else pytest.mark.full) for name in UNREADABLE]
 )

@@ -63,6 +63,7 @@ def test_path_out_of_a_table_or_a_lake_is_refused(path: str) -> None:
         FileEntry(path=path, kind="state", bytes=0, sha256="0" * 64, modified_ns=0)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "text",
     mostly_full([*(poisoned_add("a.parquet", v) for v in VECTORS), *map(poisoned_add, OUTSIDE)], len(VECTORS) + 1),

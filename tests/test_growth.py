@@ -93,6 +93,7 @@ def test_run_that_finds_nothing_new_reads_what_is_new_since_the_last_batch(lakes
         assert read["longest_history"] <= 16
 
 
+@pytest.mark.full
 def test_run_of_a_new_file_reads_what_is_new_since_the_last_batch(lakes: list[Path]) -> None:
     lake = lakes[1]
     expected = state_read(lake, OLDER, 64)

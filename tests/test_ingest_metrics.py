@@ -40,6 +40,7 @@ def history(lake: Path) -> dict[str, dict[str, Any]]:
     return {path.name: lake_reading.read_json(path) for path in sorted((lake / "metrics/runs").glob("*.json"))}
 
 
+@pytest.mark.full
 def test_run_with_ingestion_is_in_the_history_once_as_it_was_recorded(tmp_path: Path) -> None:
     lake = land_one(tmp_path / "lake")
     ended = succeeded(returns(lake, "run", *APART, INGEST))
@@ -58,6 +59,7 @@ def test_run_that_only_shows_ingests_nothing(tmp_path: Path) -> None:
     assert history(lake) == {}
 
 
+@pytest.mark.full
 def test_finalize_of_stages_that_ran_apart_leaves_one_record_with_all_of_them(tmp_path: Path) -> None:
     lake = land_one(tmp_path / "lake")
     for stage in ("plan --commit", "bronze-to-silver", "silver-to-gold"):

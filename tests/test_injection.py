@@ -18,7 +18,7 @@ from commands import Ended, returns, succeeded
 from lake_reading import QUARANTINE, SILVER
 from landing import json_line, land, row_of, write_text
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.full]  # make test has the cores of these promises elsewhere
 
 LANDED = "bronze/returns_raw"
 AS_OF = ("--as-of", "2026-11-20")

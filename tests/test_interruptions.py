@@ -146,6 +146,7 @@ def test_run_beside_another_exits_6_and_names_it(tmp_path: Path) -> None:
     assert lake_reading.latest_run_record(lake)["exit_code"] == 0
 
 
+@pytest.mark.full
 def test_file_skipped_behind_a_kill_is_left_out_and_the_others_are_planned_afresh(tmp_path: Path) -> None:
     lake = land_samples(tmp_path / "lake")
     run_killed(lake, FIRST_DAY, "behind replace_batch quarantine_returns")

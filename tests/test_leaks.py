@@ -52,6 +52,8 @@ BROKEN: tuple[Mapping[str, str | None], ...] = (
     dict.fromkeys(("qty", "amount", "return_date", "ingest_ts"), PERSON),
     {"qty": "0", "amount": "-1", "return_date": "1971-01-01"},
 )
+
+pytestmark = pytest.mark.full  # make test has the cores of these promises elsewhere
 DIRTY = [person(f"broken-{number}", **changed) for number, changed in enumerate(BROKEN)]
 
 

@@ -211,6 +211,7 @@ def test_leased_where_the_store_cannot_be_reached_is_a_storage_error(
     assert raised.value.path == terms.url
 
 
+@pytest.mark.full
 def test_run_beside_one_on_another_machine_exits_6_and_names_it(tmp_path: Path) -> None:
     """This process stands for the run on the other machine, which holds the lease alone."""
     lake, terms = land_samples(tmp_path / "lake"), LeaseTerms((tmp_path / "leases").as_uri(), 60)
@@ -246,6 +247,7 @@ def test_run_whose_lock_was_taken_over_writes_no_plan_and_no_table(
     assert [place for place in lake_reading.TABLES if (lake / place).exists()] == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("place", "state"),
     [

@@ -261,6 +261,7 @@ def python_of_pages() -> list[str]:
     return [line for line in shown("python", *PAGES) if line.startswith("python -c")]
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", python_of_pages(), ids=lambda command: " ".join(command.split())[11:60])
 def test_pages_show_python_that_says_something_of_a_lake(command: str, second_day: Path) -> None:
     env = environment(second_day) | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -237,6 +237,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lake
 
 
+@pytest.mark.full
 def test_latest_record_is_of_the_run_that_ended_last_also_where_another_ends_behind_it(
     tmp_path: Path, small: Path
 ) -> None:
@@ -257,6 +258,7 @@ def test_latest_record_is_of_the_run_that_ended_last_also_where_another_ends_beh
     assert latest(lake)[0] == last["run_id"]
 
 
+@pytest.mark.full
 def test_lake_that_ended_with_damage_ends_with_it_behind_its_restore_too(tmp_path: Path, small: Path) -> None:
     lake, store, restored = (tmp_path / name for name in ("lake", "store", "restored"))
     shutil.copytree(small, lake)
@@ -270,6 +272,7 @@ def test_lake_that_ended_with_damage_ends_with_it_behind_its_restore_too(tmp_pat
     assert (again.exit_code, again.complaints) == (7, damage.complaints)
 
 
+@pytest.mark.full
 def test_drill_of_a_lake_with_a_skipped_file_finds_no_damage(tmp_path: Path, small: Path) -> None:
     lake, strategies = tmp_path / "lake", write_strategy(tmp_path / "dr", to=str(tmp_path / "store"))
     shutil.copytree(small, lake)

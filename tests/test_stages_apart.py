@@ -9,11 +9,15 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import lake_reading
 from commands import Ended, returns
 from crashes import failing, image
 from kills import FIRST_DAY, land_samples
 from test_run_history import values
+
+pytestmark = pytest.mark.full  # make test has the cores of these promises elsewhere
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "gold")
 RUN_ID = "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11"

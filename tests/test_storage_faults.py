@@ -110,6 +110,7 @@ def test_run_whose_commits_land_and_are_reported_as_failed_goes_by_the_log(
     assert lake_reading.versions(lake) == lake_reading.versions(second_day)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("landed_only", [False, pytest.param(True, marks=pytest.mark.full)])
 def test_run_on_a_root_that_takes_nothing_exits_5_and_changes_nothing(
     tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, landed_only: bool
@@ -153,6 +154,7 @@ def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
     assert complaint == f"error: {of_the_run}"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "lost",
     [
