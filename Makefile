@@ -16,7 +16,7 @@ ACTIONLINT_VERSION := v1.7.12
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
 # `make test` runs these on Spark, in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_scenario.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Only for Spark, and only in environments of their own.
 NOT_EMBEDDED := tests/test_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
 RECOVERY := $(wildcard tests/test_dr*.py)
@@ -74,7 +74,7 @@ test: ## Run the tests on both engines (sets up what they need, Java too)
 test-embedded: compiler monitoring-tools $(DEV_STAMP) ## Run the tests on the embedded engine, without Java
 	@$(IN_TWO) $(NOT_EMBEDDED:%=--ignore=%)
 
-test-spark: $(JARS_STAMP) ## Run the tests of transforms, of parity and of one lake's life on Spark
+test-spark: $(JARS_STAMP) ## Run the tests of transforms, of parity and of lakes that the engines share on Spark
 	@$(ON_SPARK) $(SPARK_TESTS)
 
 test-full: ## Run everything, part by part, and say how long each took (hours)
