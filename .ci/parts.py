@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-# Beside `make lint` and `make test`, so that all stays below 25 minutes on a machine that is half as fast, too.
-MINUTES = 12
+# None until `make test` is within its five minutes: what CI runs must leave room for slow machines.
+MINUTES = 0
 MINUTES_OF = {
     "test-airflow": 4,
     "test-connect": 3,
@@ -45,7 +45,7 @@ PARTS_FOR: Sequence[tuple[str, Sequence[str]]] = (
     ("tests/test_", ("test-full-embedded",)),
     ("tests/", ("test-full-embedded", "test-recovery")),
 )
-WITHOUT_HISTORY = ("test-deployment", "test-connect", "test-s3")
+WITHOUT_HISTORY: Sequence[str] = ()
 
 
 def changed_paths(repository: Path) -> list[str] | None:
