@@ -510,12 +510,15 @@ def test_process_of_many_batches_sums_up_once_in_thirty_two(tmp_path: Path, monk
 
     monkeypatch.setattr(LocalFiles, "put", counting_put)
     ledger = Ledger(files)
-    for number in range(1, 100):
-        commit(ledger, number)
+    for number in range(1, 97):
+        batch = commit(ledger, number, quarantined=int(number == 10))
     assert summed_up == [f"ops/ledger/0000{through}.json" for through in (32, 64, 96)]
     assert files.were_read == []
-    known = [file_of(number) for number in range(1, 100)]
-    assert (ledger.known_files(), ledger.last_committed()) == (known, opened(tmp_path).last_committed())
+    for reader in (ledger, opened(tmp_path)):
+        assert reader.known_files() == [file_of(number) for number in range(1, 97)]
+        assert reader.last_committed() == (batch.batch_id, TablesAfter("5d0c", 96, 96))
+        assert (reader.pending(), reader.has_quarantined()) == (None, True)
+        assert reader.new_batch((FILE,), AS_OF, "run-1").number == 97
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,7 @@ class Ledger:
         content = {"run_id": run_id, "at": datetime.now(UTC).isoformat(), "after": asdict(after)}
         done = self._write(replace(batch, state=COMMITTED, after=after), COMMITTED, content)
         if len(self._batches) >= _BATCHES_PER_SUMMARY:
-            self._sum_up()
+            self._sum_up((batch.batch_id, after))
         return done
 
     def abandon(self, batch: Batch, run_id: str, why: str) -> Batch:
@@ -174,15 +174,14 @@ class Ledger:
         self._batches[batch.batch_id] = batch
         return batch
 
-    def _sum_up(self) -> None:
+    def _sum_up(self, last: tuple[str, TablesAfter]) -> None:
         """Write a summary of all batches there are, each of which is done, and remove the older summary."""
-        last = self.last_committed()
         newest = max(batch.number for batch in self._batches.values())
         summary = _Summary(newest, tuple(self.known_files()), last, self.has_quarantined())
         content = {
             "through": summary.through,
             "files": [list(asdict(file).values()) for file in summary.files],
-            "last": [last[0], asdict(last[1])] if last else None,
+            "last": [last[0], asdict(last[1])],
             "has_quarantined": summary.has_quarantined,
         }
         older = [file.path for file in self._files.list(paths.LEDGER)]
@@ -197,11 +196,11 @@ class Ledger:
         for path in sorted((file.path for file in self._files.list(paths.LEDGER)), reverse=True):
             try:
                 content = json.loads(self._files.read(path))
-                last = content["last"]
+                batch_id, after = content["last"]
                 return _Summary(
                     content["through"],
                     tuple(LandedFile(*file) for file in content["files"]),
-                    (last[0], TablesAfter(**last[1])) if last else None,
+                    (batch_id, TablesAfter(**after)),
                     content["has_quarantined"],
                 )
             except (ValueError, TypeError, LookupError) as error:
