@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -19,7 +20,7 @@ from landing import land, row_of
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.doctor import lake_state, machine
-from pyspark_interview_project.engines.spark_jars import JARS, jar_directory
+from pyspark_interview_project.engines.spark_jars import JARS
 from pyspark_interview_project.storage.lease import leased
 from pyspark_interview_project.storage.lock import writing
 
@@ -195,8 +196,11 @@ def test_doctor_without_java_on_local_spark_says_what_to_install(lake: Path, env
 def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(
     lake: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    right, own = jar_directory(), tmp_path / "venv" / "share" / "pyspark_interview_project" / "jars"
+    own = tmp_path / "venv" / "share" / "pyspark_interview_project" / "jars"
     monkeypatch.setattr(sys, "prefix", str(tmp_path / "venv"))
+    contents = {artifact: artifact.encode() for artifact in JARS}
+    for artifact, content in contents.items():
+        monkeypatch.setitem(JARS, artifact, hashlib.sha256(content).hexdigest())
 
     def found() -> tuple[int, str, str]:
         ended = doctor(lake, "--engine", "spark")
@@ -208,7 +212,9 @@ def test_doctor_of_missing_changed_and_right_jars_tells_them_apart(
     )
     first, second = (f"{artifact}-4.4.0.jar" for artifact in JARS)
     assert found() == (2, "fail", f"{own / first}: is missing; {fix}")
-    shutil.copytree(right, own)
+    own.mkdir(parents=True)
+    for artifact, content in contents.items():
+        (own / f"{artifact}-4.4.0.jar").write_bytes(content)
     assert found() == (0, "ok", f"{first}, {second} as they should be")
     (own / second).write_bytes(b"other")
     assert found() == (2, "fail", f"{own / second}: is not the file it should be; {fix}")

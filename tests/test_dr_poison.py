@@ -115,7 +115,7 @@ def replaced(store: BackupStore, backup: Backup, change: Callable[[dict[str, Any
     manifest = Path(store.url) / "backups" / backup.manifest.id / "manifest.json"
     content = json.loads(manifest.read_text())["backup"]
     change(content)
-    manifest.write_bytes(sealed(backup=content))
+    manifest.write_bytes(sealed("backup", content))
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_no_descriptor_is_left_open(tmp_path: Path) -> None:
 
 
 def test_reader_of_stderr_that_has_left_stops_nothing(tmp_path: Path) -> None:
-    with stderr_in(tmp_path / "stderr"):
+    with stderr_in(tmp_path / "stderr") as stderr:
         readable, writable = os.pipe()
         os.close(readable)
         os.dup2(writable, 2)
@@ -104,6 +104,8 @@ def test_reader_of_stderr_that_has_left_stops_nothing(tmp_path: Path) -> None:
         with output_kept(tmp_path / "output.log"):
             own_line("to nobody")
             sys.stderr.flush()
+            os.write(2, PANIC)
+    assert (stderr.read_bytes(), (tmp_path / "output.log").read_bytes()) == (b"", PANIC)
 
 
 # A run ---------------------------------------------------------------------------------------------------------------

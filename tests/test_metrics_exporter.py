@@ -31,6 +31,7 @@ from pyspark_interview_project.metrics.metrics_exporter import (
     LOOPBACK,
     RunAtWork,
     RunRecordCollector,
+    answering,
     metrics_served,
     server_of,
 )
@@ -89,14 +90,8 @@ def lake(tmp_path: Path) -> Path:
 def served(lake: Path) -> Iterator[int]:
     """The server of `returns exporter` on a lake, in this process; gives its port."""
     server = server_of(RunRecordCollector(lake / "metrics" / "runs"), LOOPBACK, 0)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    try:
+    with answering(server):
         yield server.server_port
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 @pytest.mark.parametrize(("number", "exit_code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])

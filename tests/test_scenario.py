@@ -280,3 +280,5 @@ def test_drill_of_a_lake_with_a_skipped_file_finds_no_damage(tmp_path: Path, sma
     skipped = {"SKIP_FILES": f'["{LANDED}/broken.csv"]', "DR_CONFIG_DIR": str(strategies)}
     succeeded(run(lake, **skipped))
     succeeded(returns(lake, "dr", "drill", **skipped))
+    drilled = lake_reading.run_records(lake)[-1]
+    assert (drilled["kind"], drilled["exit_code"], drilled["dr"]["nightly"]["status"]) == ("drill", 0, "succeeded")

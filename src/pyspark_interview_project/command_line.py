@@ -75,9 +75,6 @@ def run_command(command: Callable[..., Any], argv: Sequence[str] | None = None) 
             _end_by(error)
 
 
-run_app = run_command
-
-
 class _Stream(io.FileIO):
     """A standard stream. Behind a reader that has closed its end, as `head` does, what is written is dropped. Another
     failure, such as a full disk, is raised once."""

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -21,7 +22,7 @@ from pydantic_settings import (
     SettingsError,
 )
 
-from pyspark_interview_project.config.paths import LakePaths, is_uri, path_of_file_uri
+from pyspark_interview_project.config.paths import LATEST_RUN_RECORD, RUN_RECORDS, LakePaths, is_uri, path_of_file_uri
 from pyspark_interview_project.errors import ConfigurationError
 
 APP_ENVS = ("dev", "test", "prod")
@@ -29,6 +30,8 @@ APP_ENVS = ("dev", "test", "prod")
 _UNUSABLE_IN_A_ROOT = re.compile(r"[\[\]\\?#^|\x00-\x1f]|%[0-9A-Fa-f]{2}")
 # Python's database has them, some engines do not.
 _NO_TIME_ZONES = {"localtime", "Factory"}
+# By how much the clocks of two machines may differ.
+CLOCK_TOLERANCE = timedelta(seconds=5)
 AppEnv = Literal["dev", "test", "prod"]
 EngineChoice = Literal["embedded", "spark", "auto"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
@@ -179,6 +182,16 @@ class Settings(BaseSettings):
     @property
     def paths(self) -> LakePaths:
         return LakePaths.at(self.data_root)
+
+    @property
+    def run_records(self) -> Path:
+        """The directory of all run records."""
+        return Path(self.paths.place(RUN_RECORDS))
+
+    @property
+    def latest_run_record(self) -> Path:
+        """Where the record of the latest run goes."""
+        return Path(self.pipeline_metrics_json or self.paths.place(LATEST_RUN_RECORD))
 
     @classmethod
     def settings_customise_sources(

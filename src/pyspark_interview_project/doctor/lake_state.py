@@ -11,7 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.settings import Settings
+from pyspark_interview_project.config.settings import CLOCK_TOLERANCE, Settings
 from pyspark_interview_project.doctor.findings import FAILED, NOTE, OK, Finding, Situation
 from pyspark_interview_project.dr.strategies import Strategies
 from pyspark_interview_project.errors import LockedError
@@ -24,10 +24,7 @@ from pyspark_interview_project.storage.places import check_places
 
 _LEAST_FREE_BYTES = 2**30
 _LEAST_FREE_FILES = 1000
-# The clocks of two machines may differ by as much (storage/lease.py).
-_CLOCK_TOLERANCE = timedelta(seconds=5)
-_WRITTEN = (paths.SILVER_RETURNS, paths.QUARANTINED_RETURNS, paths.GOLD_BY_SKU_REASON, paths.GOLD_BY_DATE_REASON)
-_WRITTEN_STATE = (paths.BATCHES, paths.SCRATCH, paths.RUN_RECORDS)
+_WRITTEN = (*paths.TABLES, paths.BATCHES, paths.SCRATCH, paths.RUN_RECORDS)
 
 
 def permissions(situation: Situation) -> Finding:
@@ -54,7 +51,7 @@ def permissions(situation: Situation) -> Finding:
 
 def _written_places(settings: Settings) -> list[str]:
     """For each directory that a run writes to, the nearest one that exists."""
-    places = [Path(settings.paths.place(place)) for place in (*_WRITTEN, *_WRITTEN_STATE)]
+    places = [Path(settings.paths.place(place)) for place in _WRITTEN]
     places += [Path(place).absolute() for place in (settings.scratch_dir,) if place]
     if settings.pipeline_metrics_json:
         places.append(Path(settings.pipeline_metrics_json).absolute().parent)
@@ -86,7 +83,7 @@ def clock(situation: Situation) -> Finding:
     now = datetime.now(UTC)
     latest = _history(situation.settings).last
     day = now.astimezone(ZoneInfo(situation.settings.spark_tz)).date().isoformat()
-    if latest is not None and latest.finished_at > now + _CLOCK_TOLERANCE:
+    if latest is not None and latest.finished_at > now + CLOCK_TOLERANCE:
         ended = latest.finished_at.astimezone(UTC).isoformat(timespec="seconds")
         fix = "set the clock (timedatectl set-ntp true), or give --as-of"
         return Finding(FAILED, f"it is {now.isoformat(timespec='seconds')}, before the last run ended ({ended}); {fix}")
@@ -161,6 +158,5 @@ def _history(settings: Settings) -> RunHistory:
 
 
 def _runs(settings: Settings) -> Sequence[RecordedRun]:
-    records = Path(settings.paths.place(paths.RUN_RECORDS))
     # With any times: the clock of this machine may be the wrong one.
-    return runs_on_record(records, most_ahead=None)[0]
+    return runs_on_record(settings.run_records, most_ahead=None)[0]

@@ -34,6 +34,8 @@ class NewerFormat(Exception):
 
 
 class Strict(BaseModel):
+    """What is read from a file: nothing unknown, nothing of another type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
@@ -135,7 +137,7 @@ def in_order_of_copying(files: Iterable[FileEntry]) -> tuple[list[FileEntry], li
 
 
 def to_bytes(manifest: Manifest) -> bytes:
-    return sealed(backup=manifest.model_dump(mode="json"))
+    return sealed("backup", manifest.model_dump(mode="json"))
 
 
 def from_bytes(backup_id: str, content: bytes) -> Manifest:
@@ -161,10 +163,9 @@ def validated(model: type[Model], backup_id: str, content: Any) -> Model:
     return found
 
 
-def sealed(**parts: Any) -> bytes:
-    """Content with its checksum, as a file has it."""
-    (content,) = parts.values()
-    return json.dumps({"checksum": _checksum(content), **parts}, indent=1).encode() + b"\n"
+def sealed(name: str, content: Any) -> bytes:
+    """Content under a name with its checksum, as a file has it."""
+    return json.dumps({"checksum": _checksum(content), name: content}, indent=1).encode() + b"\n"
 
 
 def opened(name: str, content: bytes) -> Any:
@@ -179,7 +180,7 @@ def opened(name: str, content: bytes) -> Any:
         raise BrokenManifest("does not have the checksum that it states")
     if is_newer:
         raise NewerFormat(f"has format {inner['format']}, and this version knows formats up to {FORMAT}")
-    if content != sealed(**{name: inner}):
+    if content != sealed(name, inner):
         raise BrokenManifest("has more or less in it than was written")
     return inner
 

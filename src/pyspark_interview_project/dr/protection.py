@@ -6,12 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from pyspark_interview_project.command_line import exit_code_of
-from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.dr.backup import make_backup, planned
 from pyspark_interview_project.dr.contents import contents
@@ -95,7 +93,7 @@ def on_record(record: RunRecord, name: str) -> Iterator[dict[str, Any]]:
 @contextmanager
 def recorded(settings: Settings, kind: str, name: str) -> Iterator[dict[str, Any]]:
     """Write a record of its own for a strategy that runs by itself, however it ends."""
-    records = RunRecords(Path(settings.paths.place(paths.RUN_RECORDS)))
+    records = RunRecords(settings.run_records)
     record = RunRecord(run_id=str(uuid4()), app_env=settings.app_env, engine=NO_ENGINE, kind=kind)
     try:
         with on_record(record, name) as facts:

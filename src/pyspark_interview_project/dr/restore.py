@@ -16,12 +16,12 @@ from pathlib import Path
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.at_once import at_once
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest, in_order_of_copying
-from pyspark_interview_project.dr.store import BackupStore, hash_of, unchanged
+from pyspark_interview_project.dr.store import BackupStore, unchanged
 from pyspark_interview_project.dr.table_check import findings_of_table, opening_problem
 from pyspark_interview_project.dr.table_log import BrokenLog
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
 from pyspark_interview_project.progress import Steps
-from pyspark_interview_project.storage.files import LocalFiles
+from pyspark_interview_project.storage.files import LocalFiles, sha256_and_size
 
 _RUN_VERIFY = "run returns dr verify to see what is whole"
 
@@ -130,7 +130,9 @@ def _put_back(store: BackupStore, entry: FileEntry, lake: LocalFiles) -> None:
 
 def _is_there(entry: FileEntry, lake: LocalFiles) -> bool:
     file = lake.head(entry.path)
-    return file is not None and not file.link and hash_of(lake.chunks(entry.path)) == (entry.sha256, entry.bytes)
+    return (
+        file is not None and not file.link and sha256_and_size(lake.chunks(entry.path)) == (entry.sha256, entry.bytes)
+    )
 
 
 def _findings_in(plan: RestorePlan) -> list[str]:

@@ -19,9 +19,8 @@ from pyspark_interview_project.dr.manifest import Kind
 from pyspark_interview_project.dr.table_log import LOG, BrokenLog, TableVersion
 from pyspark_interview_project.errors import ConfigurationError, DamageError
 from pyspark_interview_project.metrics.run_record import RECOVERY_KINDS, RunRecord
-from pyspark_interview_project.storage.files import LocalFiles, StoredFile
+from pyspark_interview_project.storage.files import UNFINISHED, LocalFiles, StoredFile
 
-_UNFINISHED = (".tmp", ".part", ".crc")
 _PLAN = "plan.json"
 _SETTLED = ("committed.json", "abandoned.json")
 
@@ -208,7 +207,7 @@ def _files_under(lake: LocalFiles, place: str) -> list[StoredFile]:
     found = []
     for file in lake.list(place):
         names = file.path.removeprefix(f"{place}/").split("/")
-        if any(name.startswith((".", "_")) for name in names) or file.path.endswith(_UNFINISHED):
+        if any(name.startswith((".", "_")) for name in names) or file.path.endswith(UNFINISHED):
             continue
         if file.link == "nowhere" and place == paths.LANDED:
             continue

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.errors import LockedError, StorageError
-from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile
+from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile, sha256_and_size
 from pyspark_interview_project.storage.lease import leased
 from pyspark_interview_project.storage.object_files import is_in_a_bucket, open_files
 
@@ -32,15 +32,6 @@ Check = Callable[[], None]
 def object_name(sha256: str) -> str:
     """The name of the content with this hash."""
     return f"objects/{sha256[:2]}/{sha256}"
-
-
-def hash_of(chunks: Iterable[bytes]) -> tuple[str, int]:
-    """The SHA-256 and the size of content."""
-    digest, size = hashlib.sha256(), 0
-    for chunk in chunks:
-        digest.update(chunk)
-        size += len(chunk)
-    return digest.hexdigest(), size
 
 
 def unchanged(chunks: Iterable[bytes], sha256: str, error: Exception) -> Iterator[bytes]:
@@ -73,7 +64,7 @@ class BackupStore:
         OSError, also where the second reading gives other content than the first.
         """
         content = b"".join(chunks()) if size <= _IN_MEMORY_BYTES else None
-        sha256, size = hash_of(chunks() if content is None else [content])
+        sha256, size = sha256_and_size(chunks() if content is None else [content])
         if there.get(sha256) == size:
             return sha256, size, False
         changed = OSError(f"a file changed while it was sent to {self.url}")

@@ -9,9 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationError, ValidationInfo, field_validator
 
 from pyspark_interview_project.config.settings import Settings, read_yaml, shipped_configs
+from pyspark_interview_project.dr.manifest import Strict
 from pyspark_interview_project.dr.store import BackupStore, open_store
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.storage.object_files import settled_place
@@ -31,11 +32,7 @@ Hours = Annotated[float, BeforeValidator(_no_truth), Field(gt=0, allow_inf_nan=F
 Url = Annotated[str, Field(min_length=1, pattern=r"\A[^\s@?#]+\z")]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class BucketOptions(_Strict):
+class BucketOptions(Strict):
     """How to talk to an S3 that is not plain AWS, and how it is to keep objects. Never a credential: these come from
     the environment or the machine's role."""
 
@@ -67,14 +64,14 @@ class BucketOptions(_Strict):
         return options
 
 
-class Retention(_Strict):
+class Retention(Strict):
     """What prune keeps: every backup of the last days, and at least the last ones."""
 
     days: Annotated[int, Field(ge=0)]
     last: Annotated[int, Field(ge=1)]
 
 
-class BackupStrategy(_Strict):
+class BackupStrategy(Strict):
     """A place for backups. `to` is null for DR_ROOT."""
 
     to: Url | None
@@ -86,7 +83,7 @@ class BackupStrategy(_Strict):
     bucket: BucketOptions | None = None
 
 
-class Replication(_Strict):
+class Replication(Strict):
     """A second store, which gets the newest verified backup of a strategy."""
 
     strategy: str

@@ -58,4 +58,4 @@ class Summary(OfABackup):
         return validated(cls, backup_id, opened("summary", content))
 
     def to_bytes(self) -> bytes:
-        return sealed(summary=self.model_dump(mode="json"))
+        return sealed("summary", self.model_dump(mode="json"))

@@ -9,11 +9,12 @@ from pyspark_interview_project.dr.at_once import at_once
 from pyspark_interview_project.dr.backups import write_verification
 from pyspark_interview_project.dr.contents import Contents, contents, manifest_name
 from pyspark_interview_project.dr.manifest import FileEntry, Manifest
-from pyspark_interview_project.dr.store import BackupStore, hash_of, object_name
+from pyspark_interview_project.dr.store import BackupStore, object_name
 from pyspark_interview_project.dr.summary import content_key
 from pyspark_interview_project.dr.table_check import findings_of_table
 from pyspark_interview_project.errors import ConfigurationError, DamageError
 from pyspark_interview_project.progress import Steps
+from pyspark_interview_project.storage.files import sha256_and_size
 
 
 @dataclass
@@ -106,7 +107,7 @@ def _problem_of(store: BackupStore, entry: FileEntry) -> str | None:
 def _content_problem(store: BackupStore, sha256: str, size: int | None = None) -> str | None:
     """What is wrong with content of this hash and size, as the store has it; None where nothing is."""
     try:
-        found, found_size = hash_of(store.content(sha256))
+        found, found_size = sha256_and_size(store.content(sha256))
     except FileNotFoundError:
         return "is not in the store"
     except (OSError, ConfigurationError) as error:  # the latter of a link out of the store

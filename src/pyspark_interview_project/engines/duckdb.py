@@ -185,7 +185,7 @@ class DuckDBEngine:
             replaced = replaced_files(connection, table, files, upserts)
             new = write_files(connection, table, directory, upserts, replaced)
             audit_files(connection, table, directory, new, replaced, expected, self._tables.constraints(table))
-        name = self._tables.transaction_of(table, metadata.batch_id) if metadata.batch_id else None
+        name = self._tables.transaction_of(table, metadata)
         published = self._committed(table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, name))
         return Written(published.version, expected.inserted, expected.updated)
 

@@ -146,7 +146,7 @@ class SparkEngine:
         if expected.updated:
             written = self._merge_newest(table, rows, metadata)
         else:
-            name = self._tables.transaction_of(table, metadata.batch_id) if metadata.batch_id else None
+            name = self._tables.transaction_of(table, metadata)
             written = self._write(table, rows, metadata, "append", transaction=name)
         if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
             return expected  # an earlier write of this batch came in between

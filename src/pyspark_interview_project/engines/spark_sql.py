@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from pyspark_interview_project.schemas.tables import TableContract
-from pyspark_interview_project.storage.delta_tables import TABLE_PROPERTIES
+from pyspark_interview_project.storage.delta_tables import CONSTRAINT, TABLE_PROPERTIES
 
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
 
@@ -18,7 +18,7 @@ def create_table(table: TableContract, place: str) -> str:
         for column in table.columns
     )
     partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
-    checks = {f"delta.constraints.{check}": condition for check, condition in table.checks.items()}
+    checks = {f"{CONSTRAINT}{check}": condition for check, condition in table.checks.items()}
     properties = ", ".join(f"'{key}' = {literal(value)}" for key, value in (TABLE_PROPERTIES | checks).items())
     return (
         f"create table {name(place)} ({columns}) using delta {partitions} "

@@ -14,8 +14,6 @@ import typer
 from prometheus_client.openmetrics.exposition import generate_latest
 
 from pyspark_interview_project.command_line import main_of, prepare
-from pyspark_interview_project.config import paths
-from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.metrics.catalogue import history_families
 from pyspark_interview_project.metrics.recorded_runs import (
@@ -97,11 +95,6 @@ def write_openmetrics(records: Path, target: Path, instance: str = SHIPPED_TARGE
     return len(runs)
 
 
-def latest_record(settings: Settings) -> Path:
-    """Where the record of the latest run goes."""
-    return Path(settings.pipeline_metrics_json or settings.paths.place(paths.LATEST_RUN_RECORD))
-
-
 def ingest_metrics(
     source: Annotated[
         Path | None,
@@ -118,10 +111,10 @@ def ingest_metrics(
 ) -> None:
     """Take run records into the history, each run once; with --openmetrics, write that history out."""
     settings = prepare({})
-    records = Path(settings.paths.place(paths.RUN_RECORDS))
+    records, latest = settings.run_records, settings.latest_run_record
     has_history = records.is_dir() and bool(record_files(records))
-    only_writes = source is None and openmetrics is not None and has_history and not latest_record(settings).exists()
-    source = source or latest_record(settings)
+    only_writes = source is None and openmetrics is not None and has_history and not latest.exists()
+    source = source or latest
     if not only_writes and not source.exists():
         raise ConfigurationError(str(source), "there is no such file or directory")
     ingested = Ingested() if only_writes else ingest(source, records)

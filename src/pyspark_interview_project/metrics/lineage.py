@@ -11,12 +11,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from uuid import UUID, uuid5
 
 from pyspark_interview_project import __version__
+from pyspark_interview_project.config.paths import path_of_file_uri
 from pyspark_interview_project.errors import recordable
 from pyspark_interview_project.shown_text import without_secrets
 
@@ -167,7 +167,7 @@ class Lineage:
 
         address = urlsplit(url)
         if address.scheme == "file":
-            path = Path(unquote(address.path))
+            path = path_of_file_uri(url)
             path.parent.mkdir(parents=True, exist_ok=True)
             return FileTransport(FileConfig(log_file_path=str(path), append=True))
         auth = ApiKeyTokenProvider({"api_key": self._api_key}) if self._api_key else TokenProvider({})

@@ -189,11 +189,18 @@ def metrics_served(records: Path, host: str, port: int, run: RunAtWork) -> Itera
         logger.warning("metrics are not served: no port from %d to %d is free", port, port + PORTS_TRIED - 1)
         yield None
         return
+    logger.info("metrics are served at http://%s:%d/metrics", host, server.server_port)
+    with answering(server):
+        yield server.server_port
+
+
+@contextmanager
+def answering(server: WSGIServer) -> Iterator[None]:
+    """Let a server answer, in a thread of its own, while the body runs."""
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_SECONDS,), name="metrics", daemon=True)
     thread.start()
-    logger.info("metrics are served at http://%s:%d/metrics", host, server.server_port)
     try:
-        yield server.server_port
+        yield
     finally:
         server.shutdown()
         server.server_close()
@@ -271,7 +278,7 @@ def exporter(
 ) -> None:
     """Serve the metrics of all runs on record until told to end; or hand them over once."""
     settings = prepare({"metrics_port": port, "metrics_host": host})
-    records = Path(settings.paths.place(paths.RUN_RECORDS))
+    records = settings.run_records
     if textfile is not None:
         if textfile.suffix != ".prom":
             raise ConfigurationError("--textfile", f"{textfile} does not end in .prom, so that no collector reads it")

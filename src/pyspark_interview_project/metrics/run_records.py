@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 from typing import TypeVar
 
+from pyspark_interview_project.config.settings import CLOCK_TOLERANCE
 from pyspark_interview_project.errors import ConfigurationError, StorageError
 from pyspark_interview_project.metrics.run_record import SUCCEEDED, RunRecord, to_the_millisecond, utc_now
 from pyspark_interview_project.storage.files import LocalFiles
 
 T = TypeVar("T")
-
-# The clocks of two machines differ by less. A time that is further ahead comes from a clock that was wrong.
-_CLOCK_TOLERANCE = timedelta(seconds=5)
 
 
 def joined(one: RunRecord, other: RunRecord) -> RunRecord:
@@ -139,6 +137,6 @@ def _ended_later(record: RunRecord, content: bytes | None, latest: Path) -> bool
         ended, run_id = other.ended, other.run_id
     except (ValueError, RecursionError):
         ended, run_id = datetime.fromtimestamp(latest.stat().st_mtime, UTC), ""
-    if ended > utc_now() + _CLOCK_TOLERANCE:
+    if ended > utc_now() + CLOCK_TOLERANCE:  # by a clock that was wrong
         return True
     return (record.ended, record.run_id) >= (ended, run_id)

@@ -63,8 +63,8 @@ def check_ledger_complete(tables: DeltaTables, ledger: Ledger) -> None:
     for table, version in ((SILVER, silver), (QUARANTINE, quarantine)):
         if tables.version(table) is not None:
             for commit in tables.commits(table, version):
-                if batch_id := commit.metadata.get("batch_id"):
-                    taken[batch_id] = None
+                if commit.batch_id:
+                    taken[commit.batch_id] = None
     ledger.check_complete(taken)
 
 

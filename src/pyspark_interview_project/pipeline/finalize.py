@@ -5,17 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from pyspark_interview_project.command_line import checked_run_id, main_of, prepare
-from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.logging_setup import is_for_a_person
-from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest, latest_record
+from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
 from pyspark_interview_project.pipeline.options import (
     EngineOption,
@@ -37,7 +35,7 @@ RunsDateOption = Annotated[
 
 def ingest_latest(settings: Settings) -> None:
     """Take the latest run record into the history. What is wrong with it is a warning: the run is done."""
-    ingested = ingest(latest_record(settings), Path(settings.paths.place(places.RUN_RECORDS)))
+    ingested = ingest(settings.latest_run_record, settings.run_records)
     logger.info("%s", ingested)
 
 

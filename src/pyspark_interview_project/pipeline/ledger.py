@@ -127,7 +127,7 @@ class Ledger:
         known = self._batches.keys() | ({self._summary.last[0]} if self._summary.last else set())
         if lost := [batch_id for batch_id in taken if batch_id not in known]:
             said = [f"batch {each} is not there, but rows of it are in the tables; {_PUT_BACK}" for each in lost]
-            raise DamageError(self._place(), said)
+            raise DamageError(f"{self._files.url}/{paths.BATCHES}", said)
 
     def new_batch(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
         """The batch that `files` would make. It is not written down."""
@@ -247,9 +247,6 @@ class Ledger:
             return batch
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DamageError(f"{self._files.url}/{path}", [f"is not what a run writes; {_PUT_BACK}"]) from error
-
-    def _place(self) -> str:
-        return f"{self._files.url}/{paths.BATCHES}"
 
 
 def _path(batch_id: str, name: str) -> str:

@@ -101,7 +101,7 @@ def is_in_silver(tables: DeltaTables, batch: Batch) -> bool:
     if tables.version(SILVER) is None:
         return False
     commits = tables.commits(SILVER, since=checkpoint.silver_version)
-    found = len([c for c in commits if c.metadata.get("batch_id") == batch.batch_id and not c.undone])
+    found = len([c for c in commits if c.batch_id == batch.batch_id and not c.undone])
     if 0 < found < checkpoint.commits:
         raise VerificationError(
             f"batch {batch.batch_id}",

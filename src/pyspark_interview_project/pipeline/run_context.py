@@ -235,14 +235,12 @@ def _write(records: RunRecords, record: RunRecord) -> None:
 def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:
     if not settings.serve_metrics:
         return nullcontext()
-    records = Path(settings.paths.place(places.RUN_RECORDS))
     at_work = RunAtWork(lambda: shown_steps.at, lambda: record.stages)
-    return metrics_served(records, settings.metrics_host, settings.metrics_port, at_work)
+    return metrics_served(settings.run_records, settings.metrics_host, settings.metrics_port, at_work)
 
 
 def run_records(settings: Settings) -> RunRecords:
-    latest = settings.pipeline_metrics_json or settings.paths.place(places.LATEST_RUN_RECORD)
-    return RunRecords(Path(settings.paths.place(places.RUN_RECORDS)), Path(latest))
+    return RunRecords(settings.run_records, settings.latest_run_record)
 
 
 @contextmanager

@@ -70,10 +70,15 @@ def check_totals(run: RunContext) -> None:
         raise VerificationError(GOLD_TABLES[1].place, one, other, _BUILD_ANEW)
 
 
+def _groups_of(table: TableContract) -> tuple[str, str]:
+    """The columns by which a gold table groups returns."""
+    return table.names[0], "reason"
+
+
 def _bring_up(run: RunContext, table: TableContract, silver_version: int) -> Written:
     if covers(run.tables, table, silver_version):
         return Written(None)
-    by, silver_id = (table.names[0], "reason"), run.tables.table_id(SILVER)
+    by, silver_id = _groups_of(table), run.tables.table_id(SILVER)
     watermark = watermark_of(run.tables, table)
     changes = None
     if watermark is not None and watermark.is_of(silver_id):
@@ -97,7 +102,7 @@ def _write(
     if is_whole:
         written = run.engine.overwrite(table, groups, metadata)
     elif figures["groups"]:
-        emptied_are_deleted = Merge(keys=(table.names[0], "reason"), delete_when="source.return_count = 0")
+        emptied_are_deleted = Merge(keys=_groups_of(table), delete_when="source.return_count = 0")
         written = run.engine.merge(table, groups, metadata, emptied_are_deleted)
     else:
         # No group changed. The commit only moves the watermark.

@@ -33,8 +33,7 @@ def make_report(settings: Settings) -> Report:
     root = Path(settings.paths.root)
     if not settings.paths.is_local or not root.is_dir():
         raise ConfigurationError("data_root", f"there is no directory {settings.paths.root}")
-    records = Path(settings.paths.place(paths.RUN_RECORDS))
-    runs, malformed = runs_on_record(records)
+    runs, malformed = runs_on_record(settings.run_records)
     return report_of(settings.paths, runs, malformed, read_gold(settings.paths), datetime.now(UTC))
 
 

@@ -16,14 +16,13 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.report.sections import EXACT_DIGITS
 from pyspark_interview_project.shown_text import without_secrets, without_values
 
 # By their names in run records. The contracts of tables in schemas/ know an engine, so they are not used here.
 BY_SKU, BY_DATE = "gold_returns_by_sku_reason", "gold_returns_by_date_reason"
 PLACES = {BY_SKU: paths.GOLD_BY_SKU_REASON, BY_DATE: paths.GOLD_BY_DATE_REASON}
 _MEASURES = ("return_count", "total_qty", "total_amount")
-# More digits than any sum in gold has; by default Python rounds at 28.
-_DIGITS = 80
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -85,7 +84,7 @@ def read_gold(lake: LakePaths) -> Gold:
 def in_all(measures: Iterable[Measures]) -> Measures:
     """The exact sum."""
     returns, pieces, amount = 0, 0, Decimal("0.00")
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=EXACT_DIGITS):
         for one in measures:
             returns += one.returns
             pieces += one.pieces

@@ -8,11 +8,10 @@ from decimal import Decimal, localcontext
 
 from pyspark_interview_project.metrics.recorded_runs import RecordedRun
 from pyspark_interview_project.metrics.run_record import FAILED, NO_NEW_DATA, SUCCEEDED, StageRecord
-from pyspark_interview_project.report.sections import Bars, Column, Section, Series
+from pyspark_interview_project.report.sections import EXACT_DIGITS, Bars, Column, Section, Series
 from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
 RUNS_SHOWN = 30
-_DIGITS = 80  # more than any sum of amounts has; by default Python rounds at 28
 _NOT_RECORDED = "–"
 _COLOUR_OF_STATUS = {SUCCEEDED: "good", FAILED: "bad", NO_NEW_DATA: "idle"}
 _COLOUR_OF_OUTCOME = dict(zip(OUTCOMES, ("hue-0", "hue-1", "hue-2", "hue-3", "bad"), strict=True))
@@ -77,7 +76,7 @@ def _verdict(run: RecordedRun, stage: StageRecord, amounts: Mapping[str, Decimal
         return "The record does not say where every row ended.", False
     missing_rows = (stage.rows_read or 0) - sum(stage.rows_by_outcome.values())
     has_amounts = amounts.keys() >= {"read", *OUTCOMES}
-    with localcontext(prec=_DIGITS):
+    with localcontext(prec=EXACT_DIGITS):
         missing_amount = amounts["read"] - sum(amounts[outcome] for outcome in OUTCOMES) if has_amounts else Decimal(0)
     if missing_rows or missing_amount:
         return f"The law does not hold: {missing_rows:,} rows and an amount of {missing_amount:,} are missing.", False

@@ -10,6 +10,8 @@ from pyspark_interview_project.shown_text import printable, shortened
 
 # People read no more, and no record can make the page large.
 MOST_LINES, _LONGEST_TEXT = 100, 500
+# More digits than any sum of amounts has; by default Python rounds at 28.
+EXACT_DIGITS = 80
 
 
 @dataclass(frozen=True)

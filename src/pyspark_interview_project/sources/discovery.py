@@ -14,8 +14,8 @@ from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.sources.preflight import screened_sha256, sha256_of
-from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile
+from pyspark_interview_project.sources.preflight import screened_sha256
+from pyspark_interview_project.storage.files import UNFINISHED, Files, LocalFiles, StoredFile, sha256_and_size
 
 _FORMATS: Mapping[str, str] = {
     ".jsonl": "json",
@@ -24,7 +24,6 @@ _FORMATS: Mapping[str, str] = {
     ".csv": "csv",
     ".parquet": "parquet",
 }
-_UNFINISHED = (".tmp", ".part", ".crc")
 _LANDING_DAY = re.compile(r"\Adt=([0-9]{4}-[0-9]{2}-[0-9]{2})\Z")
 
 
@@ -105,7 +104,7 @@ def find_landed(lake: LakePaths, as_of: date) -> Listing:
 def _is_visible(path: str, as_of: date) -> bool:
     """Whether a file is there for a run of this day: not hidden, not unfinished, not in a directory of a later day."""
     *directories, name = path.removeprefix(f"{paths.LANDED}/").split("/")
-    if any(part.startswith(("_", ".")) or part.endswith(_UNFINISHED) for part in (*directories, name)):
+    if any(part.startswith(("_", ".")) or part.endswith(UNFINISHED) for part in (*directories, name)):
         return False
     return not any(_is_of_a_later_day(directory, as_of) for directory in directories)
 
@@ -157,7 +156,7 @@ def _change(stored: Files, file: LandedFile) -> str | None:
             return "it was planned and is gone"
         if (now.size, now.modified_ns) == (file.size, file.modified_ns):
             return None
-        is_same = now.size == file.size and sha256_of(stored, file.path) == file.sha256
+        is_same = now.size == file.size and sha256_and_size(stored.chunks(file.path))[0] == file.sha256
     except OSError as error:
         return f"it was planned and cannot be read: {error.strerror}"
     return None if is_same else "it was planned and has changed since"

@@ -41,12 +41,15 @@ def decoded_line(line: bytes) -> Line | None:
     return (text, is_utf8) if text else None
 
 
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix != ".gz":
-        return path.open("rb")
+def open_gzip(path: Path) -> IO[bytes]:
+    """The unpacked content of a file. Raises EOFError where the file is empty, which Python takes for no content."""
     if path.stat().st_size == 0:
         raise EOFError("an empty file is no gzip file")
     return cast(IO[bytes], gzip.open(path, "rb"))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return open_gzip(path) if path.suffix == ".gz" else path.open("rb")
 
 
 def _decoded(block: bytes) -> list[Line]:

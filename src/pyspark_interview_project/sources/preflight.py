@@ -5,7 +5,6 @@ A file is read in pieces, so that one that unpacks to more than any disk holds c
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import zlib
 from collections.abc import Iterable, Iterator
@@ -16,8 +15,9 @@ import pyarrow.parquet as pq
 
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.sources.lines import open_gzip
 from pyspark_interview_project.sources.parquet_size import decoded_bytes
-from pyspark_interview_project.storage.files import CHUNK_BYTES, Files, LocalFiles
+from pyspark_interview_project.storage.files import CHUNK_BYTES, LocalFiles, sha256_and_size
 
 # Below this a ratio says nothing: a small file of blanks is packed to a thousandth.
 _RATIO_COUNTS_FROM_BYTES = 64 * 1024 * 1024
@@ -38,18 +38,10 @@ def screened_sha256(files: LocalFiles, path: str, limits: LandingLimits) -> str:
             digest = hashlib.sha256()
             _check_lines(_hashed(files.chunks(path), digest), path, limits)
             return digest.hexdigest()
-        return sha256_of(files, path)
+        return sha256_and_size(files.chunks(path))[0]
     except (OSError, EOFError, zlib.error) as error:
         problem = (error.strerror if isinstance(error, OSError) else None) or f"cannot be read to its end: {error}"
         raise UnreadableInputError(path, problem) from error
-
-
-def sha256_of(files: Files, path: str) -> str:
-    """The SHA-256 of a file's content. Raises OSError."""
-    digest = hashlib.sha256()
-    for _ in _hashed(files.chunks(path), digest):
-        pass
-    return digest.hexdigest()
 
 
 def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
@@ -81,12 +73,10 @@ def _lengths(chunk: bytes, begun: int, limit: int) -> tuple[int, int]:
 def _check_gzip(files: LocalFiles, path: str, limits: LandingLimits) -> None:
     place = files.place(path)
     packed = place.stat().st_size
-    if packed == 0:
-        raise EOFError("an empty file is no gzip file")
 
     def unpacked_chunks() -> Iterator[bytes]:
         unpacked = 0
-        with gzip.open(place, "rb") as file:
+        with open_gzip(place) as file:
             for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
                 unpacked += len(chunk)
                 _check_unpacked(unpacked, packed, path, limits)

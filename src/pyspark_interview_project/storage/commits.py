@@ -62,6 +62,11 @@ class TableCommit:
     keeps_rows: bool = False
     undone: bool = False
 
+    @property
+    def batch_id(self) -> str | None:
+        """The batch that the commit is of."""
+        return self.metadata.get("batch_id")
+
 
 @dataclass(frozen=True)
 class Written:

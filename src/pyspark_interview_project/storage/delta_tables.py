@@ -46,6 +46,8 @@ TABLE_PROPERTIES = {
     # delta-rs refuses to create a table that names the other features of _OFF, even to set them off.
     "delta.enableDeletionVectors": "false",
 }
+# How the properties begin that are constraints.
+CONSTRAINT = "delta.constraints."
 # How many commits are read first where a caller looks for the newest one of some kind.
 _FIRST_LOOK = 16
 
@@ -134,16 +136,19 @@ class DeltaTables:
 
     def commit_of_batch(self, table: TableContract, batch_id: str, since: int | None = None) -> TableCommit | None:
         """The newest standing commit of a batch among those newer than version `since`; None where there is none."""
-        of_batch = (commit for commit in self.commits(table, since) if commit.metadata.get("batch_id") == batch_id)
+        of_batch = (commit for commit in self.commits(table, since) if commit.batch_id == batch_id)
         return next((commit for commit in of_batch if not commit.undone), None)
 
-    def transaction_of(self, table: TableContract, batch_id: str) -> str:
-        """The name under which the log takes a batch once. The log keeps the name of a commit that a RESTORE undid, so
-        the next commit of its batch gets another."""
+    def transaction_of(self, table: TableContract, metadata: CommitMetadata) -> str | None:
+        """The name under which the log takes the metadata's batch once; None where a commit is of no batch. The log
+        keeps the name of a commit that a RESTORE undid, so the next commit of its batch gets another."""
+        batch_id = metadata.batch_id
+        if not batch_id:
+            return None
         with log_errors(table):
             if self.open(table).transaction_version(batch_id) is None:
                 return batch_id
-        undone = [each for each in self.commits(table) if each.undone and each.metadata.get("batch_id") == batch_id]
+        undone = [each for each in self.commits(table) if each.undone and each.batch_id == batch_id]
         return f"{batch_id}.{len(undone)}" if undone else batch_id
 
     def restored_below(self, table: TableContract, version: int) -> bool:
@@ -196,9 +201,8 @@ class DeltaTables:
 
     def constraints(self, table: TableContract) -> Mapping[str, str]:
         """The constraints that the table has, those of others too: name and the SQL that holds of each row."""
-        prefix = "delta.constraints."
         found = self._configuration(table).items()
-        return {name.removeprefix(prefix): str(check) for name, check in found if name.startswith(prefix)}
+        return {name.removeprefix(CONSTRAINT): str(check) for name, check in found if name.startswith(CONSTRAINT)}
 
     def missing_properties(self, table: TableContract) -> Mapping[str, str]:
         """The properties that an older table lacks."""

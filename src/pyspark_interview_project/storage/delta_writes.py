@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
@@ -134,13 +133,12 @@ class DeltaWrites:
 
     def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, metadata: CommitMetadata) -> None:
         """Put the rows in the place of those of the metadata's batch."""
-        self._write(table, rows, metadata, predicate=f"batch_id = {_literal(metadata.batch_id)}")
+        self._write(table, rows, metadata, predicate=_of_batch(metadata))
 
     def delete_batch(self, table: TableContract, metadata: CommitMetadata) -> None:
         """Remove the rows of the metadata's batch."""
-        predicate = f"batch_id = {_literal(metadata.batch_id)}"
         with _conflicts(table):
-            self._tables.open(table).delete(predicate, commit_properties=_properties(metadata))
+            self._tables.open(table).delete(_of_batch(metadata), commit_properties=_properties(metadata))
 
     def merge(self, table: TableContract, rows: pa.RecordBatchReader, metadata: CommitMetadata, how: Merge) -> None:
         merger = self._tables.open(table).merge(
@@ -199,11 +197,9 @@ def _writer_properties(table: TableContract) -> WriterProperties:
     )
 
 
-def _literal(value: object) -> str:
-    """A value of our own making as a literal of DataFusion's SQL."""
-    if isinstance(value, date):
-        return f"date '{value.isoformat()}'"
-    text = str(value)
-    if "'" in text:
-        raise ValueError("a value with a quote cannot be a literal")
-    return f"'{text}'"
+def _of_batch(metadata: CommitMetadata) -> str:
+    """What holds of the rows of the metadata's batch, in DataFusion's SQL."""
+    batch_id = str(metadata.batch_id)
+    if "'" in batch_id:
+        raise ValueError("a batch id with a quote cannot be a literal")
+    return f"batch_id = '{batch_id}'"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -21,6 +22,8 @@ from pyspark_interview_project.errors import ConfigurationError, StorageError
 
 CHUNK_BYTES = 1 << 20
 _TEMPORARY = ".tmp"
+# How files end that others have not finished writing.
+UNFINISHED = (".tmp", ".part", ".crc")
 # Local work is hashing: with more threads than processors it took twice as long (measured).
 _PARALLEL_ON_A_DISK = min(8, os.cpu_count() or 1)
 
@@ -186,6 +189,15 @@ class LocalFiles:
         for directory, _, names in os.walk(self.root):
             for name in filter(_is_temporary, names):
                 Path(directory, name).unlink(missing_ok=True)
+
+
+def sha256_and_size(chunks: Iterable[bytes]) -> tuple[str, int]:
+    """The SHA-256 and the size of content."""
+    digest, size = hashlib.sha256(), 0
+    for chunk in chunks:
+        digest.update(chunk)
+        size += len(chunk)
+    return digest.hexdigest(), size
 
 
 def _is_temporary(name: str) -> bool:

@@ -20,15 +20,13 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from pyspark_interview_project.config.settings import LeaseTerms
+from pyspark_interview_project.config.settings import CLOCK_TOLERANCE, LeaseTerms
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
 from pyspark_interview_project.storage.object_files import open_files
 
 logger = logging.getLogger(__name__)
 
 _LEASE = re.compile(r"\Alease-[0-9]+\.json\Z")
-# By how much the clocks of two machines may differ.
-_CLOCK_TOLERANCE = timedelta(seconds=5)
 _PATIENCE_SECONDS = 2.0
 # An answer that comes later than this is of no use to a lease of a minute.
 _RETRIES = {"max_retries": 3, "retry_timeout": timedelta(seconds=10)}
@@ -51,7 +49,7 @@ class _Claim:
 
     @property
     def is_over(self) -> bool:
-        return self.released or datetime.now(UTC) > datetime.fromisoformat(self.expires_at) + _CLOCK_TOLERANCE
+        return self.released or datetime.now(UTC) > datetime.fromisoformat(self.expires_at) + CLOCK_TOLERANCE
 
     def content(self) -> bytes:
         return json.dumps(asdict(self)).encode()
