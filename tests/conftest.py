@@ -153,7 +153,7 @@ def _embedded_engine(tables: DeltaTables, root: Path, scratch: Path, time_zone: 
 
     engine = DuckDBEngine(tables, LakePaths.at(str(root)), time_zone, "500MB", scratch)
     try:
-        yield engine, EmbeddedFrames(engine._connection, engine._session)
+        yield engine, EmbeddedFrames(engine._connection, engine._queries.session)
     finally:
         engine.close()
 

@@ -23,7 +23,7 @@ def lake_at(place: Path) -> Path:
 def close_only(engine: DuckDBEngine) -> None:
     """Close the engine and tidy nothing up."""
     engine._opened.close()
-    engine._session.stop()
+    engine._queries.close()
     engine._connection.close()
 
 

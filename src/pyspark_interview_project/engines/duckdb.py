@@ -21,6 +21,7 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.duckdb_files import audit_files, replaced_files, write_files
+from pyspark_interview_project.engines.duckdb_queries import Queries
 from pyspark_interview_project.engines.duckdb_reading import LandedReader
 from pyspark_interview_project.engines.duckdb_sql import (
     arrow_schema,
@@ -51,10 +52,9 @@ class DuckDBEngine:
         self._tables, self._writes = tables, DeltaWrites(tables)
         self._time_zone, self._memory_limit, self._scratch = time_zone, memory_limit, scratch
         self._root = paths.root
-        self._names = 0
         self._materialized: tempfile.TemporaryDirectory[str] | None = None
         self._opened = ExitStack()
-        self._landed = LandedReader(paths, self._view, self._view_of)
+        self._landed = LandedReader(paths, self._view, self._view_of_stream)
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -76,10 +76,8 @@ class DuckDBEngine:
         return connection
 
     @cached_property
-    def _session(self) -> Any:
-        from sqlframe.duckdb import DuckDBSession  # a third of a second
-
-        return DuckDBSession(conn=self._connection)
+    def _queries(self) -> Queries:
+        return Queries(self._connection)
 
     # Landed files
 
@@ -117,7 +115,7 @@ class DuckDBEngine:
         # A file takes less than half the time of a DuckDB table and bounds the memory (measured).
         connection = self._connection
         assert self._materialized is not None
-        place = literal(f"{self._materialized.name}/{self._fresh_name()}.parquet")
+        place = literal(f"{self._materialized.name}/{self._queries.fresh_name()}.parquet")
         with self._reading_landed():
             connection.execute(f"copy ({union_all(frames)}) to {place} (format parquet, compression snappy)")
             return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
@@ -215,28 +213,20 @@ class DuckDBEngine:
     def close(self) -> None:
         if self._materialized is not None:
             self._opened.close()
-            self._session.stop()
+            self._queries.close()
             self._connection.close()  # DuckDB complains at length of a connection that is open when Python ends
             self._materialized.cleanup()
 
-    def _fresh_name(self) -> str:
-        # SQLFrame remembers the columns of a name, so no name is used twice.
-        self._names += 1
-        return f"rows_{self._names}"
-
     def _view(self, sql: str) -> DataFrame:
-        name = self._fresh_name()
-        self._connection.execute(f"create view {name} as {sql}")
-        return cast(DataFrame, self._session.table(name))
+        return cast(DataFrame, self._queries.view(sql))
 
-    def _view_of(self, stream: pa.RecordBatchReader) -> DataFrame:
-        name = self._fresh_name()
-        self._connection.register(f"{name}_stream", stream)
-        return self._view(f"select * from {name}_stream")
+    def _view_of_stream(self, stream: pa.RecordBatchReader) -> DataFrame:
+        return cast(DataFrame, self._queries.stream(stream))
 
     def _stream(self, table: TableContract, frame: DataFrame) -> _RowStream:
         with _duckdb_errors(self._scratch):
-            reader = self._connection.sql(sql_of(frame.select(*table.names))).to_arrow_reader(_ROWS_PER_ARROW_BATCH)
+            rows = f"select {', '.join(table.names)} from ({sql_of(frame)})"
+            reader = self._connection.sql(rows).to_arrow_reader(_ROWS_PER_ARROW_BATCH)
             return _RowStream(reader, arrow_schema(table))
 
 
