@@ -75,7 +75,7 @@ test-embedded: compiler monitoring-tools $(DEV_STAMP) ## Run the tests on the em
 	@$(IN_TWO) $(NOT_EMBEDDED:%=--ignore=%)
 
 test-spark: $(JARS_STAMP) ## Run the tests of transforms, of parity and of lakes that the engines share on Spark
-	@$(ON_SPARK) $(SPARK_TESTS)
+	@$(FEW_ROWS_ON_SPARK) $(SPARK_TESTS)
 
 test-full: ## Run everything, part by part, and say how long each took (hours)
 	@tests/needs java cc promtool chromium
@@ -89,7 +89,7 @@ test-full-embedded: compiler monitoring-tools browser $(DEV_STAMP) ## All tests 
 	@$(IN_TWO) -m "" -k "not s3" $(NOT_EMBEDDED:%=--ignore=%) $(RECOVERY:%=--ignore=%) $(DEPLOYMENT:%=--ignore=%)
 
 test-full-spark: compiler $(JARS_STAMP) ## All tests of rows, and all those of whole runs that are marked `spark`, on Spark
-	@$(ON_SPARK) -m "" $(SPARK_TESTS) tests/test_differential.py
+	@PARITY_EXAMPLES=2000 $(ON_SPARK) -m "" $(SPARK_TESTS) tests/test_differential.py
 	@$(FEW_ROWS_ON_SPARK) -m "spark and not embedded_only" $(SPARK_TESTS:%=--ignore=%) --ignore=tests/connect --ignore=tests/airflow
 
 test-recovery: compiler $(DEV_STAMP) ## All tests of backups, restores and drills

@@ -1,6 +1,6 @@
 """Values that engines read in different ways: text, numbers, dates and times, and typed values of Parquet.
 
-PARITY_EXAMPLES says how many of a sort are tried (2,000 by default); where it is given, they are others each time, and
+PARITY_EXAMPLES says how many of a sort are tried (600 by default); where it is given, they are others each time, and
 a failure names their PARITY_SEED.
 """
 
@@ -21,7 +21,7 @@ from landing import COLUMNS
 
 T = TypeVar("T")
 
-EXAMPLES = int(os.environ.get("PARITY_EXAMPLES") or 2000)
+EXAMPLES = int(os.environ.get("PARITY_EXAMPLES") or 600)
 SEED = int(os.environ.get("PARITY_SEED") or (random.randrange(2**32) if "PARITY_EXAMPLES" in os.environ else 20261123))
 
 

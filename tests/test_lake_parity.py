@@ -82,7 +82,7 @@ def test_lakes_of_one_engine_each_are_equal_in_utc(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "engines",
-    [("spark", "embedded", "spark"), pytest.param(("embedded", "spark", "embedded"), marks=pytest.mark.full)],
+    [("embedded", "spark", "embedded"), pytest.param(("spark", "embedded", "spark"), marks=pytest.mark.full)],
     ids=lambda names: names[0],
 )
 def test_lakes_continued_by_the_other_engine_are_equal_to_those_of_one(

@@ -201,6 +201,7 @@ def test_open_session_has_the_settings_that_suit_one_machine(spark: SparkSession
         "spark.driver.host": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         "spark.databricks.delta.snapshotPartitions": "1",
         "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -115,6 +115,8 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.ui.enabled": "false",
         "spark.ui.showConsoleProgress": "false",
+        # PySpark asks the JVM where each expression stands, for messages: half the time of building a transform.
+        "spark.python.sql.dataFrameDebugging.enabled": "false",
         # Whatever Spark writes for itself goes to scratch, not to the working directory.
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
