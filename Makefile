@@ -25,7 +25,8 @@ DEPLOYMENT := tests/container tests/test_databricks_job.py tests/test_databricks
 # What `make test-full` consists of: the tests of `make test` and those marked `full`, each in one part.
 FULL_PARTS := test-full-embedded test-full-spark test-recovery test-deployment test-s3 test-connect test-airflow
 PYTEST = $(BIN)/python -m pytest -q
-IN_TWO = ENGINE=embedded $(PYTEST) --numprocesses 2 --dist loadfile
+# Files in the order of their names: by default those with few tests come last, and these tests take longest.
+IN_TWO = ENGINE=embedded $(PYTEST) --numprocesses 2 --dist loadfile --no-loadscope-reorder
 ON_SPARK = ENGINE=spark $(PYTEST)
 # For a few rows, code that Spark generates and the JVM compiles costs more than it gains.
 FEW_ROWS_ON_SPARK = SPARK_CONF_DIR=$(CURDIR)/tests/faults/spark $(ON_SPARK)

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -73,6 +73,16 @@ def environment(lake: Path, **more: str) -> dict[str, str]:
     needed = ("HOME", "PATH", "JAVA_HOME", "SPARK_CONF_DIR", "PYTHONPATH")
     own = {name: os.environ[name] for name in needed if name in os.environ}
     return own | _JVM_OF_ONE_COMMAND | {"APP_ENV": "test", "DATA_ROOT": str(lake), "ENGINE": ENGINE} | more
+
+
+# Tests that `make test-full` runs, and `make test` does not.
+full = pytest.mark.full
+
+
+def mostly_full(values: Iterable[Any], quick: int = 2) -> Sequence[Any]:
+    """Values of parameters: the first ones for `make test`, all of them for `make test-full`."""
+    of_each = [value if isinstance(value, tuple) else (value,) for value in values]
+    return [pytest.param(*each, marks=[] if number < quick else full) for number, each in enumerate(of_each)]
 
 
 # In this process ------------------------------------------------------------------------------------------------------

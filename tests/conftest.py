@@ -73,30 +73,30 @@ class LakeBench:
 
 
 class EmbeddedFrames:
-    """Frames of SQLFrame over a DuckDB connection."""
+    """Frames of the embedded engine's own kind on a DuckDB connection."""
 
-    def __init__(self, connection: Any = None, session: Any = None) -> None:
-        """`connection` and `session` are those of an open lake; without them, ones of our own."""
+    def __init__(self, connection: Any = None, queries: Any = None) -> None:
+        """`connection` and `queries` are those of an open lake; without them, ones of our own."""
         import duckdb
-        from sqlframe.duckdb import DuckDBSession
+
+        from pyspark_interview_project.engines.duckdb_queries import Queries
 
         self._connection = connection or duckdb.connect(
             config={"autoinstall_known_extensions": False, "TimeZone": "UTC"}
         )
-        self._session = session or DuckDBSession(conn=self._connection)
+        self._queries = queries or Queries(self._connection)
         self._frames_made = 0
 
     def make(self, rows: Sequence[Row], columns: Columns) -> Any:
         import pyarrow as pa
 
-        # SQLFrame remembers the columns of a table by its name, so no name is used twice.
         self._frames_made += 1
         name = f"literal_{self._frames_made}"
         arrays = [pa.array([row[i] for row in rows], self._arrow_type(type_)) for i, (_, type_) in enumerate(columns)]
         self._connection.register(f"{name}_arrow", pa.table(arrays, names=[column for column, _ in columns]))
         self._connection.execute(f"create table {name} as select * from {name}_arrow")
         self._connection.unregister(f"{name}_arrow")
-        return self._session.table(name)
+        return self._queries.view(f"select * from {name}")
 
     def read(self, frame: Any) -> tuple[Columns, list[Row]]:
         arrow = self._connection.sql(frame.sql(dialect="duckdb", optimize=False)).to_arrow_table()
@@ -110,7 +110,7 @@ class EmbeddedFrames:
         self._connection.execute(f"set TimeZone = '{name}'")
 
     def close(self) -> None:
-        self._session.stop()
+        self._queries.close()
         self._connection.close()  # DuckDB complains at length of a connection that is open when Python ends
 
     @staticmethod
@@ -153,7 +153,7 @@ def _embedded_engine(tables: DeltaTables, root: Path, scratch: Path, time_zone: 
 
     engine = DuckDBEngine(tables, LakePaths.at(str(root)), time_zone, "500MB", scratch)
     try:
-        yield engine, EmbeddedFrames(engine._connection, engine._queries.session)
+        yield engine, EmbeddedFrames(engine._connection, engine._queries)
     finally:
         engine.close()
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import pytest
 from deltalake import DeltaTable
 
 from commands import Ended, returns
@@ -27,15 +26,6 @@ from pyspark_interview_project.storage.files import Content, Files, LocalFiles
 from pyspark_interview_project.storage.object_files import ObjectFiles
 
 T = TypeVar("T")
-
-# Tests that `make test-recovery` and `make test-full` run, and `make test` does not.
-full = pytest.mark.full
-
-
-def mostly_full(values: Iterable[Any], quick: int = 2) -> Sequence[Any]:
-    """Values of parameters: the first ones for `make test`, all of them for `make test-full`."""
-    of_each = [value if isinstance(value, tuple) else (value,) for value in values]
-    return [pytest.param(*each, marks=[] if number < quick else full) for number, each in enumerate(of_each)]
 
 
 def make_small_lake(lake: Path) -> Path:

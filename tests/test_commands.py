@@ -53,6 +53,7 @@ def test_command_has_the_environment_that_is_spelled_out_and_no_other(
         assert (dict(os.environ), os.getcwd(), time.tzname[0]) == (variables, str(REPOSITORY), "JST")
 
 
+@pytest.mark.full
 def test_command_that_runs_here_ends_as_in_a_process_of_its_own(tmp_path: Path) -> None:
     def shown(ended: Ended) -> tuple[int, str, list[str], list[tuple[Any, ...]]]:
         logged = [(line["level"], line["logger"], line["run_id"], line.get("exit_code")) for line in ended.logs]

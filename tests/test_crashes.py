@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import lake_reading
-from commands import ENGINE, returns
+from commands import ENGINE, full, mostly_full, returns
 from crashes import BEFORE, Moment, failing, image, images, watched
 from kills import (
     FIRST_DAY,
@@ -33,19 +33,19 @@ from lake_reading import TABLES
 
 pytestmark = pytest.mark.spark
 
-# Of a run on a lake that has its tables; the other moments in make test-full.
+# Of a run on a lake that has its tables. The first ones are in make test, all other moments in make test-full.
 KILLS = (
-    "behind put plan.json",
-    "behind replace_batch quarantine_returns",
     "behind put checkpoint.json",
     "behind upsert silver_returns",
-    "behind put committed.json",
     "before merge gold_returns_by_date_reason",
-    "behind delete gold_unchecked",
     "before put pipeline_metrics.json",
+    "behind put plan.json",
+    "behind replace_batch quarantine_returns",
+    "behind put committed.json",
+    "behind delete gold_unchecked",
 )
 # Of a first run, which makes the tables.
-FIRST_KILLS = ("behind upsert silver_returns", pytest.param("behind ensure_tables", marks=pytest.mark.full))
+FIRST_KILLS = ("behind upsert silver_returns", "behind ensure_tables")
 FULL_DISKS = ("before upsert silver_returns", "before put *.json")
 TERMS = ("rows_read", "rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate", "rows_quarantined")
 
@@ -92,7 +92,7 @@ def assert_as_never_killed(left: Path, lake: Path, never: Path) -> None:
     assert lake_reading.versions(lake) == versions
 
 
-@pytest.mark.parametrize("kill", KILLS)
+@pytest.mark.parametrize("kill", mostly_full(KILLS, 4))
 def test_run_killed_at_a_moment_and_run_again_is_as_if_nobody_had_killed_it(
     tmp_path: Path, killed: Mapping[Moment, Path], second_day: Path, kill: str
 ) -> None:
@@ -102,7 +102,7 @@ def test_run_killed_at_a_moment_and_run_again_is_as_if_nobody_had_killed_it(
     assert_as_never_killed(left, lake, second_day)
 
 
-@pytest.mark.parametrize("kill", FIRST_KILLS)
+@pytest.mark.parametrize("kill", mostly_full(FIRST_KILLS, 1))
 def test_first_run_killed_at_a_moment_and_run_again_is_as_if_nobody_had_killed_it(
     tmp_path: Path, first_day: Path, kill: str
 ) -> None:
@@ -114,6 +114,7 @@ def test_first_run_killed_at_a_moment_and_run_again_is_as_if_nobody_had_killed_i
     assert (counts(lake), recorded(lake)) == (counts(first_day), recorded(first_day))
 
 
+@full
 def test_run_killed_twice_and_run_again_is_as_if_nobody_had_killed_it(
     tmp_path: Path, killed: Mapping[Moment, Path], second_day: Path
 ) -> None:
@@ -135,7 +136,7 @@ def test_file_that_lands_behind_a_kill_is_taken_too(
     assert contents_without_batches(lake) == contents_without_batches(never)
 
 
-@pytest.mark.parametrize("moment", FULL_DISKS)
+@pytest.mark.parametrize("moment", mostly_full(FULL_DISKS, 1))
 def test_run_that_finds_the_disk_full_exits_5_and_the_next_run_heals(
     tmp_path: Path, first_day: Path, second_day: Path, moment: str
 ) -> None:
@@ -143,8 +144,8 @@ def test_run_that_finds_the_disk_full_exits_5_and_the_next_run_heals(
 
 
 def assert_heals_behind_a_full_disk(lake: Path, never: Path, moment: str) -> None:
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(lake / "ops"))
-    with failing(moment, full):
+    no_space = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(lake / "ops"))
+    with failing(moment, no_space):
         ended = returns(lake, "run", "--as-of", SECOND_DAY, **SETTINGS)
     assert ended.exit_code == 5, ended.stderr
     (complaint,) = ended.complaints
@@ -196,7 +197,7 @@ def diverging(moments: Mapping[Any, Path], check: Callable[[Path, Path], object]
     return found
 
 
-@pytest.mark.full
+@full
 def test_run_killed_at_any_moment_and_run_again_is_as_if_nobody_had_killed_it(
     tmp_path: Path, first_day: Path, second_day: Path
 ) -> None:
@@ -211,7 +212,7 @@ def test_run_killed_at_any_moment_and_run_again_is_as_if_nobody_had_killed_it(
     assert diverging(left, check) == {}
 
 
-@pytest.mark.full
+@full
 def test_first_run_killed_at_any_moment_and_ended_by_either_engine_makes_the_same_tables(
     tmp_path: Path, first_day: Path
 ) -> None:
@@ -227,7 +228,7 @@ def test_first_run_killed_at_any_moment_and_ended_by_either_engine_makes_the_sam
     assert diverging(left, check) == {}
 
 
-@pytest.mark.full
+@full
 @pytest.mark.parametrize("kill", KILLS[::3])
 def test_run_killed_twice_at_any_moments_and_run_again_makes_the_same_tables(
     tmp_path: Path, killed: Mapping[Moment, Path], second_day: Path, kill: str
@@ -244,7 +245,7 @@ def test_run_killed_twice_at_any_moments_and_run_again_makes_the_same_tables(
     assert diverging(left, check) == {}
 
 
-@pytest.mark.full
+@full
 def test_file_that_lands_behind_a_kill_at_any_moment_is_taken_too(
     tmp_path: Path, killed: Mapping[Moment, Path], second_day: Path
 ) -> None:
@@ -263,7 +264,7 @@ def test_file_that_lands_behind_a_kill_at_any_moment_is_taken_too(
     assert diverging(left, check) == {}
 
 
-@pytest.mark.full
+@full
 @pytest.mark.embedded_only  # what Spark says of a full disk is in test_storage_faults.py
 def test_run_that_finds_the_disk_full_at_any_moment_exits_5_and_the_next_run_heals(
     tmp_path: Path, first_day: Path, second_day: Path

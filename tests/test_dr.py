@@ -18,7 +18,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import module, returns, succeeded
+from commands import full, module, mostly_full, returns, succeeded
 from independent_query import query
 from kills import (
     FIRST_DAY,
@@ -37,7 +37,7 @@ from pyspark_interview_project.dr.snapshot import pin
 from pyspark_interview_project.pipeline.finalize import protect_run
 from pyspark_interview_project.pipeline.run_context import run_records
 from pyspark_interview_project.storage.files import LocalFiles
-from recovery import dr, files_under, full, modified, mostly_full, write_replication, write_strategy
+from recovery import dr, files_under, modified, write_replication, write_strategy
 
 ID = re.compile(r"\A[0-9]{8}T[0-9]{6}\.[0-9]{3}Z-[0-9a-f]{8}\Z")
 
@@ -379,6 +379,7 @@ def test_one_store_that_fails_keeps_nothing_from_the_others(lake: Path, tmp_path
     ]
 
 
+@full
 def test_second_store_is_pruned_by_what_its_strategy_keeps(lake: Path, tmp_path: Path) -> None:
     second = str(tmp_path / "second")
     config = write_replication(write_strategy(tmp_path / "dr", keep={"days": 0, "last": 1}), second)
@@ -395,6 +396,7 @@ def test_second_store_is_pruned_by_what_its_strategy_keeps(lake: Path, tmp_path:
     assert dr(lake, "prune", "--replication", "other", **env).exit_code == 2
 
 
+@full
 def test_store_of_another_lake_is_refused_and_still_restores(lake: Path, tmp_path: Path) -> None:
     other = Path(shutil.copytree(lake, tmp_path / "other"))
     silver_id = DeltaTable(other / lake_reading.SILVER).metadata().id

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import full, mostly_full
 from deletion_vectors import table_with_deletion_vectors
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.config import paths
@@ -23,7 +24,7 @@ from pyspark_interview_project.dr.prune import plan_prune
 from pyspark_interview_project.dr.replicate import newest_verified
 from pyspark_interview_project.dr.store import BackupStore, object_name, open_store
 from pyspark_interview_project.errors import DamageError, RestoreRefusedError
-from recovery import back_up, dr, files_under, full, live_file, mostly_full, restored, verify
+from recovery import back_up, dr, files_under, live_file, restored, verify
 
 
 @dataclass(frozen=True)

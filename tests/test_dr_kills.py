@@ -13,26 +13,14 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import RETURNS, environment, returns, run
+from commands import RETURNS, environment, full, mostly_full, returns, run
 from kills import SECOND_DAY, killed_before_log, land_one_more, run_whole
 from object_stores import BUCKET, end_the_lease, misbehaving, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.contents import contents, manifest_name
 from pyspark_interview_project.dr.prune import prune
 from pyspark_interview_project.dr.store import BackupStore, open_store
-from recovery import (
-    Crash,
-    Killed,
-    back_up,
-    bring_bronze,
-    crashing,
-    dr,
-    files_under,
-    full,
-    mostly_full,
-    restored,
-    verify,
-)
+from recovery import Crash, Killed, back_up, bring_bronze, crashing, dr, files_under, restored, verify
 
 # Of the calls that write these, counted from the first (1) or the last (-1), are those at which `make test` kills.
 QUICK_BACKUP = (1, -4, -2, -1)
@@ -101,6 +89,7 @@ def test_backup_killed_is_no_backup_and_the_next_one_finishes(lake: Path, url: s
         assert verify(open_store(place), backup).all == []
 
 
+@full
 @IN_EACH_PLACE
 def test_prune_killed_leaves_whole_backups_and_the_next_one_finishes(lake: Path, url: str, scope: str) -> None:
     mine = lake / paths.RUN_RECORDS / "20261124T000000Z-mine.json"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from commands import RETURNS, environment, run
+from commands import RETURNS, environment, full, run
 from object_stores import BUCKET, end_the_lease, s3_environment
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr import prune as prune_module
@@ -21,7 +21,7 @@ from pyspark_interview_project.dr.store import BackupStore, object_name, open_st
 from pyspark_interview_project.errors import ConflictError, StorageError
 from pyspark_interview_project.progress import Steps
 from pyspark_interview_project.storage.files import LocalFiles
-from recovery import back_up, dr, full, verify
+from recovery import back_up, dr, verify
 
 
 class Meanwhile(Steps):

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
+from commands import mostly_full
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.dr.backup import Backup
 from pyspark_interview_project.dr.manifest import FileEntry, sealed
 from pyspark_interview_project.dr.store import BackupStore, object_name, open_store
 from pyspark_interview_project.dr.table_log import BrokenLog, inside
-from recovery import back_up, dr, files_under, live_file, mostly_full
+from recovery import back_up, dr, files_under, live_file
 
 OUTSIDE = (
     "/etc/passwd",

@@ -18,7 +18,7 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
-from commands import process, succeeded
+from commands import full, process, succeeded
 from deletion_vectors import table_with_deletion_vectors
 from kills import FIRST_DAY, LANDED, SETTINGS, land_samples, run_elsewhere
 from landing import land, row_of
@@ -31,7 +31,7 @@ from pyspark_interview_project.dr.table_log import BrokenLog, log_files, newest_
 from pyspark_interview_project.errors import StorageError
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.storage.files import LocalFiles
-from recovery import back_up, dr, files_under, full, restored, verify
+from recovery import back_up, dr, files_under, restored, verify
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import RETURNS, environment, run
+from commands import RETURNS, environment, full, run
 from object_stores import BUCKET, misbehaving, s3_environment
 from pyspark_interview_project.dr import store as store_module
 from pyspark_interview_project.dr.contents import contents
@@ -21,7 +21,7 @@ from pyspark_interview_project.dr.store import BackupStore, object_name, open_st
 from pyspark_interview_project.dr.strategies import BucketOptions
 from pyspark_interview_project.errors import LockedError, StorageError
 from pyspark_interview_project.storage import object_files
-from recovery import back_up, dr, full, restored, verify, write_strategy
+from recovery import back_up, dr, restored, verify, write_strategy
 
 
 @pytest.fixture(params=["directory", "memory", pytest.param("s3", marks=full)])

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from commands import returns
+from commands import mostly_full, returns
 from pyspark_interview_project.dr.strategies import BucketOptions
-from recovery import dr, mostly_full, write_replication, write_strategy
+from recovery import dr, write_replication, write_strategy
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ import pytest
 
 import independent_query
 import lake_reading
-from commands import REPOSITORY, environment, returns, run, succeeded
+from commands import REPOSITORY, environment, full, returns, run, succeeded
 from kills import LANDED
 from object_stores import BUCKET, s3_environment
-from recovery import dr, full, write_strategy
+from recovery import dr, write_strategy
 
 AS_OF = "2026-11-23"
 

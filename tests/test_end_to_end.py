@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import lake_reading
-from commands import ENGINE, REPOSITORY, Ended, environment, module, returns, run, succeeded
+from commands import ENGINE, REPOSITORY, Ended, environment, module, mostly_full, returns, run, succeeded
 from lake_reading import GOLD_BY_SKU_REASON, QUARANTINE, SILVER, TABLES
 from landing import csv_text, json_line, land, row_of, write_text
 from pyspark_interview_project.config.paths import LakePaths
@@ -529,25 +529,23 @@ def run_apart(lake: Path, stages: Sequence[Callable[..., Ended]]) -> Scene:
     return Scene(lake, tuple(stage(lake, *options) for stage in stages))
 
 
-@pytest.fixture(scope="module")
-def apart(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
-    """The first day by stages apart, under one run id; by the names that people use for them."""
-    root = tmp_path_factory.mktemp("apart")
-    return {name: run_apart(root / name, stages) for name, stages in STAGES_APART.items()}
+@pytest.fixture(scope="module", params=["returns", "src", pytest.param("package", marks=pytest.mark.full)])
+def apart(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Scene]:
+    """The first day by stages apart, under one run id; the names that people use for them, and what came of it."""
+    names = request.param
+    return names, run_apart(tmp_path_factory.mktemp("apart") / names, STAGES_APART[names])
 
 
-@pytest.mark.parametrize("names", list(STAGES_APART))
-def test_stages_apart_make_the_tables_of_one_run(apart: dict[str, Scene], names: str) -> None:
-    scene = apart[names]
+def test_stages_apart_make_the_tables_of_one_run(apart: tuple[str, Scene]) -> None:
+    names, scene = apart
     assert [(ended.exit_code, ended.complaints) for ended in scene.ended] == [(0, [])] * len(STAGES_APART[names])
     assert lake_reading.silver(scene.lake) == SILVER_AFTER_FIRST_DAY
     assert gold(scene.lake) == GOLD_AFTER_FIRST_DAY
     assert lake_reading.quarantined(scene.lake) == Counter({(FIRST_FILE, "R-5", ("qty_not_positive",)): 1})
 
 
-@pytest.mark.parametrize("names", list(STAGES_APART))
-def test_stages_apart_with_one_run_id_extend_one_record(apart: dict[str, Scene], first_day: Scene, names: str) -> None:
-    scene = apart[names]
+def test_stages_apart_with_one_run_id_extend_one_record(apart: tuple[str, Scene], first_day: Scene) -> None:
+    names, scene = apart
     (record,) = lake_reading.run_records(scene.lake)
     assert lake_reading.latest_run_record(scene.lake) == record
     logged = {line["run_id"] for ended in scene.ended for line in ended.logs}
@@ -585,29 +583,21 @@ def test_plan_of_a_batch_that_is_pending_is_not_hindered_by_a_later_file_that_is
 
 RUNS: Mapping[str, Callable[..., Ended]] = {
     "pyspark_interview_project": lambda lake, *more: python_m(lake, "pyspark_interview_project", "run", *more),
+    "src.pipeline.run_pipeline": lambda lake, *more: module(lake, "src.pipeline.run_pipeline", *more),
     "pyspark_interview_project.cli": lambda lake, *more: module(lake, "pyspark_interview_project.cli", "run", *more),
     "pyspark_interview_project.pipeline.run_pipeline": lambda lake, *more: module(
         lake, "pyspark_interview_project.pipeline.run_pipeline", *more
     ),
-    "src.pipeline.run_pipeline": lambda lake, *more: module(lake, "src.pipeline.run_pipeline", *more),
 }
 
 
-@pytest.fixture(scope="module")
-def by_module(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scene]:
-    """The run of the first day by `python -m` of every module that does it."""
-    root = tmp_path_factory.mktemp("modules")
-    lakes = {name: land_both_days(root / name) for name in RUNS}
-    return {name: Scene(lakes[name], (command(lakes[name], "--as-of", FIRST_DAY),)) for name, command in RUNS.items()}
-
-
-@pytest.mark.parametrize("name", list(RUNS))
-def test_python_m_runs_the_pipeline(by_module: dict[str, Scene], name: str) -> None:
-    scene = by_module[name]
-    assert scene.ended[0].exit_code == 0, scene.ended[0].stderr
-    assert scene.ended[0].complaints == []
-    assert lake_reading.silver(scene.lake) == SILVER_AFTER_FIRST_DAY
-    assert gold(scene.lake) == GOLD_AFTER_FIRST_DAY
+@pytest.mark.parametrize("name", mostly_full(RUNS, 2))
+def test_python_m_runs_the_pipeline(tmp_path: Path, name: str) -> None:
+    lake = land_both_days(tmp_path / "lake")
+    ended = RUNS[name](lake, "--as-of", FIRST_DAY)
+    assert (ended.exit_code, ended.complaints) == (0, []), ended.stderr
+    assert lake_reading.silver(lake) == SILVER_AFTER_FIRST_DAY
+    assert gold(lake) == GOLD_AFTER_FIRST_DAY
 
 
 # Looking without touching

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -25,14 +26,20 @@ from running import land_returns, ledger_of, return_of, run_here
 OLD, OLDER = 33, 66  # batches; a summary stands for all but the last one or two
 
 
-def make_lake(root: Path, batches: int) -> Path:
-    """A lake of so many batches, without a row."""
+def make_lake(root: Path) -> Path:
+    """A lake without a row and without a batch."""
+    DeltaWrites(DeltaTables(LakePaths.at(str(root)))).ensure()
+    (root / "bronze" / "returns_raw").mkdir(parents=True)
+    return root
+
+
+def age(root: Path, first: int, last: int) -> None:
+    """Let a lake have these batches, each without a row."""
     tables = DeltaTables(LakePaths.at(str(root)))
     writes, ledger = DeltaWrites(tables), ledger_of(root)
-    writes.ensure()
     silver_id = tables.table_id(SILVER)
     after = TablesAfter(silver_id, tables.version(SILVER) or 0, tables.version(QUARANTINE))
-    for number in range(1, batches + 1):
+    for number in range(first, last + 1):
         batch = ledger.new_batch((), date(2026, 1, 5), f"run-{number}", "UTC")
         ledger.plan(batch)
         batch = ledger.checkpoint(batch, Checkpoint(after.silver, 1, {"rows_quarantined": 0}, silver_id))
@@ -44,8 +51,6 @@ def make_lake(root: Path, batches: int) -> Path:
         for table in GOLD_TABLES:
             facts: dict[str, int | str] = {"silver_version": after.silver, "silver_id": silver_id}
             writes.publish(table, [], [], replace(metadata, stage="silver_to_gold", facts=facts))
-    (root / "bronze" / "returns_raw").mkdir(parents=True)
-    return root
 
 
 @contextmanager
@@ -74,7 +79,11 @@ def reads_counted() -> Iterator[dict[str, Any]]:
 def lakes(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """A lake, and one of twice its age."""
     root = tmp_path_factory.mktemp("growth")
-    return [make_lake(root / str(batches), batches) for batches in (OLD, OLDER)]
+    old, older = make_lake(root / "old"), root / "older"
+    age(old, 1, OLD)
+    shutil.copytree(old, older)
+    age(older, OLD + 1, OLDER)
+    return [old, older]
 
 
 def state_read(lake: Path, batches: int, summed_up: int) -> list[str]:

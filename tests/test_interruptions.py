@@ -41,8 +41,8 @@ def test_process_that_is_stopped_ends_with_its_code_and_the_next_run_goes_on(
 @pytest.mark.parametrize(
     "moment",
     [
-        "behind put plan.json",
         "behind upsert silver_returns",
+        pytest.param("behind put plan.json", marks=pytest.mark.full),
         pytest.param("behind materialize", marks=[pytest.mark.spark, pytest.mark.full]),
         pytest.param("behind overwrite gold_returns_by_sku_reason", marks=[pytest.mark.spark, pytest.mark.full]),
     ],

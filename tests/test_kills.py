@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
+from commands import full, mostly_full
 from kills import (
     FIRST_DAY,
     SECOND_DAY,
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.spark
 STEPS = ("rows into silver", "bringing gold/returns_by_sku_reason")
 
 
-@pytest.mark.parametrize("said", [STEPS[0], pytest.param(STEPS[1], marks=pytest.mark.full)])
+@full
+@pytest.mark.parametrize("said", STEPS)
 def test_process_killed_at_a_step_and_run_again_makes_the_same_tables(
     tmp_path: Path, first_day: Path, second_day: Path, said: str
 ) -> None:
@@ -41,7 +43,7 @@ def test_process_killed_at_a_step_and_run_again_makes_the_same_tables(
     assert counts(lake) == counts(second_day)
 
 
-@pytest.mark.parametrize("place", [SILVER, *(pytest.param(place, marks=pytest.mark.full) for place in TABLES[1:])])
+@pytest.mark.parametrize("place", mostly_full(TABLES, 1))
 def test_process_killed_between_files_and_log_and_run_again_makes_the_same_tables(
     tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, place: str
 ) -> None:
@@ -53,7 +55,7 @@ def test_process_killed_between_files_and_log_and_run_again_makes_the_same_table
     assert counts(lake) == counts(second_day)
 
 
-@pytest.mark.full
+@full
 @pytest.mark.embedded_only
 @pytest.mark.parametrize("place", [SILVER, QUARANTINE])
 @pytest.mark.parametrize("moment", ["made", "filled"])

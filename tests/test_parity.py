@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from commands import on_engine
+from commands import mostly_full, on_engine
 from conftest import LakeBench
 from hostile_lines import CSV_HEADERS, JSON_LINES, csv_lines
 from hostile_values import (
@@ -54,7 +54,7 @@ REMEDY = f"repeat with PARITY_SEED={SEED} PARITY_EXAMPLES={EXAMPLES}; a case for
 CASES = json.loads(Path(__file__).with_name("parity_cases.json").read_text(encoding="utf-8"))
 
 LANDED = "bronze/returns_raw"
-ZONES = ("UTC", "Europe/Berlin", "Australia/Lord_Howe")
+ZONES = ("Australia/Lord_Howe", "UTC", "Europe/Berlin")
 AS_OF = date(2026, 11, 23)
 ROWS_AT_ONCE = 5000
 
@@ -171,7 +171,7 @@ def numbered(rows: Sequence[dict[str, Any]], name: Callable[[int], str]) -> list
     return [{**row, name(number): f"R-{number}"} for number, row in enumerate(rows)]
 
 
-@pytest.mark.parametrize("time_zone", ZONES)
+@pytest.mark.parametrize("time_zone", mostly_full(ZONES, 1))
 def test_validate_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike: Compare, time_zone: str) -> None:
     found = examples_of(text_records(), -(-EXAMPLES // len(ZONES)), series=ZONES.index(time_zone))
     for start in range(0, len(found), ROWS_AT_ONCE):
@@ -185,7 +185,7 @@ def test_validate_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike:
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("time_zone", ZONES)
+@pytest.mark.parametrize("time_zone", mostly_full(ZONES, 1))
 def test_validate_hostile_typed_values_gives_the_same_rows(
     tmp_path: Path, assert_alike: Compare, time_zone: str
 ) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from commands import Ended, environment, run
+from commands import Ended, environment, mostly_full, run
 
 BEGINNING = """
 import os, signal, sys, threading, time
@@ -129,7 +129,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("call", mostly_full(CALLS, 1))
 def test_engine_at_work_for_hours_is_interrupted(tmp_path: Path, call: str) -> None:
     ended = command(tmp_path, ENGINE_AT_WORK.format(call=CALLS[call]))
     assert (ended.exit_code, ended.complaints) == SAID[signal.SIGTERM]

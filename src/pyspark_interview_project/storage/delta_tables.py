@@ -6,6 +6,8 @@ The same for both engines, through delta-rs, which reads a log in milliseconds. 
 from __future__ import annotations
 
 import logging
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -52,6 +54,13 @@ CONSTRAINT = "delta.constraints."
 _FIRST_LOOK = 16
 
 
+# Two changes of a directory within this time may leave it with one time of change.
+_NANOSECONDS_OF_A_TICK = 20_000_000
+
+# The directory of a log: its identity and when it was changed.
+_LogState = tuple[int, int]
+
+
 @dataclass(frozen=True)
 class DataFile:
     """A data file of one version of a table. `path` is as the log writes it; `place` is where the file is."""
@@ -68,6 +77,7 @@ class DeltaTables:
 
     def __init__(self, paths: LakePaths) -> None:
         self._paths = paths
+        self._opened: dict[str, tuple[_LogState, DeltaTable]] = {}
 
     def place(self, table: TableContract) -> str:
         return self._paths.place(table.place)
@@ -77,13 +87,31 @@ class DeltaTables:
         return Path(self.place(table)).as_uri()
 
     def open(self, table: TableContract, version: int | None = None) -> DeltaTable:
+        """The table for whoever changes it."""
         return DeltaTable(self.uri(table), version=version)
+
+    def _as_it_is(self, table: TableContract) -> DeltaTable:
+        """The newest version, for reading. Opened anew only where the log has changed: a small run asks 80 times, and
+        reading a log takes longer than all else that it does."""
+        state = _log_state(f"{self.place(table)}/_delta_log")
+        there = self._opened.get(table.name)
+        if there is not None and there[0] == state:
+            return there[1]
+        opened = self.open(table)
+        if state is not None:
+            self._opened[table.name] = (state, opened)
+        return opened
+
+    def _at(self, table: TableContract, version: int | None) -> DeltaTable:
+        """A version (None: the newest), for reading."""
+        newest = self._as_it_is(table) if version is None or table.name in self._opened else None
+        return newest if newest is not None and version in (None, newest.version()) else self.open(table, version)
 
     def version(self, table: TableContract) -> int | None:
         """The newest version; None where there is no such table."""
         with log_errors(table):
             try:
-                return self.open(table).version()
+                return self._as_it_is(table).version()
             except TableNotFoundError:
                 return None
 
@@ -91,20 +119,19 @@ class DeltaTables:
         """Whether the log has this version: others may have removed old entries."""
         with log_errors(table):
             try:
-                self.open(table, version)
+                return version <= self._as_it_is(table).version() and self._at(table, version) is not None
             except TableNotFoundError:
                 return False
-            return True
 
     def table_id(self, table: TableContract) -> str:
         """The id that the table got when it was created. A table made in its place has another."""
         with log_errors(table):
-            return str(self.open(table).metadata().id)
+            return str(self._as_it_is(table).metadata().id)
 
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
         """How the table stands at a version (default: the newest)."""
         with log_errors(table):
-            delta = self.open(table, version)
+            delta = self._at(table, version)
             files = pa.table(delta.get_add_actions(flatten=True))
         rows, sizes = files.column("num_records").to_pylist(), files.column("size_bytes").to_pylist()
         return TableFacts(delta.version(), sum(rows), sum(sizes))
@@ -112,7 +139,7 @@ class DeltaTables:
     def files(self, table: TableContract, version: int | None = None) -> list[DataFile]:
         """The data files of a version (default: the newest)."""
         with log_errors(table):
-            added = pa.table(self.open(table, version).get_add_actions(flatten=True)).to_pylist()
+            added = pa.table(self._at(table, version).get_add_actions(flatten=True)).to_pylist()
         return [
             DataFile(
                 file["path"],
@@ -146,7 +173,7 @@ class DeltaTables:
         if not batch_id:
             return None
         with log_errors(table):
-            if self.open(table).transaction_version(batch_id) is None:
+            if self._as_it_is(table).transaction_version(batch_id) is None:
                 return batch_id
         undone = [each for each in self.commits(table) if each.undone and each.batch_id == batch_id]
         return f"{batch_id}.{len(undone)}" if undone else batch_id
@@ -154,7 +181,7 @@ class DeltaTables:
     def restored_below(self, table: TableContract, version: int) -> bool:
         """Whether a RESTORE newer than `version` left the table as it stood before that version."""
         with log_errors(table):
-            delta = self.open(table)
+            delta = self._as_it_is(table)
             newer = delta.history(delta.version() - version) if delta.version() > version else []
         stands_at = delta.version()
         for entry in newer:
@@ -165,7 +192,7 @@ class DeltaTables:
     def _histories(self, table: TableContract, since: int | None) -> Iterator[Sequence[Mapping[str, Any]]]:
         """The history as far as it is wanted: the first look, then, where there is more, all of it."""
         with log_errors(table):
-            delta = self.open(table)
+            delta = self._as_it_is(table)
             wanted = None if since is None else max(0, delta.version() - since)
             if wanted == 0:
                 return
@@ -180,7 +207,7 @@ class DeltaTables:
         """Raise ConfigurationError where a table is not as its contract says, or has a feature that is refused."""
         for table in TABLES:
             with log_errors(table):
-                delta = self.open(table)
+                delta = self._as_it_is(table)
                 configuration, names = delta.metadata().configuration, [field.name for field in delta.schema().fields]
             for name in _OFF:
                 if configuration.get(name) == "true":
@@ -211,7 +238,7 @@ class DeltaTables:
 
     def _configuration(self, table: TableContract) -> Mapping[str, str | None]:
         with log_errors(table):
-            return self.open(table).metadata().configuration
+            return self._as_it_is(table).metadata().configuration
 
     def committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this metadata, or none. Says what it did, by the log.
@@ -226,12 +253,12 @@ class DeltaTables:
                 raise
             logger.warning("%s: the answer to a commit got lost (%s); the log has the commit", table.place, error)
         with log_errors(table):
-            newest = self.open(table).history(1)[0]
+            newest = self._as_it_is(table).history(1)[0]
         return Written(None) if newest["version"] == before else written_by(newest)
 
     def _has_landed(self, table: TableContract, before: int | None, metadata: CommitMetadata) -> bool:
         try:
-            newest = self.open(table).history(1)[0]
+            newest = self._as_it_is(table).history(1)[0]
         except (DeltaError, OSError):
             return False  # nobody knows; the next run looks again
         is_next = newest["version"] == (-1 if before is None else before) + 1
@@ -241,3 +268,15 @@ class DeltaTables:
 def log_errors(table: TableContract) -> AbstractContextManager[None]:
     """What delta-rs says of a log that is read, as an error of ours."""
     return engine_errors("delta-rs", table.place, (DeltaError,))
+
+
+def _log_state(directory: str) -> _LogState | None:
+    """What is another behind every commit. None where nothing is: it was changed just now, or its file system counts in
+    whole seconds."""
+    try:
+        found = os.stat(directory)
+    except OSError:
+        return None
+    is_exact = found.st_mtime_ns % 1_000_000_000 != 0
+    is_past = time.time_ns() - found.st_mtime_ns > _NANOSECONDS_OF_A_TICK
+    return (found.st_ino, found.st_mtime_ns) if is_exact and is_past else None
