@@ -40,12 +40,14 @@ PARTS_FOR: Sequence[tuple[str, Sequence[str]]] = (
     ("tests/connect/", ("test-connect",)),
     ("tests/container/", ("test-deployment",)),
     ("tests/test_dr", ("test-recovery",)),
+    *((f"tests/test_{name}", ("test-deployment",)) for name in ("databricks", "monitoring", "prometheus", "terraform")),
+    *((f"tests/test_{name}", ("test-deployment",)) for name in ("wheel", "workflows")),
+    *((f"tests/test_{name}", ()) for name in ("parity", "lake_parity", "spark", "late_writes")),  # for Spark alone
     ("tests/recovery.py", ("test-recovery",)),
     ("tests/object_stores.py", ("test-s3",)),
     ("tests/test_", ("test-full-embedded",)),
     ("tests/", ("test-full-embedded", "test-recovery")),
 )
-WITHOUT_HISTORY: Sequence[str] = ()
 
 
 def changed_paths(repository: Path) -> list[str] | None:
@@ -91,7 +93,7 @@ def fitting(parts: Iterable[str], minutes: int = MINUTES) -> tuple[list[str], li
 
 def main() -> None:
     paths = changed_paths(Path(__file__).resolve().parents[1])
-    taken, left = fitting(WITHOUT_HISTORY if paths is None else parts_for(paths))
+    taken, left = fitting(parts_for(paths or ()))
     if left:
         print(f"left to the night: {' '.join(left)}", file=sys.stderr)
     print("\n".join(taken))

@@ -90,8 +90,6 @@ def mostly_full(values: Iterable[Any], quick: int = 2) -> Sequence[Any]:
 
 def returns(lake: Path, *arguments: str, **env: str) -> Ended:
     """`returns …` on a lake, in this process."""
-    if "LD_PRELOAD" in env or env.get("FAULT", "").split(":")[1:2] in (["kill"], ["die"], ["wait"]):
-        return process(lake, *arguments, **env)
     return _run_here([str(RETURNS), *arguments], lambda: cli.main(arguments), environment(lake, **env))
 
 
@@ -101,7 +99,7 @@ def module(lake: Path, name: str, *arguments: str, **env: str) -> Ended:
 
 
 @contextmanager
-def as_a_process(env: Mapping[str, str], cwd: Path = REPOSITORY) -> Iterator[None]:
+def as_a_process(env: Mapping[str, str]) -> Iterator[None]:
     """Inside, this process is as a new one with this whole environment would be; behind it, it is as before.
 
     The engine is not chosen yet. Streams are not touched.
@@ -113,7 +111,7 @@ def as_a_process(env: Mapping[str, str], cwd: Path = REPOSITORY) -> Iterator[Non
             patch.delenv(name)
         for name, value in env.items():
             patch.setenv(name, value)
-        patch.chdir(cwd)
+        patch.chdir(REPOSITORY)
         patch.setattr(tempfile, "tempdir", None)  # Python looks at TMPDIR once
         patch.setattr(engine, "_chosen", None)
         patch.setattr(logging_setup, "_of_process", {"run_id": None})

@@ -55,20 +55,20 @@ def run_elsewhere(lake: Path, as_of: str) -> None:
     run_whole(lake, as_of, ENGINE="embedded")
 
 
-def run_killed(lake: Path, as_of: str, moment: str, **settings: str) -> None:
+def run_killed(lake: Path, as_of: str, moment: str) -> None:
     """Leave the lake as a run leaves it that is killed at a moment (crashes.Moment)."""
     with TemporaryDirectory() as directory:
-        left = crashes.image(lake, Path(directory), lambda: run_whole(lake, as_of, **settings), moment)
+        left = crashes.image(lake, Path(directory), lambda: run_whole(lake, as_of), moment)
         shutil.rmtree(lake)
         shutil.copytree(left, lake)
 
 
 @contextmanager
-def started(lake: Path, said: str, as_of: str = FIRST_DAY, **env: str) -> Iterator[subprocess.Popen[str]]:
+def started(lake: Path, said: str, as_of: str = FIRST_DAY) -> Iterator[subprocess.Popen[str]]:
     """A run in a process of its own that has just logged `said`. Killed at the end, if it has not ended."""
     with subprocess.Popen(
         [str(RETURNS), "run", "--as-of", as_of],
-        env=environment(lake, **SETTINGS, **env),
+        env=environment(lake, **SETTINGS),
         cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -82,14 +82,6 @@ def started(lake: Path, said: str, as_of: str = FIRST_DAY, **env: str) -> Iterat
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-@contextmanager
-def held(lake: Path, said: str, **env: str) -> Iterator[subprocess.Popen[str]]:
-    """The same, and it goes no further. It holds the lock."""
-    with started(lake, said, **env) as process:
-        process.send_signal(signal.SIGSTOP)
-        yield process
 
 
 def killed_before_log(lake: Path, as_of: str, place: str, library: Path, entry: int = 1) -> None:

@@ -44,11 +44,11 @@ def settings_of(root: Path, **changes: Any) -> Settings:
     return load_settings({"app_env": "test", "data_root": str(root), **changes})
 
 
-def context_of(tables: DeltaTables, engine: Any, root: Path, as_of: date, **changes: Any) -> RunContext:
+def context_of(tables: DeltaTables, engine: Any, root: Path, as_of: date) -> RunContext:
     """A run on a lake that is open, without the lock and without a record on disk."""
     record = RunRecord(run_id=RUN_ID, app_env="test", engine="any")
     records = RunRecords(root / "metrics" / "runs", root / "metrics" / "latest.json")
-    return RunContext(settings_of(root, **changes), RUN_ID, as_of, record, records, tables, engine, Steps())
+    return RunContext(settings_of(root), RUN_ID, as_of, record, records, tables, engine, Steps())
 
 
 @contextmanager

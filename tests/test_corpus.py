@@ -30,8 +30,6 @@ EXPECTED: Mapping[str, Any] = json.loads((CORPUS / "expected.json").read_text(en
 READABLE = [name for name, outcome in EXPECTED.items() if "exit" not in outcome]
 UNREADABLE = [name for name, outcome in EXPECTED.items() if "exit" in outcome]
 FOUND_BY_PLAN = [name for name in UNREADABLE if EXPECTED[name].get("found") != "when read"]
-# The engine finds the damage of this one, when the batch is under way. The others are found before.
-FOUND_LATE = "parquet_damaged_pages.parquet"
 
 RUN = ("run", "--as-of", "2026-11-20")
 ZONES = ("Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles")
@@ -143,7 +141,7 @@ def test_readable_file_is_warned_of_where_something_is_odd(readable: Path, name:
 
 @pytest.mark.full
 @pytest.mark.spark
-@pytest.mark.parametrize("zone", [ZONES[1], *(pytest.param(zone, marks=pytest.mark.full) for zone in ZONES[2:])])
+@pytest.mark.parametrize("zone", ZONES[1:])
 def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
     tmp_path: Path, readable: Path, zone: str
 ) -> None:
@@ -243,8 +241,6 @@ def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dic
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[] if name == FOUND_LATE else pytest.mark.full) for name in UNREADABLE]
-)
+@pytest.mark.parametrize("name", UNREADABLE)
 def test_run_without_unreadable_file_takes_the_other_file(refusals: dict[str, Refusal], name: str) -> None:
     assert_recovered(recover(refusals[name].lake, name), name)

@@ -184,7 +184,7 @@ def test_status_of_a_backup_older_than_the_rpo_exits_3(lake: Path, tmp_path: Pat
 
 
 @full
-@pytest.mark.parametrize("kind", ["directory", pytest.param("s3", marks=full)])
+@pytest.mark.parametrize("kind", ["directory", "s3"])
 def test_drill_passes_and_its_figures_are_in_the_metrics(
     lake: Path, tmp_path: Path, kind: str, request: pytest.FixtureRequest
 ) -> None:

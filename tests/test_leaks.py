@@ -219,7 +219,6 @@ def test_commands_that_watch_and_keep_tell_no_value_and_no_secret(scenes: dict[s
         assert part in looked_at
 
 
-@pytest.mark.full
 def test_drill_tells_no_value_and_no_secret(tmp_path: Path) -> None:
     scene = staged(tmp_path, land_every_format, run, WATCHING["backup"], other("dr", "drill"))
     for ended in scene.ended:

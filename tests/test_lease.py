@@ -6,8 +6,6 @@ import json
 import os
 import socket
 import threading
-import urllib.request
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,12 +13,12 @@ from typing import Any, cast
 
 import obstore
 import pytest
-from moto.server import ThreadedMotoServer
 from obstore.store import from_url
 
 import lake_reading
 from commands import returns, succeeded
 from kills import FIRST_DAY, land_samples
+from object_stores import BUCKET, s3_environment
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
@@ -35,28 +33,14 @@ from pyspark_interview_project.storage.lease import leased
 GOLD = "gold/returns_by_date_reason"  # the last one that is written
 
 
-@pytest.fixture(scope="module")
-def s3() -> Iterator[str]:
-    """The address of an S3 with the bucket `locks`."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    urllib.request.urlopen(urllib.request.Request(f"{address}/locks", method="PUT"))
-    yield address
-    server.stop()
-
-
 @pytest.fixture(params=["file", "s3"])
 def terms(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LeaseTerms:
     """A place for leases where there are none."""
     if request.param == "file":
         return LeaseTerms((tmp_path / "leases").as_uri(), 60)
-    monkeypatch.setenv("AWS_ENDPOINT", request.getfixturevalue("s3"))
-    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")  # pragma: allowlist secret
-    return LeaseTerms(f"s3://locks/{tmp_path.name}", 60)
+    for name, value in s3_environment(request.getfixturevalue("s3")).items():
+        monkeypatch.setenv(name, value)
+    return LeaseTerms(f"s3://{BUCKET}/{tmp_path.name}", 60)
 
 
 @pytest.fixture
@@ -251,7 +235,7 @@ def test_run_whose_lock_was_taken_over_writes_no_plan_and_no_table(
 @pytest.mark.parametrize(
     ("place", "state"),
     [
-        pytest.param(lake_reading.QUARANTINE, "planned", marks=pytest.mark.full),
+        (lake_reading.QUARANTINE, "planned"),
         (lake_reading.SILVER, "planned"),
         (GOLD, "committed"),
     ],

@@ -62,7 +62,7 @@ ROWS_AT_ONCE = 5000
 # Both engines ---------------------------------------------------------------------------------------------------------
 
 
-def read_and_validate(lake: Engine, root: Path, as_of: date = AS_OF) -> tuple[Rows, Rows]:
+def read_and_validate(lake: Engine, root: Path) -> tuple[Rows, Rows]:
     """The records of the landed text files as they are read; every landed record, validated, with its content's hash.
 
     Dates and times come as numbers since the epoch: not every one of them is one of Python's.
@@ -71,12 +71,12 @@ def read_and_validate(lake: Engine, root: Path, as_of: date = AS_OF) -> tuple[Ro
     records: Rows = []
     validated: Rows = []
     paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(list(new_files(paths, find_landed(paths, as_of).files, (), LIMITS))):
+    for delivery in lake.read_landed(list(new_files(paths, find_landed(paths, AS_OF).files, (), LIMITS))):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.materialize(frame)
             records += lake.collect(frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file"))
-        rows = validate(frame, delivery.kinds, as_of)
+        rows = validate(frame, delivery.kinds, AS_OF)
         validated += lake.collect(
             rows.select(
                 *[name for name in RAW_NAMES if name not in ("return_date", "ingest_ts")],

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import at_once, process, returns, succeeded
+from commands import at_once, mostly_full, process, returns, succeeded
 from kills import FIRST_DAY, LANDED, SETTINGS, run_elsewhere
 from landing import COLUMNS, land, row_of, write_text
 
@@ -54,9 +54,7 @@ TURNS = [("run", "landed", turn) for turn in range(5)] + [
 ]
 
 
-@pytest.mark.parametrize(
-    ("what", "begun", "turn"), [TURNS[0], *(pytest.param(*one, marks=pytest.mark.full) for one in TURNS[1:])]
-)
+@pytest.mark.parametrize(("what", "begun", "turn"), mostly_full(TURNS, 1))
 def test_two_runs_started_together_one_runs_and_nothing_is_lost(
     tmp_path: Path,
     undisturbed: Path,

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import lake_reading
-from commands import process, returns
+from commands import mostly_full, process, returns
 from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_elsewhere, run_whole
 
 # Where files get their names in the course of a run, and the place that the message must name.
@@ -34,12 +34,15 @@ SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read
 @pytest.mark.embedded_only  # Hadoop copies a file that it cannot rename
 @pytest.mark.parametrize(
     ("place", "what"),
-    [
-        ("silver log", "ENOSPC"),  # in each make test, the others in make test-full
-        *(pytest.param(place, "ENOSPC", marks=pytest.mark.full) for place in PLACES if place != "silver log"),
-        pytest.param("quarantine log", "EACCES", marks=pytest.mark.full),
-        pytest.param("gold files", "EROFS", marks=pytest.mark.full),
-    ],
+    mostly_full(
+        [
+            ("silver log", "ENOSPC"),
+            *((place, "ENOSPC") for place in PLACES if place != "silver log"),
+            ("quarantine log", "EACCES"),
+            ("gold files", "EROFS"),
+        ],
+        1,
+    ),
     ids=lambda value: value.replace(" ", "_"),
 )
 def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
@@ -111,7 +114,7 @@ def test_run_whose_commits_land_and_are_reported_as_failed_goes_by_the_log(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("landed_only", [False, pytest.param(True, marks=pytest.mark.full)])
+@pytest.mark.parametrize("landed_only", [False, True])
 def test_run_on_a_root_that_takes_nothing_exits_5_and_changes_nothing(
     tmp_path: Path, first_day: Path, second_day: Path, publishing_faults: Path, landed_only: bool
 ) -> None:
@@ -155,14 +158,7 @@ def test_run_that_failed_and_cannot_write_its_record_ends_by_what_it_failed_by(
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(
-    "lost",
-    [
-        "000001-*/plan.json",
-        pytest.param("000001-*", marks=pytest.mark.full),
-        pytest.param("", marks=pytest.mark.full),
-    ],
-)
+@pytest.mark.parametrize("lost", ["000001-*/plan.json", "000001-*", ""])
 def test_run_on_a_lake_whose_batches_were_lost_exits_7_and_takes_no_file_again(
     tmp_path: Path, first_day: Path, second_day: Path, lost: str
 ) -> None:
