@@ -8,8 +8,9 @@ import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import obstore
 import pytest
@@ -17,20 +18,17 @@ from obstore.store import from_url
 
 import lake_reading
 from commands import returns, succeeded
+from crashes import at
 from kills import FIRST_DAY, land_samples
 from object_stores import BUCKET, s3_environment
 from pyspark_interview_project.config.settings import LeaseTerms
-from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.errors import ConfigurationError, ConflictError, LockedError, StorageError
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
 from pyspark_interview_project.pipeline.plan import next_batch
 from pyspark_interview_project.pipeline.run_context import run_context
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
-from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.storage import lease
 from pyspark_interview_project.storage.lease import leased
-
-GOLD = "gold/returns_by_date_reason"  # the last one that is written
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -233,42 +231,22 @@ def test_run_whose_lock_was_taken_over_writes_no_plan_and_no_table(
 
 @pytest.mark.full
 @pytest.mark.parametrize(
-    ("place", "state"),
+    ("write", "checkpoints", "state"),
     [
-        (lake_reading.QUARANTINE, "planned"),
-        (lake_reading.SILVER, "planned"),
-        (GOLD, "committed"),
+        ("before replace_batch quarantine_returns", 0, "planned"),
+        ("before upsert silver_returns", 1, "planned"),
+        ("before overwrite gold_returns_by_date_reason", 1, "committed"),
     ],
 )
 def test_run_whose_lock_is_taken_over_in_a_write_does_not_count_it(
-    leased_lake: tuple[Path, LeaseTerms], engine_name: str, place: str, state: str
+    leased_lake: tuple[Path, LeaseTerms], engine_name: str, write: str, checkpoints: int, state: str
 ) -> None:
     """As where a write lasts longer than the lease, and the store cannot be reached to renew it."""
     lake, terms = leased_lake
-    with pytest.raises(ConflictError), run_context({"engine": engine_name}, None, None) as run:
-        run.engine = cast(Engine, TakenOverIn(run.engine, place, terms))
-        bronze_to_silver(run)
-        silver_to_gold(run)
+    with at(write, partial(put, terms, 2, expires_in=60)):
+        with pytest.raises(ConflictError), run_context({"engine": engine_name}, None, None) as run:
+            bronze_to_silver(run)
+            silver_to_gold(run)
     assert [found for _, found in lake_reading.batch_states(lake)] == [state]
-    checkpoints = list((lake / "ops" / "batches").glob("*/checkpoint.json"))
-    assert len(checkpoints) == int(place != lake_reading.QUARANTINE)
+    assert len(list((lake / "ops" / "batches").glob("*/checkpoint.json"))) == checkpoints
     assert lake_reading.latest_run_record(lake)["exit_code"] == 6
-
-
-class TakenOverIn:
-    """An engine during whose write to one table another run takes the lease over."""
-
-    def __init__(self, engine: Engine, place: str, terms: LeaseTerms) -> None:
-        self._engine, self._place, self._terms = engine, place, terms
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._engine, name)
-        if name not in ("upsert", "replace_batch", "merge", "overwrite"):
-            return method
-
-        def write(table: TableContract, *arguments: Any) -> Any:
-            if table.place == self._place:
-                put(self._terms, 2, expires_in=60)
-            return method(table, *arguments)
-
-        return write

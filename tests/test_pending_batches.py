@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +9,16 @@ import pytest
 from deltalake import DeltaTable
 
 import lake_reading
+from crashes import failing
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
-from pyspark_interview_project.pipeline.ledger import COMMITTED, Ledger
+from pyspark_interview_project.pipeline.ledger import COMMITTED
 from pyspark_interview_project.schemas.tables import SILVER
-from pyspark_interview_project.storage.delta_writes import DeltaWrites
 from running import Stopped, land_returns, land_three_files, return_of, run_here
 
 
-def stop(*_: Any, **__: Any) -> None:
-    raise Stopped
-
-
-def stop_before(function: str) -> Callable[[pytest.MonkeyPatch], None]:
-    """Let a run die before a write: `silver` takes a batch, or the ledger is told of something."""
-
-    def patched(patch: pytest.MonkeyPatch) -> None:
-        if function != "silver":
-            patch.setattr(Ledger, function, stop)
-            return
-        real = DeltaWrites.publish
-
-        def publish(writes: DeltaWrites, table: Any, *rest: Any, **more: Any) -> None:
-            if table is SILVER:
-                raise Stopped
-            real(writes, table, *rest, **more)
-
-        patch.setattr(DeltaWrites, "publish", publish)
-
-    return patched
-
-
-def stopped_before(lake: Path, function: str, **settings: Any) -> None:
-    """A run that dies there."""
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        stop_before(function)(patch)
+def stopped(lake: Path, moment: str, **settings: Any) -> None:
+    """A run that dies at this moment (crashes.Moment)."""
+    with pytest.raises(Stopped), failing(moment, Stopped()):
         run_here(lake, **settings)
 
 
@@ -68,7 +43,7 @@ def test_pending_batch_that_silver_has_is_finished_whatever_gates_and_limits_say
     tmp_path: Path, whole: dict[str, list[lake_reading.Row]]
 ) -> None:
     lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, "commit")
+    stopped(lake, "before put committed.json")
     record = run_here(lake, max_quarantined_ratio=0.0, quarantine_gate_min_rows=1, max_batch_bytes=1)
     assert (states(lake), record.gates, record.warnings) == ([COMMITTED], [], [])
     bronze = record.stages[0]
@@ -80,7 +55,7 @@ def test_pending_batch_that_silver_lacks_keeps_its_files_and_its_time_zone(tmp_p
     lake, local = tmp_path / "lake", "2026-11-20T08:00:00"
     for name, return_id in (("a", "R1"), ("b", "R2")):
         land_returns(lake, name, return_of(return_id, local))
-    stopped_before(lake, "silver", spark_tz="Europe/Berlin")
+    stopped(lake, "before upsert silver_returns", spark_tz="Europe/Berlin")
     land_returns(lake, "c", return_of("R3", local))
     run_here(lake, spark_tz="UTC", max_batch_bytes=1)
     rows = lake_reading.rows(lake, lake_reading.SILVER, ("return_id", "ingest_ts", "batch_id"))
@@ -95,7 +70,7 @@ def test_pending_batch_that_silver_lacks_keeps_its_files_and_its_time_zone(tmp_p
 
 def test_pending_batch_that_silver_has_is_finished_where_a_row_was_deleted_by_hand(tmp_path: Path) -> None:
     lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, "commit")
+    stopped(lake, "before put committed.json")
     silver = DeltaTable(lake / lake_reading.SILVER)
     silver.delete("return_id = 'R2'")
     record = run_here(lake)
@@ -111,7 +86,7 @@ def test_pending_batch_whose_commit_a_restore_undid_is_taken_anew(
     tmp_path: Path, whole: dict[str, list[lake_reading.Row]]
 ) -> None:
     lake = land_three_files(tmp_path / "lake")
-    stopped_before(lake, "commit")
+    stopped(lake, "before put committed.json")
     silver = DeltaTable(lake / lake_reading.SILVER)
     silver.restore(silver.version() - 1)
     record = run_here(lake)
