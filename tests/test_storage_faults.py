@@ -16,17 +16,17 @@ import lake_reading
 from commands import mostly_full, process, returns
 from kills import FIRST_DAY, SECOND_DAY, SETTINGS, land_samples, run_elsewhere, run_whole
 
-# Where files get their names in the course of a run, and the place that the message must name.
+# When which files of a run meet the fault, mostly as they get their names, and the place that the message must name.
 PLACES = {
-    "plan": ("*/ops/batches/*/plan.json", "ops/batches"),
-    "quarantine log": ("*/quarantine/returns/_delta_log/*.json", "quarantine/returns"),
-    "counts": ("*/ops/batches/*/checkpoint.json", "ops/batches"),
-    "silver files": ("*/silver/returns/*.parquet", "silver/returns"),
-    "silver log": ("*/silver/returns/_delta_log/*.json", "silver/returns"),
-    "end of the batch": ("*/ops/batches/*/committed.json", "ops/batches"),
-    "gold files": ("*/gold/returns_by_sku_reason/*.parquet", "gold/returns_by_sku_reason"),
-    "gold log": ("*/gold/returns_by_date_reason/_delta_log/*.json", "gold/returns_by_date_reason"),
-    "record": ("*/metrics/runs/*.json", "metrics/runs"),
+    "plan": ("before", "*/ops/batches/*/plan.json", "ops/batches"),
+    "quarantine log": ("before", "*/quarantine/returns/_delta_log/*.json", "quarantine/returns"),
+    "counts": ("before", "*/ops/batches/*/checkpoint.json", "ops/batches"),
+    "silver files": ("write", "*/silver/returns/*.parquet", "silver/returns"),  # DuckDB writes it under its own name
+    "silver log": ("before", "*/silver/returns/_delta_log/*.json", "silver/returns"),
+    "end of the batch": ("before", "*/ops/batches/*/committed.json", "ops/batches"),
+    "gold files": ("before", "*/gold/returns_by_sku_reason/*.parquet", "gold/returns_by_sku_reason"),
+    "gold log": ("before", "*/gold/returns_by_date_reason/_delta_log/*.json", "gold/returns_by_date_reason"),
+    "record": ("before", "*/metrics/runs/*.json", "metrics/runs"),
 }
 SAYS = {"ENOSPC": "no space left", "EACCES": "permission denied", "EROFS": "read-only file system"}
 
@@ -50,8 +50,8 @@ def test_run_on_a_storage_that_fails_exits_5_and_the_next_run_heals(
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(first_day, lake)
-    pattern, named = PLACES[place]
-    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"before:{what}:1:{pattern}"}
+    when, pattern, named = PLACES[place]
+    fault = {"LD_PRELOAD": str(publishing_faults), "FAULT_AT": f"{when}:{what}:1:{pattern}"}
 
     ended = process(lake, "run", "--as-of", SECOND_DAY, **SETTINGS, **fault)
 

@@ -2,7 +2,7 @@
  * is there, writes to one, or gives it its final name.
  *
  * The last is how a commit of a Delta table comes to be: the data files are there, and then the log entry is linked or
- * renamed into place. FAULT_AT says when, what, at the how manyeth time, and at which files, by a pattern of fnmatch:
+ * renamed into place. FAULT_AT says when, what, from which call on, and at which files, by a pattern of fnmatch:
  * "before:kill:2:*_delta_log*.json". When: before or after a file gets its name, at "create", "open" or "write". What: kill
  * (the whole process group); and, from that time on, ENOSPC, EACCES, EROFS or EIO, with which the call then fails. After
  * the file has its name that is an answer which got lost: done, and reported as a failure.
