@@ -96,7 +96,7 @@ test-full-spark: compiler $(JARS_STAMP) ## All tests of rows, and all those of w
 test-recovery: compiler $(DEV_STAMP) ## All tests of backups, restores and drills
 	@$(IN_TWO) -m "" -k "not s3" $(RECOVERY)
 
-test-deployment: monitoring-tools $(DEV_STAMP) ## All tests of what deploys and watches: container, Databricks, Terraform, workflows, wheel, Prometheus
+test-deployment: monitoring-tools $(JARS_STAMP) ## All tests of what deploys and watches: container, Databricks, Terraform, workflows, wheel, Prometheus
 	@$(IN_TWO) -m "" $(DEPLOYMENT)
 
 test-s3: $(DEV_STAMP) ## All tests against an object store
