@@ -112,11 +112,11 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
     assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
     assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
     assert found["lock"] == ("ok", "free")
-    none = "none of local is on record; returns dr backup makes one, returns dr drill proves it"
+    none = "there is no backup by the strategy local; returns dr backup makes one, returns dr drill proves it"
     assert found["backup"] == ("note", none)
     assert re.fullmatch(rf"[0-9.]+ GiB free at {re.escape(str(lake))}", found["disk"][1])
     today = datetime.now(UTC).date().isoformat()
-    assert re.fullmatch(rf"{today}T\S+\+00:00, the planning day is {today}", found["clock"][1])
+    assert re.fullmatch(rf"{today}T\S+\+00:00, the run's date is {today}", found["clock"][1])
 
 
 @pytest.mark.parametrize("has_run", [False, True])
@@ -393,7 +393,7 @@ def test_doctor_takes_a_verified_backup_to_cover_what_there_was_when_it_was_pinn
 def test_doctor_of_a_strategy_that_never_ran_says_how_to_run_it(lake: Path, strategies: Path) -> None:
     record_backup(lake, "succeeded", 1, "monthly-s3")
     record_backup(lake, "succeeded", 1, "nightly", kind="drill")  # which makes no backup that stays
-    expected = "none of nightly is on record; returns dr backup makes one, returns dr drill proves it"
+    expected = "there is no backup by the strategy nightly; returns dr backup makes one, returns dr drill proves it"
     assert backups_of(lake, strategies) == ("note", expected)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import independent_query
 from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
@@ -362,6 +363,13 @@ def test_validate_row_that_breaks_one_rule_carries_its_code_alone(
 def test_validate_row_at_the_edge_of_a_rule_passes(validated_texts: Mapping[str, Any], code: str) -> None:
     validated = validated_texts[f"edge {code}"]
     assert (validated["reasons"], validated["raw_record"]) == (None, None)
+
+
+@pytest.mark.parametrize("code", [code for code in REASON_CODES if code != CORRUPT_RECORD])
+def test_rules_examples_are_judged_alike_by_the_independent_query(code: str) -> None:
+    for changes, expected in ((BREAKING[code], (code,)), (EDGES[code], ())):
+        texts = tuple({**GOOD_TEXT, **changes}[name] for name in RAW_NAMES)
+        assert independent_query.validate(texts, AS_OF, "UTC")[1] == expected
 
 
 def test_rules_examples_produce_every_reason_code(validated_texts: Mapping[str, Any]) -> None:

@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     app_env: AppEnv = Field(description="which YAML file the settings come from")
     data_root: str = Field(min_length=1, description="root of the lake: a path, or file:///path")
     engine: EngineChoice = Field(description="engine that runs the transforms")
-    spark_tz: str = Field(description="time zone of timestamps without an offset, and of the planning day")
+    spark_tz: str = Field(description="time zone of timestamps without an offset, and of the run's date")
     log_level: LogLevel = Field(description="least severe log line that is shown")
     pipeline_metrics_json: str | None = Field(description="where the latest run record goes; null: under data_root")
     serve_metrics: bool = Field(description="whether a run serves its metrics while it is at work")

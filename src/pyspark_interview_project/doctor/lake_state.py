@@ -87,7 +87,7 @@ def clock(situation: Situation) -> Finding:
         ended = latest.finished_at.astimezone(UTC).isoformat(timespec="seconds")
         fix = "set the clock (timedatectl set-ntp true), or give --as-of"
         return Finding(FAILED, f"it is {now.isoformat(timespec='seconds')}, before the last run ended ({ended}); {fix}")
-    return Finding(OK, f"{now.isoformat(timespec='seconds')}, the planning day is {day}")
+    return Finding(OK, f"{now.isoformat(timespec='seconds')}, the run's date is {day}")
 
 
 def lock(situation: Situation) -> Finding:
@@ -135,7 +135,10 @@ def _recorded_backups(settings: Settings) -> dict[str, _Backups]:
 
 def _backup_of(name: str, objective_hours: float, recorded: _Backups | None, command: str) -> Finding:
     if recorded is None:
-        return Finding(NOTE, f"none of {name} is on record; returns dr {command} makes one, returns dr drill proves it")
+        return Finding(
+            NOTE,
+            f"there is no backup by the strategy {name}; returns dr {command} makes one, returns dr drill proves it",
+        )
     if recorded.has_failed or recorded.covers_until is None:
         return Finding(FAILED, f"{name} failed when last run; returns dr status says more, then run it again")
     hours = max(timedelta(0), datetime.now(UTC) - recorded.covers_until) / timedelta(hours=1)

@@ -22,7 +22,7 @@ def gold_sections(gold: Gold) -> list[Section]:
     sections = []
     for name, of_rows in ((BY_DATE, _by_date), (BY_SKU, _by_sku)):
         if gold.rows.get(name):
-            sections += of_rows(gold.rows[name], f"{name} at version {gold.versions[name]}, all returns in it.")
+            sections += of_rows(gold.rows[name], f"From {name}, version {gold.versions[name]}; it counts all returns.")
         elif not any(name.removeprefix("gold_") in problem for problem in gold.problems):
             state = "is empty" if name in gold.rows else "is not there yet"
             sections.append(Section(name, "Gold", (), (), (f"{name} {state}.",)))

@@ -110,7 +110,7 @@ def _stages(run: RecordedRun) -> Section:
 def _tables(run: RecordedRun) -> Section:
     columns = (Column("table", "text"), Column("version"), Column("rows"), Column("bytes"))
     rows = [(name, f"{table.version:,}", f"{table.rows:,}", f"{table.bytes:,}") for name, table in run.tables.items()]
-    return Section("tables", "The tables", columns, rows, (f"At the end. {_source(run)}",), is_wide=True)
+    return Section("tables", "The tables", columns, rows, (f"As they were at the end. {_source(run)}",), is_wide=True)
 
 
 def _runs(runs: Sequence[RecordedRun], in_all: int) -> Section:
