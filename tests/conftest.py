@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -73,7 +73,7 @@ class LakeBench:
 
 
 class EmbeddedFrames:
-    """Frames of the embedded engine's own kind on a DuckDB connection."""
+    """Frames of SQLFrame over a DuckDB connection."""
 
     def __init__(self, connection: Any = None, queries: Any = None) -> None:
         """`connection` and `queries` are those of an open lake; without them, ones of our own."""
@@ -84,19 +84,20 @@ class EmbeddedFrames:
         self._connection = connection or duckdb.connect(
             config={"autoinstall_known_extensions": False, "TimeZone": "UTC"}
         )
-        self._queries = queries or Queries(self._connection)
+        self._queries = queries or Queries(self._connection, nullcontext)
         self._frames_made = 0
 
     def make(self, rows: Sequence[Row], columns: Columns) -> Any:
         import pyarrow as pa
 
+        # SQLFrame remembers the columns of a table by its name, so no name is used twice.
         self._frames_made += 1
         name = f"literal_{self._frames_made}"
         arrays = [pa.array([row[i] for row in rows], self._arrow_type(type_)) for i, (_, type_) in enumerate(columns)]
         self._connection.register(f"{name}_arrow", pa.table(arrays, names=[column for column, _ in columns]))
         self._connection.execute(f"create table {name} as select * from {name}_arrow")
         self._connection.unregister(f"{name}_arrow")
-        return self._queries.view(f"select * from {name}")
+        return self._queries.session.table(name)
 
     def read(self, frame: Any) -> tuple[Columns, list[Row]]:
         arrow = self._connection.sql(frame.sql(dialect="duckdb", optimize=False)).to_arrow_table()

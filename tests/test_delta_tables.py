@@ -11,11 +11,12 @@ import pytest
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.schemas.tables import SILVER
+from pyspark_interview_project.storage import delta_tables
 from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
 
-HOUR = 3_600_000_000_000
+SECOND, HOUR = 1_000_000_000, 3_600_000_000_000
 METADATA = CommitMetadata("run-1", "bronze_to_silver", "B1")
 
 
@@ -56,43 +57,67 @@ def test_commit_of_another_is_seen_at_once(tmp_path: Path, others: DeltaTables) 
         assert tables.facts(SILVER).version == first + number
 
 
+def rest(tables: DeltaTables, nanosecond: int = 1) -> None:
+    """Let the log be as one that was changed an hour ago, at this nanosecond of a second."""
+    at = (time.time_ns() - HOUR) // SECOND * SECOND + nanosecond
+    os.utime(log_of(tables), ns=(at, at))
+
+
 def test_log_that_stays_as_it_is_is_opened_once(tmp_path: Path, others: DeltaTables, opened: list[str]) -> None:
     tables = tables_at(tmp_path / "lake")
-    os.utime(log_of(tables), ns=(time.time_ns() - HOUR + 1, time.time_ns() - HOUR + 1))
+    rest(tables)
     version = tables.version(SILVER)
     assert (tables.facts(SILVER).version, tables.facts(SILVER, version).version) == (version, version)
     assert tables.table_id(SILVER) == others.table_id(SILVER)
     assert opened == ["silver_returns", "silver_returns"]  # once by us, once by the other
 
 
-@pytest.mark.parametrize("nanoseconds", [0, 5_000_000_000], ids=["just_now", "in_whole_seconds"])
-def test_log_whose_time_of_change_is_not_exact_is_opened_each_time(
-    tmp_path: Path, others: DeltaTables, opened: list[str], nanoseconds: int
+@pytest.mark.parametrize(("nanosecond", "tick"), [(0, 0), (1, 2 * HOUR)], ids=["whole_seconds", "within_a_tick"])
+def test_log_whose_time_of_change_says_little_is_opened_each_time(
+    tmp_path: Path,
+    others: DeltaTables,
+    opened: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    nanosecond: int,
+    tick: int,
 ) -> None:
+    monkeypatch.setattr(delta_tables, "_NANOSECONDS_OF_A_TICK", tick)
     tables = tables_at(tmp_path / "lake")
-    changed = time.time_ns() // 1_000_000_000 * 1_000_000_000 - nanoseconds if nanoseconds else time.time_ns() + HOUR
-    os.utime(log_of(tables), ns=(changed, changed))
+    rest(tables, nanosecond)
     assert tables.version(SILVER) == tables.version(SILVER)
     assert opened == ["silver_returns", "silver_returns"]
 
 
-def test_table_that_was_made_in_the_place_of_another_is_seen(tmp_path: Path, others: DeltaTables) -> None:
+def test_commit_in_a_directory_whose_time_stays_is_seen(tmp_path: Path, others: DeltaTables) -> None:
+    """As on a mount that makes up the times of directories."""
     tables = tables_at(tmp_path / "lake")
-    before = tables.table_id(SILVER)
+    rest(tables)
+    before, at = tables.version(SILVER), log_of(tables).stat().st_mtime_ns
+    DeltaWrites(others).publish(SILVER, [], [], METADATA)
+    os.utime(log_of(tables), ns=(at, at))
+    assert before is not None and tables.version(SILVER) == before + 1
+
+
+def test_table_that_was_made_in_the_place_of_another_is_seen(tmp_path: Path, others: DeltaTables) -> None:
+    tables, elsewhere = tables_at(tmp_path / "lake"), tables_at(tmp_path / "elsewhere")
+    DeltaWrites(elsewhere).ensure()
+    rest(tables)
+    before, at = tables.table_id(SILVER), log_of(tables).stat().st_mtime_ns
     shutil.rmtree(tables.place(SILVER))
     assert tables.version(SILVER) is None
-    DeltaWrites(others).ensure()
+    shutil.move(elsewhere.place(SILVER), tables.place(SILVER))
+    os.utime(log_of(tables), ns=(at, at))
     assert tables.table_id(SILVER) == others.table_id(SILVER) != before
 
 
-def test_older_version_is_read_as_it_was(tmp_path: Path, others: DeltaTables) -> None:
+def test_older_version_is_read_as_it_was_also_where_the_newest_is_damaged(tmp_path: Path, others: DeltaTables) -> None:
     tables = tables_at(tmp_path / "lake")
     version = tables.version(SILVER)
     assert version is not None
     DeltaWrites(others).publish(SILVER, [], [], METADATA)
-    assert [tables.facts(SILVER, each).version for each in (version, version + 1, None)] == [
-        version,
-        version + 1,
-        version + 1,
-    ]
+    rest(tables)
+    found = [tables.facts(SILVER, each).version for each in (version, version + 1, None)]
+    assert found == [version, version + 1, version + 1]
     assert (tables.has_version(SILVER, version + 1), tables.has_version(SILVER, version + 2)) == (True, False)
+    (log_of(tables) / f"{version + 1:020d}.json").write_text("{")
+    assert tables.facts(SILVER, version).version == version

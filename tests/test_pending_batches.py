@@ -11,9 +11,12 @@ from deltalake import DeltaTable
 import lake_reading
 from crashes import failing
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
-from pyspark_interview_project.pipeline.ledger import COMMITTED
+from landing import land
+from pyspark_interview_project.engines.duckdb import DuckDBEngine
+from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED
 from pyspark_interview_project.schemas.tables import SILVER
-from running import Stopped, land_returns, land_three_files, return_of, run_here
+from running import LANDED, Stopped, land_returns, land_three_files, return_of, run_here
 
 
 def stopped(lake: Path, moment: str, **settings: Any) -> None:
@@ -92,3 +95,22 @@ def test_pending_batch_whose_commit_a_restore_undid_is_taken_anew(
     record = run_here(lake)
     assert lake_reading.comparable(lake) == whole
     assert (record.status, states(lake), counted(lake)) == ("succeeded", [COMMITTED], [4, 4])
+
+
+@pytest.mark.embedded_only  # Spark opens a file when it reads it, and not before
+def test_landed_file_that_vanishes_while_it_is_read_is_named_and_its_batch_abandoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(tmp_path / LANDED / "typed.parquet", [return_of("R1")], as_native=True)
+    read_landed = DuckDBEngine.read_landed
+
+    def read_and_lose(engine: DuckDBEngine, files: Any) -> Any:
+        deliveries = read_landed(engine, files)
+        (tmp_path / files[0].path).unlink()
+        return deliveries
+
+    monkeypatch.setattr(DuckDBEngine, "read_landed", read_and_lose)
+    with pytest.raises(UnreadableInputError) as raised:
+        run_here(tmp_path)
+    assert raised.value.path == f"{LANDED}/typed.parquet"
+    assert states(tmp_path) == [ABANDONED]

@@ -9,25 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from functools import wraps
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, ParamSpec
+from typing import TYPE_CHECKING, Any
 
 from pyspark_interview_project.errors import ConfigurationError
 
-__all__ = [
-    "Column",
-    "DataFrame",
-    "StructType",
-    "Window",
-    "choose_engine",
-    "chosen_engine",
-    "functions",
-    "transform",
-    "types",
-]
+__all__ = ["Column", "DataFrame", "StructType", "Window", "choose_engine", "chosen_engine", "functions", "types"]
 
 # engine -> the package whose modules `functions` and `types` and whose classes `Window`, … have PySpark's meaning
 _PACKAGES = {"embedded": "sqlframe.duckdb", "spark": "pyspark.sql"}
@@ -87,19 +75,3 @@ if TYPE_CHECKING:
 else:
     functions, types, Window = _Names(".functions"), _Names(".types"), _Names("", "Window")
     DataFrame = Column = StructType = Any  # for annotations, which nothing evaluates
-
-_Arguments = ParamSpec("_Arguments")
-
-
-def transform(function: Callable[_Arguments, DataFrame]) -> Callable[_Arguments, DataFrame]:
-    """Marks a function that makes a frame of frames. Its first argument is one.
-
-    The embedded engine's own frames keep the query that it writes, and write it no second time.
-    """
-
-    @wraps(function)
-    def transformed(*arguments: _Arguments.args, **named: _Arguments.kwargs) -> DataFrame:
-        through = getattr(type(arguments[0]), "through", None)  # of frames, each unknown attribute is a column
-        return through(arguments[0], function, *arguments, **named) if through else function(*arguments, **named)
-
-    return transformed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +44,14 @@ class Engine(Protocol):
 
     def rows_delivered(self) -> Mapping[str, int]:
         """How many records the reader took from each landed file. Complete once every delivery is materialized."""
+        ...
+
+    def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
+        """The frame that a transform makes of frames of this engine and of other values.
+
+        Texts, dates and instants among these may only go into literals: the embedded engine keeps the query that the
+        transform makes, and fills them in.
+        """
         ...
 
     def materialize(self, *frames: DataFrame) -> DataFrame:

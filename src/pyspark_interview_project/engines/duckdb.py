@@ -21,7 +21,7 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.duckdb_files import audit_files, replaced_files, write_files
-from pyspark_interview_project.engines.duckdb_queries import Queries
+from pyspark_interview_project.engines.duckdb_queries import Queries, fresh_name
 from pyspark_interview_project.engines.duckdb_reading import LandedReader
 from pyspark_interview_project.engines.duckdb_sql import (
     arrow_schema,
@@ -54,7 +54,7 @@ class DuckDBEngine:
         self._root = paths.root
         self._materialized: tempfile.TemporaryDirectory[str] | None = None
         self._opened = ExitStack()
-        self._landed = LandedReader(paths, self._view, self._view_of_stream)
+        self._landed = LandedReader(paths, self._view, self._view_of_stream, self.transform)
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -77,7 +77,7 @@ class DuckDBEngine:
 
     @cached_property
     def _queries(self) -> Queries:
-        return Queries(self._connection)
+        return Queries(self._connection, self._reading_landed)
 
     # Landed files
 
@@ -111,11 +111,14 @@ class DuckDBEngine:
 
     # Frames
 
+    def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
+        return cast(DataFrame, self._queries.transformed(transform, arguments))
+
     def materialize(self, *frames: DataFrame) -> DataFrame:
         # A file takes less than half the time of a DuckDB table and bounds the memory (measured).
         connection = self._connection
         assert self._materialized is not None
-        place = literal(f"{self._materialized.name}/{self._queries.fresh_name()}.parquet")
+        place = literal(f"{self._materialized.name}/{fresh_name()}.parquet")
         with self._reading_landed():
             connection.execute(f"copy ({union_all(frames)}) to {place} (format parquet, compression snappy)")
             return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")

@@ -2,20 +2,22 @@
 
 SQLFrame copies its whole query at each step, so it takes seconds to write what DuckDB runs in milliseconds. The text
 depends on the transform's code, the columns that it reads and its other arguments only. Dates and texts among these
-(a run's date, a batch's id) are put in afterwards. The texts for usual files come with the code (`make queries`); where
-the code is not the one that they were written from, or a file is unusual, SQLFrame writes them when they are needed.
+(a run's date, a batch's id) stand in it as placeholders and are filled in for each use. The texts for usual files come
+with the code (`make queries`); where the code is not the one that they were written from, or a file is unusual,
+SQLFrame writes them when they are needed.
 """
 
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from functools import cache, cached_property
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,19 +27,27 @@ import pyarrow as pa
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.duckdb_sql import literal
 
+SHIPPED = Path(__file__).with_suffix(".json")
 _CODE = Path(__file__).resolve().parents[1]
 # What the texts depend on: the modules that write them, and the packages that turn them into DuckDB's SQL.
-_WRITERS = ("transforms", "schemas")
+_WRITERS = ("transforms/*.py", "schemas/*.py", "engines/duckdb_queries.py")
 _PACKAGES = ("sqlframe", "sqlglot")
-SHIPPED = Path(__file__).with_suffix(".json")
 _PLACEHOLDER = re.compile(r"\{rows ([0-9]+)\}|'\{text ([0-9]+)\}'")
+# SQLFrame remembers the columns of a name, also of another connection, so a process uses no name twice.
+_numbers = count(1)
+_with_session: list[Queries] = []
+
+
+def fresh_name() -> str:
+    """A name that nothing has."""
+    return f"rows_{next(_numbers)}"
 
 
 class Query:
-    """A frame of the embedded engine: a query of DuckDB. What else a frame can do, SQLFrame does with its rows."""
+    """A frame of the embedded engine: a query of DuckDB. All other methods of a frame are SQLFrame's, on a view."""
 
     def __init__(self, queries: Queries, text: str, view: str | None = None) -> None:
-        """`view`: the name under which DuckDB knows it already."""
+        """`view`: the name of a view of the query, if there is one."""
         self._queries, self._text, self._view = queries, text, view
 
     def sql(self, **_: Any) -> str:
@@ -49,12 +59,9 @@ class Query:
         """The name of a view of this query."""
         return self._view or self._queries.create_view(self._text)
 
-    def through(self, transform: Callable[..., DataFrame], *arguments: Any, **named: Any) -> DataFrame:
-        """The frame that the transform makes of its arguments, this one among them."""
-        bound = inspect.signature(transform).bind(*arguments, **named)
-        return cast(DataFrame, self._queries.transformed(transform, bound.args))
-
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what Python asks of any object, copies and pickles among it
+            raise AttributeError(name)
         return getattr(self._queries.session.table(self.view), name)
 
 
@@ -68,9 +75,11 @@ class _Placeholder(str):
 class Queries:
     """The frames of one connection to DuckDB."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._connection = connection
-        self._names = 0
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, errors: Callable[[], AbstractContextManager[None]]
+    ) -> None:
+        """`errors` is around whatever makes DuckDB look at a query: it opens the files that the query reads."""
+        self._connection, self._errors = connection, errors
         self._session: Any = None
 
     @property
@@ -79,17 +88,16 @@ class Queries:
         if self._session is None:
             from sqlframe.duckdb import DuckDBSession
 
+            for other in _with_session:  # SQLFrame has one session a process, whichever connection it is asked for
+                other.close()
+            _with_session[:] = [self]
             self._session = DuckDBSession(conn=self._connection)
         return self._session
 
     def close(self) -> None:
         if self._session is not None:
             self._session.stop()
-
-    def fresh_name(self) -> str:
-        # SQLFrame remembers the columns of a name, so no name is used twice.
-        self._names += 1
-        return f"rows_{self._names}"
+            self._session = None
 
     def view(self, text: str) -> Query:
         """A frame of a query that DuckDB checks now."""
@@ -98,21 +106,23 @@ class Queries:
 
     def stream(self, stream: pa.RecordBatchReader) -> Query:
         """A frame of Arrow batches, which can be read once."""
-        name = f"{self.fresh_name()}_stream"
+        name = f"{fresh_name()}_stream"
         self._connection.register(name, stream)
         return self.view(f"select * from {name}")
 
     def create_view(self, text: str) -> str:
-        name = self.fresh_name()
-        self._connection.execute(f"create view {name} as {text}")
+        name = fresh_name()
+        with self._errors():
+            self._connection.execute(f"create view {name} as {text}")
         return name
 
     def transformed(self, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> Query:
         """What a transform makes of these frames and other arguments."""
-        key = _key_of(transform, [self._shape_of(argument) for argument in arguments])
-        texts = _texts()
-        if key not in texts:
-            texts[key] = self._written(transform, arguments)
+        with self._errors():
+            key = _key_of(transform, [self._shape_of(argument) for argument in arguments])
+            texts = _texts()
+            if key not in texts:
+                texts[key] = self._written(transform, arguments)
 
         def value(found: re.Match[str]) -> str:
             rows, text = found.groups()
@@ -124,39 +134,38 @@ class Queries:
         return Query(self, _PLACEHOLDER.sub(value, texts[key]))
 
     def _shape_of(self, argument: Any) -> object:
-        """What the text of a query depends on, of one argument."""
+        """The part of an argument that the query's text depends on."""
         if isinstance(argument, Query):
             columns = self._connection.execute(f"describe {argument.view}").fetchall()
             return [(name, type_) for name, type_, *_ in columns]
         if isinstance(argument, str | date):
             return "text"
         if isinstance(argument, Mapping):
-            return sorted(argument.items())
-        return list(argument) if isinstance(argument, Sequence) else argument
+            return list(argument.items())
+        if isinstance(argument, Sequence):
+            return list(argument)
+        if argument is None or isinstance(argument, int):
+            return argument
+        raise TypeError(f"a transform takes frames of the engine and plain values, not {type(argument).__name__}")
 
     def _written(self, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> str:
         """The text of the query with a placeholder for each frame, text and date."""
-        given = list(arguments)
+        given, views, texts = list(arguments), {}, []
         for position, argument in enumerate(arguments):
             if isinstance(argument, Query):
-                given[position] = self.session.table(argument.view)
+                # A view of its own, so that a frame that is given twice has two names.
+                views[position] = self.create_view(f"select * from {argument.view}")
+                given[position] = self.session.table(views[position])
             elif isinstance(argument, str | date):
-                given[position] = _Placeholder(f"{{text {position}}}")
-        text = cast(Any, transform(*given)).sql(dialect="duckdb", optimize=False, pretty=False)
-        for position, argument in enumerate(arguments):
-            if isinstance(argument, Query):
-                text = re.sub(rf'"{argument.view}"', f"{{rows {position}}}", text)
-        return cast(str, text)
-
-
-@cache
-def _texts() -> dict[str, str]:
-    """The texts that this process knows, by key: those that came with the code, where they were written from it."""
-    try:
-        shipped = json.loads(SHIPPED.read_bytes())
-    except FileNotFoundError:
-        return {}
-    return dict(shipped["texts"]) if shipped["written_from"] == _digest_of_writers() else {}
+                texts.append(f"{{text {position}}}")
+                given[position] = _Placeholder(texts[-1])
+        written = cast(str, cast(Any, transform(*given)).sql(dialect="duckdb", optimize=False, pretty=False))
+        for text in texts:
+            if not written.count(text) == written.count(f"'{text}'") > 0:
+                raise TypeError(f"{transform.__name__} may use a text or a date of its arguments in a literal only")
+        for position, view in views.items():
+            written = written.replace(f'"{view}"', f"{{rows {position}}}")
+        return written
 
 
 def ship(texts_of: Callable[[], object]) -> None:
@@ -167,10 +176,21 @@ def ship(texts_of: Callable[[], object]) -> None:
     SHIPPED.write_text(json.dumps(shipped, indent=1) + "\n")
 
 
+@cache
+def _texts() -> dict[str, str]:
+    """The texts that this process knows, by key: those that came with the code, where they were written from it."""
+    try:
+        shipped = json.loads(SHIPPED.read_bytes())
+        return dict(shipped["texts"]) if shipped["written_from"] == _digest_of_writers() else {}
+    except (OSError, ValueError, KeyError):
+        return {}  # they are written when they are needed
+
+
 def _digest_of_writers() -> int:
-    """A number: a text of such digits would look like a secret."""
+    """A hash of the code and of the packages that write the texts. As a number: a scanner for secrets reports
+    hexadecimal text."""
     digest = hashlib.sha256(" ".join(f"{package} {version(package)}" for package in _PACKAGES).encode())
-    for module in sorted(path for package in _WRITERS for path in (_CODE / package).glob("*.py")):
+    for module in sorted(path for pattern in _WRITERS for path in _CODE.glob(pattern)):
         digest.update(module.read_bytes())
     return int(digest.hexdigest()[:16], 16)
 

@@ -43,9 +43,10 @@ class LandedReader:
         paths: LakePaths,
         view: Callable[[str], DataFrame],
         view_of_stream: Callable[[pa.RecordBatchReader], DataFrame],
+        transform: Callable[..., DataFrame],
     ) -> None:
-        """`view` makes a frame of a query, `view_of_stream` one of an Arrow stream."""
-        self._paths, self._view, self._view_of_stream = paths, view, view_of_stream
+        """`view` makes a frame of a query, `view_of_stream` one of an Arrow stream, `transform` one by a transform."""
+        self._paths, self._view, self._view_of_stream, self._transform = paths, view, view_of_stream, transform
         self._layouts = Layouts(paths)
         self._text_rows: Counter[str] = Counter()
         self._failure: UnreadableInputError | None = None
@@ -65,7 +66,7 @@ class LandedReader:
             texts.append(self._view_of_stream(self._stream(_RECORD_SCHEMA, formats["json"], self._json_columns)))
         for header, group in self._layouts.csv(formats["csv"]).items():
             lines = self._view_of_stream(self._stream(_LINE_SCHEMA, group, self._csv_columns))
-            texts.append(records_from_lines(lines, header))
+            texts.append(self._transform(records_from_lines, lines, header))
         groups = self._layouts.parquet(formats["parquet"])
         typed = [self._parquet(group, kinds, time_zone) for kinds, group in groups]
         return [*([Delivery(self._view(union_all(texts)), ALL_TEXT)] if texts else []), *typed]

@@ -96,6 +96,9 @@ class SparkEngine:
 
     # Frames
 
+    def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
+        return transform(*arguments)
+
     def materialize(self, *frames: DataFrame) -> DataFrame:
         self._names += 1
         place = str(self._materialized / f"rows_{self._names}")

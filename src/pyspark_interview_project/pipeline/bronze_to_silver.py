@@ -61,6 +61,7 @@ class ClassifiedBatch:
     """A batch whose rows are validated and compared with silver, and what it comes to."""
 
     validated: DataFrame
+    returns: DataFrame
     conflicting_ids: DataFrame
     deduplicated: DataFrame
     terms: LawTerms
@@ -69,10 +70,6 @@ class ClassifiedBatch:
 
     def as_record(self) -> dict[str, Any]:
         return {**self.terms.as_record(), "quarantined_by_reason": self.quarantined_by_reason, "files": self.files}
-
-    def upserts(self, batch_id: str) -> DataFrame:
-        """The rows that silver takes."""
-        return upserts(accepted(self.validated), self.conflicting_ids, self.deduplicated, batch_id)
 
 
 def bronze_to_silver(run: RunContext, planned: BatchPlan | None = None) -> bool:
@@ -105,17 +102,20 @@ def classify(
     Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
     """
     deliveries = engine.read_landed(files)
-    validated = engine.materialize(*[validate(delivery.frame, delivery.kinds, as_of) for delivery in deliveries])
-    returns = accepted(validated)
+    validated = engine.materialize(
+        *[engine.transform(validate, delivery.frame, delivery.kinds, as_of) for delivery in deliveries]
+    )
+    returns = engine.transform(accepted, validated)
     has_rows = silver_version is not None and tables.facts(SILVER, silver_version).rows > 0
     silver = engine.read(SILVER, silver_version) if has_rows else None
-    known = [known_ids(returns, silver)] if silver is not None else []
-    conflicting_ids = engine.materialize(repeated_ids(returns), *known)
-    deduplicated = engine.materialize(deduplicate(returns, silver, conflicting_ids))
+    known = [engine.transform(known_ids, returns, silver)] if silver is not None else []
+    conflicting_ids = engine.materialize(engine.transform(repeated_ids, returns), *known)
+    deduplicated = engine.materialize(engine.transform(deduplicate, returns, silver, conflicting_ids))
 
     delivered = engine.rows_delivered()
-    read = engine.collect(count_read(validated))
-    outcomes = {row["outcome"]: row for row in engine.collect(count_outcomes(validated, conflicting_ids, deduplicated))}
+    read = engine.collect(engine.transform(count_read, validated))
+    counted = engine.transform(count_outcomes, validated, conflicting_ids, deduplicated)
+    outcomes = {row["outcome"]: row for row in engine.collect(counted)}
     terms = LawTerms(
         rows_read=sum(delivered[file.path] for file in files),
         rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
@@ -123,10 +123,10 @@ def classify(
         amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
     )
     terms.check()
-    reasons = {row["reason"]: row["rows"] for row in engine.collect(count_reasons(validated))}
+    reasons = {row["reason"]: row["rows"] for row in engine.collect(engine.transform(count_reasons, validated))}
     by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
     figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in files]
-    return ClassifiedBatch(validated, conflicting_ids, deduplicated, terms, by_frequency, figures)
+    return ClassifiedBatch(validated, returns, conflicting_ids, deduplicated, terms, by_frequency, figures)
 
 
 def _sum_of(rows: Iterable[Mapping[str, Any]]) -> Decimal:
@@ -153,7 +153,10 @@ def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Mapping[
     batch = run.ledger.checkpoint(batch, checkpoint)
     run.steps.step(f"writing {expected.inserted + expected.updated} rows into silver")
     metadata = run.metadata(STAGE, batch.batch_id)
-    written = run.engine.upsert(SILVER, classified.upserts(batch.batch_id), metadata, expected)
+    new = run.engine.transform(
+        upserts, classified.returns, classified.conflicting_ids, classified.deduplicated, batch.batch_id
+    )
+    written = run.engine.upsert(SILVER, new, metadata, expected)
     if written.version is not None:
         check_commit(run.tables, SILVER, before.version, metadata, rows=before.rows + expected.inserted)
         logger.info("silver took %d new rows and %d corrections", expected.inserted, expected.updated)
@@ -178,7 +181,7 @@ def _classified(run: RunContext, batch: Batch) -> ClassifiedBatch:
 
 
 def _quarantine(run: RunContext, batch: Batch, classified: ClassifiedBatch) -> None:
-    rows = quarantine_slice(classified.validated, batch.batch_id, datetime.now(UTC))
+    rows = run.engine.transform(quarantine_slice, classified.validated, batch.batch_id, datetime.now(UTC))
     metadata = run.metadata(STAGE, batch.batch_id)
     before = run.tables.facts(QUARANTINE).version
     written = run.engine.replace_batch(QUARANTINE, rows, metadata)

@@ -83,7 +83,9 @@ def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
     record.end(SUCCEEDED)
     if this_run.tables.version(GOLD_BY_SKU_REASON) is None:
         return []
-    return this_run.engine.collect(largest_groups(this_run.engine.read(GOLD_BY_SKU_REASON), _MOST_RETURNED))
+    return this_run.engine.collect(
+        this_run.engine.transform(largest_groups, this_run.engine.read(GOLD_BY_SKU_REASON), _MOST_RETURNED)
+    )
 
 
 def _show(options: dict[str, Any], as_of: datetime | None) -> None:

@@ -63,7 +63,7 @@ def silver_to_gold(run: RunContext) -> bool:
 def check_totals(run: RunContext) -> None:
     """Raise VerificationError unless both gold tables count each row of silver once and sum to the same."""
     silver_rows = run.tables.facts(SILVER).rows
-    one, other = (run.engine.collect(totals(run.engine.read(table)))[0] for table in GOLD_TABLES)
+    one, other = (run.engine.collect(run.engine.transform(totals, run.engine.read(table)))[0] for table in GOLD_TABLES)
     if one["return_count"] != silver_rows:
         raise VerificationError(GOLD_TABLES[0].place, {"return_count": silver_rows}, one, _BUILD_ANEW)
     if one != other:
@@ -84,9 +84,10 @@ def _bring_up(run: RunContext, table: TableContract, silver_version: int) -> Wri
     if watermark is not None and watermark.is_of(silver_id):
         changes = run.engine.changes(SILVER, watermark.version, silver_version)
     if changes is None:
-        groups, how = aggregate(run.engine.read(SILVER, silver_version), by), "built anew"
+        groups, how = run.engine.transform(aggregate, run.engine.read(SILVER, silver_version), by), "built anew"
     else:
-        groups, how = changed_groups(changes, run.engine.read(table), by), "brought up by what changed"
+        groups = run.engine.transform(changed_groups, changes, run.engine.read(table), by)
+        how = "brought up by what changed"
     metadata = run.metadata(STAGE, run.record.batch_id, **Watermark(silver_version, silver_id).as_facts())
     written = _write(run, table, run.engine.materialize(groups), metadata, is_whole=changes is None)
     counts = {"inserted": written.inserted, "updated": written.updated, "deleted": written.deleted}
@@ -98,7 +99,7 @@ def _write(
     run: RunContext, table: TableContract, groups: DataFrame, metadata: CommitMetadata, is_whole: bool
 ) -> Written:
     """Write groups: all that there are, or those that changed. Raises VerificationError where the table took others."""
-    figures, before = run.engine.collect(group_figures(groups))[0], run.tables.facts(table)
+    figures, before = run.engine.collect(run.engine.transform(group_figures, groups))[0], run.tables.facts(table)
     if is_whole:
         written = run.engine.overwrite(table, groups, metadata)
     elif figures["groups"]:

@@ -52,13 +52,11 @@ TABLE_PROPERTIES = {
 CONSTRAINT = "delta.constraints."
 # How many commits are read first where a caller looks for the newest one of some kind.
 _FIRST_LOOK = 16
-
-
-# Two changes of a directory within this time may leave it with one time of change.
+# Two changes within this time may get the same time of change: kernels stamp files by a clock that ticks.
 _NANOSECONDS_OF_A_TICK = 20_000_000
 
-# The directory of a log: its identity and when it was changed.
-_LogState = tuple[int, int]
+# The directory of a log: device, inode, and when it was changed.
+_LogState = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -90,13 +88,15 @@ class DeltaTables:
         """The table for whoever changes it."""
         return DeltaTable(self.uri(table), version=version)
 
-    def _as_it_is(self, table: TableContract) -> DeltaTable:
-        """The newest version, for reading. Opened anew only where the log has changed: a small run asks 80 times, and
-        reading a log takes longer than all else that it does."""
-        state = _log_state(f"{self.place(table)}/_delta_log")
-        there = self._opened.get(table.name)
-        if there is not None and there[0] == state:
-            return there[1]
+    def _newest(self, table: TableContract) -> DeltaTable:
+        """The newest version, for reading. Opened anew only where the log has changed: a small run asks for a version
+        80 times, and reading logs would take longer than all else that it does."""
+        log = f"{self.place(table)}/_delta_log"
+        state = _log_state(log)
+        kept = self._opened.get(table.name)
+        # A file server may show a directory as it was: what is new in it is looked for by its name too.
+        if kept is not None and kept[0] == state and not os.path.exists(f"{log}/{kept[1].version() + 1:020d}.json"):
+            return kept[1]
         opened = self.open(table)
         if state is not None:
             self._opened[table.name] = (state, opened)
@@ -104,14 +104,17 @@ class DeltaTables:
 
     def _at(self, table: TableContract, version: int | None) -> DeltaTable:
         """A version (None: the newest), for reading."""
-        newest = self._as_it_is(table) if version is None or table.name in self._opened else None
-        return newest if newest is not None and version in (None, newest.version()) else self.open(table, version)
+        if version is None:
+            return self._newest(table)
+        kept = self._opened.get(table.name)
+        is_kept = kept is not None and kept[1].version() == version and self._newest(table).version() == version
+        return self._newest(table) if is_kept else self.open(table, version)
 
     def version(self, table: TableContract) -> int | None:
         """The newest version; None where there is no such table."""
         with log_errors(table):
             try:
-                return self._as_it_is(table).version()
+                return self._newest(table).version()
             except TableNotFoundError:
                 return None
 
@@ -119,14 +122,14 @@ class DeltaTables:
         """Whether the log has this version: others may have removed old entries."""
         with log_errors(table):
             try:
-                return version <= self._as_it_is(table).version() and self._at(table, version) is not None
+                return version <= self._newest(table).version() and self._at(table, version) is not None
             except TableNotFoundError:
                 return False
 
     def table_id(self, table: TableContract) -> str:
         """The id that the table got when it was created. A table made in its place has another."""
         with log_errors(table):
-            return str(self._as_it_is(table).metadata().id)
+            return str(self._newest(table).metadata().id)
 
     def facts(self, table: TableContract, version: int | None = None) -> TableFacts:
         """How the table stands at a version (default: the newest)."""
@@ -173,7 +176,7 @@ class DeltaTables:
         if not batch_id:
             return None
         with log_errors(table):
-            if self._as_it_is(table).transaction_version(batch_id) is None:
+            if self._newest(table).transaction_version(batch_id) is None:
                 return batch_id
         undone = [each for each in self.commits(table) if each.undone and each.batch_id == batch_id]
         return f"{batch_id}.{len(undone)}" if undone else batch_id
@@ -181,7 +184,7 @@ class DeltaTables:
     def restored_below(self, table: TableContract, version: int) -> bool:
         """Whether a RESTORE newer than `version` left the table as it stood before that version."""
         with log_errors(table):
-            delta = self._as_it_is(table)
+            delta = self._newest(table)
             newer = delta.history(delta.version() - version) if delta.version() > version else []
         stands_at = delta.version()
         for entry in newer:
@@ -192,7 +195,7 @@ class DeltaTables:
     def _histories(self, table: TableContract, since: int | None) -> Iterator[Sequence[Mapping[str, Any]]]:
         """The history as far as it is wanted: the first look, then, where there is more, all of it."""
         with log_errors(table):
-            delta = self._as_it_is(table)
+            delta = self._newest(table)
             wanted = None if since is None else max(0, delta.version() - since)
             if wanted == 0:
                 return
@@ -207,7 +210,7 @@ class DeltaTables:
         """Raise ConfigurationError where a table is not as its contract says, or has a feature that is refused."""
         for table in TABLES:
             with log_errors(table):
-                delta = self._as_it_is(table)
+                delta = self._newest(table)
                 configuration, names = delta.metadata().configuration, [field.name for field in delta.schema().fields]
             for name in _OFF:
                 if configuration.get(name) == "true":
@@ -238,7 +241,7 @@ class DeltaTables:
 
     def _configuration(self, table: TableContract) -> Mapping[str, str | None]:
         with log_errors(table):
-            return self._as_it_is(table).metadata().configuration
+            return self._newest(table).metadata().configuration
 
     def committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], object]) -> Written:
         """Run `write`, which makes one commit with this metadata, or none. Says what it did, by the log.
@@ -253,12 +256,12 @@ class DeltaTables:
                 raise
             logger.warning("%s: the answer to a commit got lost (%s); the log has the commit", table.place, error)
         with log_errors(table):
-            newest = self._as_it_is(table).history(1)[0]
+            newest = self._newest(table).history(1)[0]
         return Written(None) if newest["version"] == before else written_by(newest)
 
     def _has_landed(self, table: TableContract, before: int | None, metadata: CommitMetadata) -> bool:
         try:
-            newest = self._as_it_is(table).history(1)[0]
+            newest = self._newest(table).history(1)[0]
         except (DeltaError, OSError):
             return False  # nobody knows; the next run looks again
         is_next = newest["version"] == (-1 if before is None else before) + 1
@@ -271,12 +274,13 @@ def log_errors(table: TableContract) -> AbstractContextManager[None]:
 
 
 def _log_state(directory: str) -> _LogState | None:
-    """What is another behind every commit. None where nothing is: it was changed just now, or its file system counts in
-    whole seconds."""
+    """The state of a log's directory, which each commit changes. None where a commit might leave it the same: it was
+    changed just now, or its file system counts in whole seconds. An entry that is rewritten in its place is not seen.
+    """
     try:
         found = os.stat(directory)
     except OSError:
         return None
     is_exact = found.st_mtime_ns % 1_000_000_000 != 0
     is_past = time.time_ns() - found.st_mtime_ns > _NANOSECONDS_OF_A_TICK
-    return (found.st_ino, found.st_mtime_ns) if is_exact and is_past else None
+    return (found.st_dev, found.st_ino, found.st_mtime_ns) if is_exact and is_past else None

@@ -6,19 +6,16 @@ from collections.abc import Sequence
 
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engine import transform
 
 _TYPES = {"return_count": "long", "total_qty": "long", "total_amount": "decimal(38,2)"}
 _DELETING = ("delete", "update_preimage")
 
 
-@transform
 def aggregate(returns: DataFrame, by: Sequence[str]) -> DataFrame:
     """Silver's rows per group: the columns of `by`, return_count and total_qty (long), total_amount (decimal(38,2))."""
     return _summed(returns.withColumn("sign", F.lit(1)), by)
 
 
-@transform
 def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> DataFrame:
     """The groups whose figures a change of silver changes, with their new figures.
 
@@ -34,7 +31,6 @@ def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> Da
     return both.groupBy(*by).agg(*[_total(F.col(name), name) for name in _TYPES])
 
 
-@transform
 def group_figures(groups: DataFrame) -> DataFrame:
     """One row: groups, the number of groups, and emptied, how many of them are empty (both long)."""
     emptied = F.count(F.when(F.col("return_count") == F.lit(0), F.lit(1)))
@@ -54,7 +50,6 @@ def _total(column: Column, name: str) -> Column:
     return F.sum(column).cast(_TYPES[name]).alias(name)
 
 
-@transform
 def totals(gold: DataFrame) -> DataFrame:
     """One row: the measures summed over all groups; zeros where there are none."""
     return gold.agg(
@@ -62,7 +57,6 @@ def totals(gold: DataFrame) -> DataFrame:
     )
 
 
-@transform
 def largest_groups(gold: DataFrame, groups: int) -> DataFrame:
     """The groups with the most returns: among equals the larger amount first, then by sku and reason."""
     order = [F.col("return_count").desc(), F.col("total_amount").desc(), F.col("sku").asc(), F.col("reason").asc()]

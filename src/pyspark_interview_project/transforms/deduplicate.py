@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from pyspark_interview_project.engine import Column, DataFrame, Window
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engine import transform
 from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import SILVER
@@ -26,13 +25,11 @@ def content_hash() -> Column:
     return hash_of(*[as_text.get(name, F.col(name).cast("string")) for name in CONTENT_NAMES])
 
 
-@transform
 def accepted(validated: DataFrame) -> DataFrame:
     """The rows that broke no rule: the nine columns and source_file."""
     return validated.filter(F.col("reasons").isNull()).select(*CONTENT_NAMES, "source_file")
 
 
-@transform
 def repeated_ids(returns: DataFrame) -> DataFrame:
     """The return_ids that stand more than once in `returns`; one column, one row each."""
     return (
@@ -40,13 +37,11 @@ def repeated_ids(returns: DataFrame) -> DataFrame:
     )
 
 
-@transform
 def known_ids(returns: DataFrame, silver: DataFrame) -> DataFrame:
     """The return_ids of `returns` that silver has too; one column, one row each."""
     return silver.select("return_id").join(returns.select("return_id"), on="return_id", how="left_semi")
 
 
-@transform
 def deduplicate(returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFrame) -> DataFrame:
     """Decide between the versions of the conflicting returns.
 
@@ -90,7 +85,6 @@ def deduplicate(returns: DataFrame, silver: DataFrame | None, conflicting_ids: D
     )
 
 
-@transform
 def upserts(returns: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame, batch_id: str) -> DataFrame:
     """The rows that silver takes: silver's columns, outcome (inserted or updated), silver_return_date."""
     names = (*CONTENT_NAMES, "source_file", "silver_return_date", "outcome")
@@ -105,7 +99,6 @@ def upserts(returns: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFr
     return rows.select(*SILVER.names, "outcome", "silver_return_date")
 
 
-@transform
 def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame) -> DataFrame:
     """What became of every validated row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
     figures = (F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount"))
@@ -119,7 +112,6 @@ def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, deduplicate
     return every.groupBy("outcome").agg(*figures)
 
 
-@transform
 def count_read(validated: DataFrame) -> DataFrame:
     """The validated rows of each source_file: rows (long), amount (decimal(38,2); of rows with a readable one)."""
     return validated.groupBy("source_file").agg(
@@ -127,7 +119,6 @@ def count_read(validated: DataFrame) -> DataFrame:
     )
 
 
-@transform
 def count_reasons(validated: DataFrame) -> DataFrame:
     """How many rejected rows carry each reason code: reason (string), rows (long)."""
     codes = validated.filter(F.col("reasons").isNotNull()).select(F.explode("reasons").alias("reason"))

@@ -6,12 +6,10 @@ from datetime import datetime
 
 from pyspark_interview_project.engine import DataFrame, Window
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engine import transform
 from pyspark_interview_project.schemas.tables import QUARANTINE
 from pyspark_interview_project.transforms.hashing import hash_of
 
 
-@transform
 def quarantine_slice(validated: DataFrame, batch_id: str, quarantined_at: datetime) -> DataFrame:
     """The rejected rows of `validated` with the columns of the quarantine table.
 

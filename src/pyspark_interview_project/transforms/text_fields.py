@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engine import transform
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 
 # No alternation under a star: on a long field Java's matcher would recurse until its stack overflows.
@@ -30,7 +29,6 @@ def _unquoted_text(field: str) -> str:
     return field[1:-1].replace('""', '"') if field.startswith('"') else field
 
 
-@transform
 def records_from_lines(lines: DataFrame, header: Sequence[str]) -> DataFrame:
     """Split CSV lines into the nine columns of returns_raw, as text.
 

@@ -9,7 +9,6 @@ from operator import or_
 
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.engine import transform
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, RULES
 from pyspark_interview_project.transforms.normalise import (
@@ -25,7 +24,6 @@ from pyspark_interview_project.transforms.raw_record import raw_record
 _PARSED = ("qty", "amount", "return_date", "ingest_ts")
 
 
-@transform
 def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
     """Type delivered records and apply every rule of schemas/rules.py.
 
