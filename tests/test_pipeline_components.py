@@ -15,7 +15,13 @@ import independent_query
 from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
-from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, largest_groups, totals
+from pyspark_interview_project.transforms.aggregate import (
+    aggregate,
+    changed_groups,
+    group_figures,
+    largest_groups,
+    totals,
+)
 from pyspark_interview_project.transforms.deduplicate import (
     accepted,
     content_hash,
@@ -1306,6 +1312,11 @@ def test_totals_sum_the_measures_over_all_groups(frame_of: Any, assert_frame: An
 
 def test_totals_of_no_groups_are_zeros(frame_of: Any, assert_frame: Any) -> None:
     assert_frame(totals(frame_of([], GOLD_BY_SKU)), TOTALS, [(0, 0, "0.00")])
+
+
+def test_group_figures_count_the_groups_and_those_that_are_empty(frame_of: Any, assert_frame: Any) -> None:
+    groups = [("A", "x", 0, 0, "0.00"), ("A", "y", 2, 3, "1.00"), ("B", "x", 0, 0, "0.00")]
+    assert_frame(group_figures(frame_of(groups, GOLD_BY_SKU)), "groups bigint, emptied bigint", [(3, 2)])
 
 
 def test_largest_groups_go_by_returns_then_amount_then_names(frame_of: Any, records_of: Any) -> None:
