@@ -97,7 +97,7 @@ def test_run_that_is_stopped_again_and_again_while_the_engine_is_at_work_ends_in
     land(lake / LANDED / "second.jsonl", [{**row, "ingest_ts": "2026-11-01"} for row in many_rows(4000, 12000)])
     shutil.copytree(lake, undisturbed)
 
-    codes = [stopped_after(lake, tenths / 10, number) for tenths in range(0, 24, 6)]
+    codes = [stopped_after(lake, hundredths / 100, number) for hundredths in range(0, 60, 15)]
     stopped = [record for record in lake_reading.run_records(lake) if record["exit_code"] != 0]
     assert {*codes} <= {0, exit_code} and codes[0] == exit_code
     # A signal that comes when the record is written ends the command, but the run was done.

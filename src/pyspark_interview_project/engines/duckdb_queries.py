@@ -57,7 +57,7 @@ class Query:
     @cached_property
     def view(self) -> str:
         """The name of a view of this query."""
-        return self._view or self._queries.create_view(self._text)
+        return self._view or self._queries.view_of_transformed(self._text)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # what Python asks of any object, copies and pickles among it
@@ -78,7 +78,7 @@ class Queries:
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, errors: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        """`errors` is around whatever makes DuckDB look at a query: it opens the files that the query reads."""
+        """`errors` is around what makes DuckDB look at a query while a transform is applied: it opens the files."""
         self._connection, self._errors = connection, errors
         self._session: Any = None
 
@@ -112,9 +112,12 @@ class Queries:
 
     def create_view(self, text: str) -> str:
         name = fresh_name()
-        with self._errors():
-            self._connection.execute(f"create view {name} as {text}")
+        self._connection.execute(f"create view {name} as {text}")
         return name
+
+    def view_of_transformed(self, text: str) -> str:
+        with self._errors():
+            return self.create_view(text)
 
     def transformed(self, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> Query:
         """What a transform makes of these frames and other arguments."""
@@ -122,7 +125,7 @@ class Queries:
             key = _key_of(transform, [self._shape_of(argument) for argument in arguments])
             texts = _texts()
             if key not in texts:
-                texts[key] = self._written(transform, arguments)
+                texts[key] = self._written(key, transform, arguments)
 
         def value(found: re.Match[str]) -> str:
             rows, text = found.groups()
@@ -148,13 +151,15 @@ class Queries:
             return argument
         raise TypeError(f"a transform takes frames of the engine and plain values, not {type(argument).__name__}")
 
-    def _written(self, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> str:
+    def _written(self, key: str, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> str:
         """The text of the query with a placeholder for each frame, text and date."""
         given, views, texts = list(arguments), {}, []
         for position, argument in enumerate(arguments):
             if isinstance(argument, Query):
-                # A view of its own, so that a frame that is given twice has two names.
-                views[position] = self.create_view(f"select * from {argument.view}")
+                # A view of its own, so that a frame that is given twice has two names. The key is in it: SQLFrame names
+                # its steps by it, and what is written again must be the same.
+                view = views[position] = f"{key.replace(' ', '_')}_{position}"
+                self._connection.execute(f"create or replace view {view} as select * from {argument.view}")
                 given[position] = self.session.table(views[position])
             elif isinstance(argument, str | date):
                 texts.append(f"{{text {position}}}")
