@@ -17,6 +17,7 @@ MINUTES_OF = {
     "test-s3": 5,
     "test-full-embedded": 9,
 }
+_OF_DEPLOYMENT = ("databricks", "monitoring", "prometheus", "terraform", "wheel", "workflows")
 # A path belongs to the first prefix that it starts with.
 PARTS_FOR: Sequence[tuple[str, Sequence[str]]] = (
     ("src/pyspark_interview_project/dr/", ("test-recovery", "test-s3")),
@@ -40,8 +41,7 @@ PARTS_FOR: Sequence[tuple[str, Sequence[str]]] = (
     ("tests/connect/", ("test-connect",)),
     ("tests/container/", ("test-deployment",)),
     ("tests/test_dr", ("test-recovery",)),
-    *((f"tests/test_{name}", ("test-deployment",)) for name in ("databricks", "monitoring", "prometheus", "terraform")),
-    *((f"tests/test_{name}", ("test-deployment",)) for name in ("wheel", "workflows")),
+    *((f"tests/test_{name}", ("test-deployment",)) for name in _OF_DEPLOYMENT),
     *((f"tests/test_{name}", ()) for name in ("parity", "lake_parity", "spark", "late_writes")),  # for Spark alone
     ("tests/recovery.py", ("test-recovery",)),
     ("tests/object_stores.py", ("test-s3",)),

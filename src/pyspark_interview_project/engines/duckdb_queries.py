@@ -25,12 +25,12 @@ import duckdb
 import pyarrow as pa
 
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.engines.duckdb_sql import literal
+from pyspark_interview_project.engines.duckdb_sql import literal, sql_of
 
 SHIPPED = Path(__file__).with_suffix(".json")
 _CODE = Path(__file__).resolve().parents[1]
 # What the texts depend on: the modules that write them, and the packages that turn them into DuckDB's SQL.
-_WRITERS = ("transforms/*.py", "schemas/*.py", "engines/duckdb_queries.py")
+_WRITERS = ("transforms/*.py", "schemas/*.py", "engines/duckdb_queries.py", "engines/duckdb_sql.py")
 _PACKAGES = ("sqlframe", "sqlglot")
 _PLACEHOLDER = re.compile(r"\{rows ([0-9]+)\}|'\{text ([0-9]+)\}'")
 # SQLFrame remembers the columns of a name, also of another connection, so a process uses no name twice.
@@ -57,7 +57,12 @@ class Query:
     @cached_property
     def view(self) -> str:
         """The name of a view of this query."""
-        return self._view or self._queries.view_of_transformed(self._text)
+        return self._view or self._queries.create_view(self._text)
+
+    @cached_property
+    def described(self) -> list[tuple[str, str]]:
+        """Each column with its type. DuckDB opens the files for it, so it is asked once."""
+        return self._queries.describe(self.view)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # what Python asks of any object, copies and pickles among it
@@ -88,9 +93,9 @@ class Queries:
         if self._session is None:
             from sqlframe.duckdb import DuckDBSession
 
-            for other in _with_session:  # SQLFrame has one session a process, whichever connection it is asked for
+            for other in _with_session[:]:  # SQLFrame has one session a process, whichever connection it is asked for
                 other.close()
-            _with_session[:] = [self]
+            _with_session.append(self)
             self._session = DuckDBSession(conn=self._connection)
         return self._session
 
@@ -98,6 +103,7 @@ class Queries:
         if self._session is not None:
             self._session.stop()
             self._session = None
+            _with_session.remove(self)
 
     def view(self, text: str) -> Query:
         """A frame of a query that DuckDB checks now."""
@@ -115,14 +121,14 @@ class Queries:
         self._connection.execute(f"create view {name} as {text}")
         return name
 
-    def view_of_transformed(self, text: str) -> str:
-        with self._errors():
-            return self.create_view(text)
+    def describe(self, view: str) -> list[tuple[str, str]]:
+        """The columns of a view, each with its type."""
+        return [(name, type_) for name, type_, *_ in self._connection.execute(f"describe {view}").fetchall()]
 
     def transformed(self, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> Query:
         """What a transform makes of these frames and other arguments."""
         with self._errors():
-            key = _key_of(transform, [self._shape_of(argument) for argument in arguments])
+            key = _key_of(transform, [_shape_of(argument) for argument in arguments])
             texts = _texts()
             if key not in texts:
                 texts[key] = self._written(key, transform, arguments)
@@ -136,21 +142,6 @@ class Queries:
 
         return Query(self, _PLACEHOLDER.sub(value, texts[key]))
 
-    def _shape_of(self, argument: Any) -> object:
-        """The part of an argument that the query's text depends on."""
-        if isinstance(argument, Query):
-            columns = self._connection.execute(f"describe {argument.view}").fetchall()
-            return [(name, type_) for name, type_, *_ in columns]
-        if isinstance(argument, str | date):
-            return "text"
-        if isinstance(argument, Mapping):
-            return list(argument.items())
-        if isinstance(argument, Sequence):
-            return list(argument)
-        if argument is None or isinstance(argument, int):
-            return argument
-        raise TypeError(f"a transform takes frames of the engine and plain values, not {type(argument).__name__}")
-
     def _written(self, key: str, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> str:
         """The text of the query with a placeholder for each frame, text and date."""
         given, views, texts = list(arguments), {}, []
@@ -160,11 +151,11 @@ class Queries:
                 # its steps by it, and what is written again must be the same.
                 view = views[position] = f"{key.replace(' ', '_')}_{position}"
                 self._connection.execute(f"create or replace view {view} as select * from {argument.view}")
-                given[position] = self.session.table(views[position])
+                given[position] = self.session.table(view)
             elif isinstance(argument, str | date):
                 texts.append(f"{{text {position}}}")
                 given[position] = _Placeholder(texts[-1])
-        written = cast(str, cast(Any, transform(*given)).sql(dialect="duckdb", optimize=False, pretty=False))
+        written = sql_of(transform(*given))
         for text in texts:
             if not written.count(text) == written.count(f"'{text}'") > 0:
                 raise TypeError(f"{transform.__name__} may use a text or a date of its arguments in a literal only")
@@ -203,3 +194,18 @@ def _digest_of_writers() -> int:
 def _key_of(transform: Callable[..., DataFrame], shapes: Sequence[object]) -> str:
     described = repr((transform.__module__, transform.__qualname__, *shapes))
     return f"{transform.__name__} {hashlib.sha256(described.encode()).hexdigest()[:32]}"
+
+
+def _shape_of(argument: Any) -> object:
+    """The part of an argument that the query's text depends on."""
+    if isinstance(argument, Query):
+        return argument.described
+    if isinstance(argument, str | date):
+        return "text"
+    if isinstance(argument, Mapping):
+        return list(argument.items())
+    if isinstance(argument, Sequence):
+        return list(argument)
+    if argument is None or isinstance(argument, int):
+        return argument
+    raise TypeError(f"a transform takes frames of the engine and plain values, not {type(argument).__name__}")

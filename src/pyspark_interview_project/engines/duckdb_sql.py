@@ -36,7 +36,7 @@ _ARROW_TYPES = {
 
 def sql_of(frame: DataFrame) -> str:
     """The query of a frame."""
-    return cast(Any, frame).sql(dialect="duckdb", optimize=False)  # type: ignore[no-any-return]
+    return cast(Any, frame).sql(dialect="duckdb", optimize=False, pretty=False)  # type: ignore[no-any-return]
 
 
 def union_all(frames: Sequence[DataFrame]) -> str:

@@ -104,11 +104,12 @@ class DeltaTables:
 
     def _at(self, table: TableContract, version: int | None) -> DeltaTable:
         """A version (None: the newest), for reading."""
-        if version is None:
-            return self._newest(table)
         kept = self._opened.get(table.name)
-        is_kept = kept is not None and kept[1].version() == version and self._newest(table).version() == version
-        return self._newest(table) if is_kept else self.open(table, version)
+        if version is None or (kept is not None and kept[1].version() == version):
+            newest = self._newest(table)
+            if version in (None, newest.version()):
+                return newest
+        return self.open(table, version)
 
     def version(self, table: TableContract) -> int | None:
         """The newest version; None where there is no such table."""
@@ -122,9 +123,12 @@ class DeltaTables:
         """Whether the log has this version: others may have removed old entries."""
         with log_errors(table):
             try:
-                return version <= self._newest(table).version() and self._at(table, version) is not None
+                if version > self._newest(table).version():
+                    return False
+                self._at(table, version)
             except TableNotFoundError:
                 return False
+            return True
 
     def table_id(self, table: TableContract) -> str:
         """The id that the table got when it was created. A table made in its place has another."""
