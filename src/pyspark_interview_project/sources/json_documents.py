@@ -2,11 +2,11 @@
 
 Objects:
  - A line that begins with anything but `{` is a corrupt record. Blank lines are none.
- - An object ends at its matching brace, and others may follow in its line. Other text behind it makes it corrupt, up to
-   the end of the line.
- - An object may go over several lines. It is broken where a line ends inside a string, where the text ends or the maximum
-   is reached before it closes, or where a line begins a new object that is indented no deeper. Its first line is a corrupt
-   record then, and so is each line below that is indented deeper: what was nested in it must not become a record.
+ - An object ends at its matching brace, and others may follow in its line. Other text behind it makes it corrupt, up
+   to the end of the line.
+ - An object may go over several lines. It is broken where a line ends inside a string, where the text ends or the
+   maximum is reached before it closes, or where a line begins a new object that is indented no deeper. Its first line
+   is a corrupt record then, and so is each line below that is indented deeper: nested objects never become records.
 
 An array is told by its `[`, the first character of the text. An element ends at a comma or at the array's end.
 Strings end in their line at the latest, as JSON has it. Nothing inside a string counts.
@@ -26,14 +26,16 @@ from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 Found = tuple[Members, frozenset[str]] | None
 
 _STRING = r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
-# Each ends at the next character that counts: beside those that are named, a quote whose string does not end in its line.
-_TO_BRACE_OR_LINE_END = re.compile(rf'(?:[^"{{}}\n]++|{_STRING})*+')
-_TO_BRACE = re.compile(rf'(?:[^"{{}}]++|{_STRING})*+')
-_TO_BRACE_OR_SEPARATOR = re.compile(rf'(?:[^"{{}}\[\],]++|{_STRING})*+')
+# Each ends at the next character that counts. A quote does where its string does not end in its line.
+_IN_OBJECT = rf'[^"{{}}]*+(?:{_STRING}[^"{{}}]*+)*+'
+_TO_BRACE = re.compile(_IN_OBJECT)
+_TO_BRACE_OR_COMMA = re.compile(rf'(?:[^"{{}}\[\],]++|{_STRING}|\{{{_IN_OBJECT}\}})*+')  # or a bracket
+_TO_BRACE_OR_LINE = re.compile(rf'[^"{{}}\n]*+(?:(?:{_STRING}|\n[ \t\r]*+(?=[^ \t\r\n{{]))[^"{{}}\n]*+)*+')
 _BLANKS_IN_LINE = re.compile(r"[ \t\r]*+")
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _BEFORE_TEXT = re.compile(rf"[ \t\r\n{BYTE_ORDER_MARK}]*+")
 _NOT_BROKEN = sys.maxsize
+_BATCH_RECORDS = 1000  # few enough to stay in the processor's cache
 
 
 class JsonRecord(NamedTuple):
@@ -71,7 +73,7 @@ def json_records(blocks: Iterable[str], max_chars: int) -> Iterator[list[JsonRec
     blocks_read = text.blocks_read
     try:
         for record in _elements(text) if char == "[" and offset <= max_chars else _objects(text):
-            if text.blocks_read != blocks_read:
+            if len(batch) == _BATCH_RECORDS or text.blocks_read != blocks_read:
                 blocks_read = text.blocks_read
                 if batch:
                     yield batch
@@ -91,7 +93,7 @@ class _Text:
     def __init__(self, blocks: Iterable[str], max_chars: int) -> None:
         self.max_chars = max_chars
         self.chars, self.start, self.blocks_read = "", 0, 0
-        self._blocks, self._decoder = iter(blocks), strict_decoder()
+        self._blocks, self.decoder = iter(blocks), strict_decoder()
         self._lines_before = self._records = 0
 
     def more(self) -> bool:
@@ -105,14 +107,13 @@ class _Text:
 
     def skip(self, pattern: re.Pattern[str], offset: int) -> tuple[int, str]:
         """Where the pattern ends, and the character there. It is empty at the end of the text."""
-        while found := pattern.match(self.chars, self.start + offset):
-            end = found.end()
-            offset, char = end - self.start, self.chars[end : end + 1]
+        while True:
+            end = pattern.match(self.chars, self.start + offset).end()  # type: ignore[union-attr]
+            char = self.chars[end : end + 1]
+            offset = end - self.start
             # A string may end in the next block, where this one has no end of the line.
-            is_known = self.chars.find("\n", end) >= 0 if char == '"' else char
-            if is_known or not self.more():
-                break
-        return offset, char
+            if (char and (char != '"' or self.chars.find("\n", end) >= 0)) or not self.more():
+                return offset, char
 
     def skip_blanks(self) -> str:
         """Go to the next character that is no blank, and tell it."""
@@ -135,9 +136,6 @@ class _Text:
     def first(self, length: int) -> str:
         return self.chars[self.start : self.start + length]
 
-    def members_of(self, record: str) -> Found:
-        return members_of(record, self._decoder)
-
     def take(self, record: str, found: Found, length: int, following: int) -> JsonRecord:
         """The record in the first `length` characters. The next one begins at the offset `following`."""
         self._records += 1
@@ -159,7 +157,7 @@ def _objects(text: _Text) -> Iterator[JsonRecord]:
             text.start += length + 1
         elif line[indent : indent + 1] != "{" or indent > broken:
             yield text.take(line, None, length, length + 1)
-        elif length <= text.max_chars and (found := text.members_of(line)):
+        elif length <= text.max_chars and (found := members_of(line, text.decoder)):
             broken = _NOT_BROKEN
             yield text.take(line, found, length, length + 1)
         else:
@@ -174,10 +172,10 @@ def _objects_from_line(text: _Text, indent: int) -> Generator[JsonRecord, None, 
         if char != "{" or following > text.max_chars:
             break
         record, offset = text.first(end), 0
-        yield text.take(record, text.members_of(record), end, following)
+        yield text.take(record, members_of(record, text.decoder), end, following)
     length = text.line_end(end or 0)
     record = text.first(length).removesuffix("\r")
-    yield text.take(record, text.members_of(record) if end else None, length, length + 1)
+    yield text.take(record, members_of(record, text.decoder) if end else None, length, length + 1)
     return _NOT_BROKEN if end else indent
 
 
@@ -185,7 +183,7 @@ def _end_of_object(text: _Text, offset: int, indent: int) -> int | None:
     """The offset behind the object whose brace stands at `offset`; None where the object is broken."""
     depth = 0
     while True:
-        offset, char = text.skip(_TO_BRACE_OR_LINE_END, offset)
+        offset, char = text.skip(_TO_BRACE_OR_LINE, offset)
         if char in ('"', "") or offset >= text.max_chars:
             return None
         offset += 1
@@ -211,7 +209,7 @@ def _elements(text: _Text) -> Iterator[JsonRecord]:
         else:
             length = _end_of_element(text)
             record = text.first(length).rstrip(" \t\r\n")
-            yield text.take(record, text.members_of(record), length, length)
+            yield text.take(record, members_of(record, text.decoder), length, length)
     if text.skip_blanks():
         raise NoRecords(f"text follows in line {text.line()} behind the JSON array that begins in line {begin}")
 
@@ -220,7 +218,7 @@ def _end_of_element(text: _Text) -> int:
     """The offset of the comma or bracket behind the element, or of the end of the text."""
     braces = brackets = offset = 0
     while True:
-        offset, char = text.skip(_TO_BRACE if braces else _TO_BRACE_OR_SEPARATOR, offset)
+        offset, char = text.skip(_TO_BRACE if braces else _TO_BRACE_OR_COMMA, offset)
         if char == "" or offset > text.max_chars or (char in (",", "]") and not brackets):
             return offset
         offset = text.line_end(offset) if char == '"' else offset + 1
