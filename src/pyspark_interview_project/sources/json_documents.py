@@ -1,14 +1,12 @@
 """JSON records in a text: one object a line, objects one behind the other, over several lines, or in one array.
 
-Objects:
- - A line that begins with anything but `{` is a corrupt record. Blank lines are none.
- - An object ends at its matching brace, and others may follow in its line. Other text behind it makes it corrupt, up
-   to the end of the line.
- - An object may go over several lines. It is broken where a line ends inside a string, where the text ends or the
-   maximum is reached before it closes, or where a line begins a new object that is indented no deeper. Its first line
-   is a corrupt record then, and so is each line below that is indented deeper: nested objects never become records.
+A line that begins with anything but `{` is a corrupt record; blank lines are none. An object ends at its matching brace.
+Others may follow in its line; any other text behind it makes it corrupt, up to the end of the line.
+An object over several lines is broken where a line ends inside a string, where the text ends or the maximum is reached
+before it closes, or where a line begins an object that is indented no deeper. Its first line is a corrupt record then,
+and so is each line below that is indented deeper: an object nested in a broken one must not become a record.
 
-An array is told by its `[`, the first character of the text. An element ends at a comma or at the array's end.
+An array is told by its `[`, the first character of the text. An element ends at a comma or at the end of the array.
 Strings end in their line at the latest, as JSON has it. Nothing inside a string counts.
 """
 
@@ -22,9 +20,7 @@ from typing import NamedTuple
 from pyspark_interview_project.sources.json_lines import Members, members_of, strict_decoder
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 
-# What members_of() tells of a record.
-Found = tuple[Members, frozenset[str]] | None
-
+_Found = tuple[Members, frozenset[str]] | None
 _STRING = r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 # Each ends at the next character that counts. A quote does where its string does not end in its line.
 _IN_OBJECT = rf'[^"{{}}]*+(?:{_STRING}[^"{{}}]*+)*+'
@@ -33,9 +29,10 @@ _TO_BRACE_OR_COMMA = re.compile(rf'(?:[^"{{}}\[\],]++|{_STRING}|\{{{_IN_OBJECT}\
 _TO_BRACE_OR_LINE = re.compile(rf'[^"{{}}\n]*+(?:(?:{_STRING}|\n[ \t\r]*+(?=[^ \t\r\n{{]))[^"{{}}\n]*+)*+')
 _BLANKS_IN_LINE = re.compile(r"[ \t\r]*+")
 _BLANKS = re.compile(r"[ \t\r\n]*+")
+_BLANKS_AND_COMMAS = re.compile(r"[ \t\r\n,]*+")
 _BEFORE_TEXT = re.compile(rf"[ \t\r\n{BYTE_ORDER_MARK}]*+")
 _NOT_BROKEN = sys.maxsize
-_BATCH_RECORDS = 1000  # few enough to stay in the processor's cache
+_BATCH_CHARS = 256 * 1024  # few enough to stay in the processor's cache
 
 
 class JsonRecord(NamedTuple):
@@ -63,22 +60,21 @@ class RecordTooLong(ValueError):
 
 
 def json_records(blocks: Iterable[str], max_chars: int) -> Iterator[list[JsonRecord]]:
-    """The records of a text that comes in blocks, cut anywhere. Memory holds a few blocks and `max_chars`.
+    """The records of a text that comes in blocks, cut anywhere. Memory holds a block, and twice `max_chars`.
 
     Raises NoRecords or RecordTooLong, after all records before the fault.
     """
     text = _Text(blocks, max_chars)
     offset, char = text.skip(_BEFORE_TEXT, 0)
     batch: list[JsonRecord] = []
-    blocks_read = text.blocks_read
+    chars = 0
     try:
         for record in _elements(text) if char == "[" and offset <= max_chars else _objects(text):
-            if len(batch) == _BATCH_RECORDS or text.blocks_read != blocks_read:
-                blocks_read = text.blocks_read
-                if batch:
-                    yield batch
-                    batch = []
             batch.append(record)
+            chars += len(record.text)
+            if chars > _BATCH_CHARS:
+                yield batch
+                batch, chars = [], 0
     except (NoRecords, RecordTooLong):
         if batch:
             yield batch
@@ -92,7 +88,7 @@ class _Text:
 
     def __init__(self, blocks: Iterable[str], max_chars: int) -> None:
         self.max_chars = max_chars
-        self.chars, self.start, self.blocks_read = "", 0, 0
+        self.chars, self.start = "", 0
         self._blocks, self.decoder = iter(blocks), strict_decoder()
         self._lines_before = self._records = 0
 
@@ -102,33 +98,32 @@ class _Text:
             return False
         self._lines_before += self.chars.count("\n", 0, self.start)
         self.chars, self.start = self.chars[self.start :] + block, 0
-        self.blocks_read += 1
         return True
 
     def skip(self, pattern: re.Pattern[str], offset: int) -> tuple[int, str]:
         """Where the pattern ends, and the character there. It is empty at the end of the text."""
         while True:
             end = pattern.match(self.chars, self.start + offset).end()  # type: ignore[union-attr]
-            char = self.chars[end : end + 1]
-            offset = end - self.start
+            offset, char = end - self.start, self.chars[end : end + 1]
             # A string may end in the next block, where this one has no end of the line.
             if (char and (char != '"' or self.chars.find("\n", end) >= 0)) or not self.more():
                 return offset, char
 
-    def skip_blanks(self) -> str:
-        """Go to the next character that is no blank, and tell it."""
+    def leave(self, pattern: re.Pattern[str]) -> str:
+        """Begin where the pattern ends, however long it is, and tell the character there."""
         while True:
-            offset, char = self.skip(_BLANKS, 0)
+            offset, char = self.skip(pattern, 0)
             self.start += offset
             if char or not self.more():
                 return char
 
-    def line_end(self, offset: int) -> int:
+    def to_line_end(self, offset: int) -> tuple[int, str]:
+        """What stands before the LF that follows on `offset`: its length, and itself without CR."""
         while (end := self.chars.find("\n", self.start + offset)) < 0:
             offset = len(self.chars) - self.start
             if not self.more():
-                return offset
-        return end - self.start
+                return offset, self.first(offset).removesuffix("\r")
+        return end - self.start, self.chars[self.start : end].removesuffix("\r")
 
     def line(self) -> int:
         return 1 + self._lines_before + self.chars.count("\n", 0, self.start)
@@ -136,7 +131,7 @@ class _Text:
     def first(self, length: int) -> str:
         return self.chars[self.start : self.start + length]
 
-    def take(self, record: str, found: Found, length: int, following: int) -> JsonRecord:
+    def take(self, record: str, found: _Found, length: int, following: int) -> JsonRecord:
         """The record in the first `length` characters. The next one begins at the offset `following`."""
         self._records += 1
         if length > self.max_chars:
@@ -148,8 +143,7 @@ class _Text:
 def _objects(text: _Text) -> Iterator[JsonRecord]:
     broken = _NOT_BROKEN
     while text.start < len(text.chars) or text.more():
-        length = text.line_end(0)
-        line = text.first(length).removesuffix("\r")
+        length, line = text.to_line_end(0)
         indent = 0 if line[:1] == "{" else len(line) - len(line.lstrip(" \t\r"))
         if line[:1] == BYTE_ORDER_MARK:  # files that were put together have it at the beginning of any line
             text.start += 1
@@ -173,8 +167,7 @@ def _objects_from_line(text: _Text, indent: int) -> Generator[JsonRecord, None, 
             break
         record, offset = text.first(end), 0
         yield text.take(record, members_of(record, text.decoder), end, following)
-    length = text.line_end(end or 0)
-    record = text.first(length).removesuffix("\r")
+    length, record = text.to_line_end(end or 0)
     yield text.take(record, members_of(record, text.decoder) if end else None, length, length + 1)
     return _NOT_BROKEN if end else indent
 
@@ -197,20 +190,17 @@ def _end_of_object(text: _Text, offset: int, indent: int) -> int | None:
 
 
 def _elements(text: _Text) -> Iterator[JsonRecord]:
-    text.start += text.skip(_BEFORE_TEXT, 0)[0]
-    begin, char = text.line(), ""
+    text.leave(_BEFORE_TEXT)
+    begin = text.line()
     text.start += 1
-    while char != "]":
-        char = text.skip_blanks()
-        if char == "":
-            raise NoRecords(f"the JSON array that begins in line {begin} is not closed")
-        if char in (",", "]"):
-            text.start += 1
-        else:
-            length = _end_of_element(text)
-            record = text.first(length).rstrip(" \t\r\n")
-            yield text.take(record, members_of(record, text.decoder), length, length)
-    if text.skip_blanks():
+    while (char := text.leave(_BLANKS_AND_COMMAS)) not in ("]", ""):
+        length = _end_of_element(text)
+        record = text.first(length).rstrip(" \t\r\n")
+        yield text.take(record, members_of(record, text.decoder), length, length)
+    if not char:
+        raise NoRecords(f"the JSON array that begins in line {begin} is not closed")
+    text.start += 1
+    if text.leave(_BLANKS):
         raise NoRecords(f"text follows in line {text.line()} behind the JSON array that begins in line {begin}")
 
 
@@ -221,8 +211,6 @@ def _end_of_element(text: _Text) -> int:
         offset, char = text.skip(_TO_BRACE if braces else _TO_BRACE_OR_COMMA, offset)
         if char == "" or offset > text.max_chars or (char in (",", "]") and not brackets):
             return offset
-        offset = text.line_end(offset) if char == '"' else offset + 1
-        if char in ("{", "}"):
-            braces = max(braces + (1 if char == "{" else -1), 0)
-        elif char in ("[", "]"):
-            brackets += 1 if char == "[" else -1
+        offset = text.to_line_end(offset)[0] if char == '"' else offset + 1
+        braces = max(braces + {"{": 1, "}": -1}.get(char, 0), 0)
+        brackets += {"[": 1, "]": -1}.get(char, 0)
