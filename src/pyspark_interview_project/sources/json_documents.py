@@ -1,19 +1,16 @@
 """JSON records in a text: one object a line, objects one behind the other, over several lines, or in one array.
 
-A line that begins with anything but `{` is a corrupt record; blank lines are none. An object ends at its matching brace.
-Others may follow in its line; any other text behind it makes it corrupt, up to the end of the line.
-An object over several lines is broken where a line ends inside a string, where the text ends or the maximum is reached
-before it closes, or where a line begins an object that is indented no deeper. Its first line is a corrupt record then,
-and so is each line below that is indented deeper: an object nested in a broken one must not become a record.
-
-An array is told by its `[`, the first character of the text. An element ends at a comma or at the end of the array.
-Strings end in their line at the latest, as JSON has it. Nothing inside a string counts.
+A line that begins with anything but `{` is a corrupt record; blank lines are none. An object ends at its matching
+brace. Others may follow in its line; any other text behind it makes it corrupt, up to the end of the line.
+An object is broken where a line ends inside a string, where the text ends or the maximum is reached before it closes,
+or where a line begins another one, indented no deeper. Its first line is a corrupt record then, and so is each line
+below that is indented deeper: an object nested in a broken one must not become a record.
+A text that begins with `[` is an array. A string ends in its line at the latest, and nothing inside it counts.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
@@ -23,15 +20,14 @@ from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 _Found = tuple[Members, frozenset[str]] | None
 _STRING = r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'
 # Each ends at the next character that counts. A quote does where its string does not end in its line.
-_IN_OBJECT = rf'[^"{{}}]*+(?:{_STRING}[^"{{}}]*+)*+'
-_TO_BRACE = re.compile(_IN_OBJECT)
-_TO_BRACE_OR_COMMA = re.compile(rf'(?:[^"{{}}\[\],]++|{_STRING}|\{{{_IN_OBJECT}\}})*+')  # or a bracket
+_TO_BRACE = re.compile(rf'[^"{{}}]*+(?:{_STRING}[^"{{}}]*+)*+')
+_TO_BRACE_OR_COMMA = re.compile(rf'(?:[^"{{}}\[\],]++|{_STRING}|\{{{_TO_BRACE.pattern}\}})*+')  # or a bracket
 _TO_BRACE_OR_LINE = re.compile(rf'[^"{{}}\n]*+(?:(?:{_STRING}|\n[ \t\r]*+(?=[^ \t\r\n{{]))[^"{{}}\n]*+)*+')
 _BLANKS_IN_LINE = re.compile(r"[ \t\r]*+")
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _BLANKS_AND_COMMAS = re.compile(r"[ \t\r\n,]*+")
 _BEFORE_TEXT = re.compile(rf"[ \t\r\n{BYTE_ORDER_MARK}]*+")
-_NOT_BROKEN = sys.maxsize
+_NOT_BROKEN = 1 << 62  # no line is indented deeper
 _BATCH_CHARS = 256 * 1024  # few enough to stay in the processor's cache
 
 
@@ -60,14 +56,10 @@ class RecordTooLong(ValueError):
 
 
 def json_records(blocks: Iterable[str], max_chars: int) -> Iterator[list[JsonRecord]]:
-    """The records of a text that comes in blocks, cut anywhere. Memory holds a block, and twice `max_chars`.
-
-    Raises NoRecords or RecordTooLong, after all records before the fault.
-    """
+    """The records of a text in blocks, cut anywhere. Raises its errors behind all records that stand before them."""
     text = _Text(blocks, max_chars)
     offset, char = text.skip(_BEFORE_TEXT, 0)
-    batch: list[JsonRecord] = []
-    chars = 0
+    batch, chars = list[JsonRecord](), 0
     try:
         for record in _elements(text) if char == "[" and offset <= max_chars else _objects(text):
             batch.append(record)
@@ -76,21 +68,17 @@ def json_records(blocks: Iterable[str], max_chars: int) -> Iterator[list[JsonRec
                 yield batch
                 batch, chars = [], 0
     except (NoRecords, RecordTooLong):
-        if batch:
-            yield batch
-        raise
-    if batch:
         yield batch
+        raise
+    yield batch
 
 
 class _Text:
     """The text from `start`, where the next record begins. Offsets count from there."""
 
     def __init__(self, blocks: Iterable[str], max_chars: int) -> None:
-        self.max_chars = max_chars
-        self.chars, self.start = "", 0
-        self._blocks, self.decoder = iter(blocks), strict_decoder()
-        self._lines_before = self._records = 0
+        self.max_chars, self._blocks, self.decoder = max_chars, iter(blocks), strict_decoder()
+        self.chars, self.start, self._lines_before, self._records = "", 0, 0, 0
 
     def more(self) -> bool:
         """Read a block. False at the end, and where there is enough to see that the record is too long."""
@@ -119,17 +107,13 @@ class _Text:
 
     def to_line_end(self, offset: int) -> tuple[int, str]:
         """What stands before the LF that follows on `offset`: its length, and itself without CR."""
-        while (end := self.chars.find("\n", self.start + offset)) < 0:
-            offset = len(self.chars) - self.start
-            if not self.more():
-                return offset, self.first(offset).removesuffix("\r")
+        while (end := self.chars.find("\n", self.start + offset)) < 0 and self.more():
+            pass
+        end = len(self.chars) if end < 0 else end
         return end - self.start, self.chars[self.start : end].removesuffix("\r")
 
     def line(self) -> int:
         return 1 + self._lines_before + self.chars.count("\n", 0, self.start)
-
-    def first(self, length: int) -> str:
-        return self.chars[self.start : self.start + length]
 
     def take(self, record: str, found: _Found, length: int, following: int) -> JsonRecord:
         """The record in the first `length` characters. The next one begins at the offset `following`."""
@@ -165,7 +149,7 @@ def _objects_from_line(text: _Text, indent: int) -> Generator[JsonRecord, None, 
         following, char = text.skip(_BLANKS_IN_LINE, end)
         if char != "{" or following > text.max_chars:
             break
-        record, offset = text.first(end), 0
+        record, offset = text.chars[text.start : text.start + end], 0
         yield text.take(record, members_of(record, text.decoder), end, following)
     length, record = text.to_line_end(end or 0)
     yield text.take(record, members_of(record, text.decoder) if end else None, length, length + 1)
@@ -195,7 +179,7 @@ def _elements(text: _Text) -> Iterator[JsonRecord]:
     text.start += 1
     while (char := text.leave(_BLANKS_AND_COMMAS)) not in ("]", ""):
         length = _end_of_element(text)
-        record = text.first(length).rstrip(" \t\r\n")
+        record = text.chars[text.start : text.start + length].rstrip(" \t\r\n")
         yield text.take(record, members_of(record, text.decoder), length, length)
     if not char:
         raise NoRecords(f"the JSON array that begins in line {begin} is not closed")
