@@ -177,7 +177,7 @@ def test_json_records_of_a_text_are_these_however_it_is_cut(kind: str) -> None:
         ('{"a": 1}\nlong text\n', ([A], "record 2 in line 2")),
         ('{"a": 1}{"a": 1}{"a": 1}\n{"a": 1}', ([A] * 4, None)),
         ('{"a": 1} x', ([], "record 1 in line 1")),
-        ('{"a": 1}\r{"a": 1}', ([A, A], None)),
+        ('{"a": 1}\r{"a": 1}', ([], "record 1 in line 1")),
         ('{"a": 1}' + " " * 9 + '{"a": 1}', ([], "record 1 in line 1")),
         ('{"a":\n\n\n1}\n{"a": 1}', ([corrupt('{"a":'), corrupt("1}"), A], None)),
         ('[\n{"a": 1},\n{"b": "2"}]', ([A], "record 2 in line 3")),

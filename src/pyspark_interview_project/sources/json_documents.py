@@ -121,23 +121,22 @@ class _Text:
         if length > self.max_chars:
             raise RecordTooLong(self._records, self.line(), self.max_chars)
         self.start += following
-        return JsonRecord(record, *found) if found else JsonRecord(record, None, frozenset())
+        return JsonRecord(record, found[0], found[1]) if found else JsonRecord(record, None, frozenset())
 
 
 def _objects(text: _Text) -> Iterator[JsonRecord]:
     broken = _NOT_BROKEN
     while text.start < len(text.chars) or text.more():
         length, line = text.to_line_end(0)
-        indent = 0 if line[:1] == "{" else len(line) - len(line.lstrip(" \t\r"))
-        if line[:1] == BYTE_ORDER_MARK:  # files that were put together have it at the beginning of any line
+        if line[:1] == "{" and length <= text.max_chars and (found := members_of(line, text.decoder)):
+            broken = _NOT_BROKEN
+            yield text.take(line, found, length, length + 1)
+        elif line[:1] == BYTE_ORDER_MARK:  # files that were put together have it at the beginning of any line
             text.start += 1
-        elif indent == len(line) and length <= text.max_chars:
+        elif (indent := len(line) - len(line.lstrip(" \t\r"))) == len(line) and length <= text.max_chars:
             text.start += length + 1
         elif line[indent : indent + 1] != "{" or indent > broken:
             yield text.take(line, None, length, length + 1)
-        elif length <= text.max_chars and (found := members_of(line, text.decoder)):
-            broken = _NOT_BROKEN
-            yield text.take(line, found, length, length + 1)
         else:
             broken = yield from _objects_from_line(text, indent)
 
