@@ -28,7 +28,7 @@ _BLANKS = re.compile(r"[ \t\r\n]*+")
 _BLANKS_AND_COMMAS = re.compile(r"[ \t\r\n,]*+")
 _BEFORE_TEXT = re.compile(rf"[ \t\r\n{BYTE_ORDER_MARK}]*+")
 _NOT_BROKEN = 1 << 62  # no line is indented deeper
-_BATCH_CHARS = 256 * 1024  # few enough to stay in the processor's cache
+_BATCH_CHARS = 64 * 1024  # few enough to stay in the processor's cache
 
 
 class JsonRecord(NamedTuple):
