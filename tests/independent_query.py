@@ -38,11 +38,15 @@ INTEGER = re.compile(r"[+-]?[0-9]+(\.0*)?")  # with an exponent any number may b
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 WITH_EXPONENT = re.compile(r"[+-]?(?:[0-9]{1,18}(?:\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}")
 SMALL_WITH_EXPONENT = re.compile(r"[+-]?[0-9]{1,9}(?:\.[0-9]{0,9})?[eE][+-]?0?[0-9]")
-DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
-TIMESTAMP = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([01][0-9]|2[0-3]):([0-5][0-9]):([0-5][0-9])(?:\.([0-9]+))?"
-    r"(Z|[+-](?:(?:0[0-9]|1[0-7]):[0-5][0-9]|18:00))?"
-)
+DATE = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})([T ]00:00(:00([.,]0+)?)?Z?)?")
+TIMESTAMPS = [
+    re.compile(form + r"(?: ?(Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?))?")
+    for form in (
+        r"([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?",
+        r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})(?:([0-9]{2})(?:[.,]([0-9]+))?)?",
+    )
+]
+ROUNDED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*[eE][+-]?|[eE][+-])[0-9]+")
 INNER_WHITE = re.compile("[" + WHITE + "]+")
 CSV_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",]*)')
 TO_UPPER = {low: low - 32 for low in range(ord("a"), ord("z") + 1)}
@@ -273,29 +277,43 @@ def parse_date(text: str) -> datetime.date | None:
 
 
 def parse_timestamp(text: str, tz: str) -> datetime.datetime | None:
-    found = TIMESTAMP.fullmatch(text)
+    found = next((match for form in TIMESTAMPS if (match := form.fullmatch(text))), None)
     if found is None:
         return None
-    day, hour, minute, second, fraction, offset = found.groups()
-    date = parse_date(day)
-    if date is None or not "0001-01-02" <= day < "9999-12-31":
+    year, month, day_of_month, hour, minute, second, fraction, zone = found.groups()
+    day, second = f"{year}-{month}-{day_of_month}", second or "00"
+    date, offset = parse_date(day), offset_minutes(zone)
+    if date is None or not "0001-01-02" <= day < "9999-12-31" or int(hour) > 23 or int(minute) > 59 or int(second) > 59:
+        return None
+    if offset is not None and abs(offset) > 18 * 60:
         return None
     micros = int((fraction or "0").ljust(6, "0")[:6])
     local = datetime.datetime(date.year, date.month, date.day, int(hour), int(minute), int(second), micros)
     if offset is None:  # fold=0, the default, is the earlier of two
         return local.replace(tzinfo=zoneinfo.ZoneInfo(tz)).astimezone(datetime.timezone.utc)
-    shift = 0 if offset == "Z" else int(offset[0] + "1") * (int(offset[1:3]) * 60 + int(offset[4:6]))
-    return (local - datetime.timedelta(minutes=shift)).replace(tzinfo=datetime.timezone.utc)
+    return (local - datetime.timedelta(minutes=offset)).replace(tzinfo=datetime.timezone.utc)
+
+
+def offset_minutes(zone: str | None) -> int | None:
+    """None where there is no zone; more than any zone has where its minutes are none."""
+    if zone is None or zone in ("Z", "UTC"):
+        return None if zone is None else 0
+    minutes = int(zone[3:].removeprefix(":") or "0")
+    return int(zone[0] + "1") * (int(zone[1:3]) * 60 + minutes) if minutes < 60 else 24 * 60
 
 
 # ---------------------------------------------------------------------------------------------------------------- rules
-def validate(texts: tuple[str | None, ...], as_of: datetime.date, tz: str) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+def validate(
+    texts: tuple[str | None, ...], as_of: datetime.date, tz: str, planned_at: datetime.datetime
+) -> tuple[tuple[Any, ...], tuple[str, ...]]:
     """The nine normalised values (unreadable ones None) and the reason codes."""
     trimmed = [None if text is None else text.strip(WHITE) or None for text in texts]
     return_id, order_id, customer_id, sku, reason, qty_text, amount_text, date_text, ingest_text = trimmed
     codes = []
     if return_id is None:
         codes.append("return_id_missing")
+    elif ROUNDED.fullmatch(return_id):
+        codes.append("return_id_invalid")
     if order_id is None:
         codes.append("order_id_missing")
     if sku is None:
@@ -324,6 +342,8 @@ def validate(texts: tuple[str | None, ...], as_of: datetime.date, tz: str) -> tu
     ingest_ts = None if ingest_text is None else parse_timestamp(ingest_text, tz)
     if ingest_text is not None and ingest_ts is None:
         codes.append("ingest_ts_invalid")
+    if ingest_ts is not None and ingest_ts > planned_at + datetime.timedelta(days=1):
+        codes.append("ingest_ts_out_of_range")
     sku = None if sku is None else sku.translate(TO_UPPER)
     reason = "unspecified" if reason is None else INNER_WHITE.sub(" ", reason).translate(TO_LOWER)
     return (return_id, order_id, customer_id, sku, reason, qty, amount, date, ingest_ts), tuple(codes)
@@ -357,7 +377,7 @@ def newest(versions: list[tuple[Any, ...]]) -> tuple[Any, ...]:
 # ---------------------------------------------------------------------------------------------------------------- query
 def query(bronze: Path, as_of: datetime.date, tz: str = "UTC") -> Result:
     """What one batch of all landed files makes of an empty lake. tz: the zone of timestamps without one (SPARK_TZ)."""
-    result = Result()
+    result, planned_at = Result(), datetime.datetime.now(datetime.timezone.utc)
     versions: dict[str, list[tuple[Any, ...]]] = {}
     for path in landed_files(bronze, as_of):
         source = path.relative_to(bronze).as_posix()
@@ -366,7 +386,7 @@ def query(bronze: Path, as_of: datetime.date, tz: str = "UTC") -> Result:
             if texts is None:
                 result.quarantine.append((source, None, ("corrupt_record",)))
                 continue
-            row, codes = validate(texts, as_of, tz)
+            row, codes = validate(texts, as_of, tz, planned_at)
             if codes:
                 result.quarantine.append((source, row[0], codes))
             else:

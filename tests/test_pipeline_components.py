@@ -40,6 +40,7 @@ from pyspark_interview_project.transforms.text_fields import records_from_lines,
 from pyspark_interview_project.transforms.validate import validate
 
 AS_OF = date(2026, 3, 10)
+LATEST = datetime(9999, 12, 30, 12, tzinfo=UTC)  # of ingest_ts
 
 TEXT_COLUMNS = ", ".join(f"{name} string" for name in RAW_NAMES)
 DELIVERED_TEXT = f"{TEXT_COLUMNS}, raw_record string, is_corrupt boolean, source_file string"
@@ -221,13 +222,25 @@ RETURN_DATES = [
     ("1989-12-31", date(1989, 12, 31), ["return_date_out_of_range"]),
     ("0001-01-01", date(1, 1, 1), ["return_date_out_of_range"]),
     ("9999-12-31", date(9999, 12, 31), ["return_date_out_of_range"]),
+    ("2026-01-05T00:00:00", date(2026, 1, 5), None),
+    ("2026-01-05 00:00:00", date(2026, 1, 5), None),
+    ("2026-01-05 00:00", date(2026, 1, 5), None),
+    ("2026-01-05 00:00:00.000", date(2026, 1, 5), None),
+    ("2026-01-05T00:00:00Z", date(2026, 1, 5), None),
     *[(blank, None, ["return_date_missing"]) for blank in BLANKS],
     *[
         (text, None, ["return_date_invalid"])
         for text in (
             *("2026-02-29", "2026-13-01", "2026-00-10", "2026-01-00", "2026-01-32", "1900-02-29", "0000-01-01"),
             *("2026-1-5", "20260105", "2026/01/05", "05.01.2026", "01/05/2026", "2026-01", "2026", "26-01-05"),
-            *("2026-01-05T00:00:00", "2026-01-05 00:00:00", "12026-01-05", "-2026-01-05", "+2026-01-05"),
+            *(
+                "2026-01-05T00:00:01",
+                "2026-01-05 10:20:30",
+                "2026-01-05T00:00:00+01:00",
+                "12026-01-05",
+                "-2026-01-05",
+                "+2026-01-05",
+            ),
             *("2026-01-05 BC", "epoch", "infinity", "today", "now", "٢٠٢٦-01-05", "2026-01-05Z", "46027"),
         )
     ],
@@ -251,16 +264,31 @@ INGEST_TIMES = [
     ("2026-01-05T23:59:59Z", utc("2026-01-05T23:59:59"), None),
     ("1969-12-31T23:59:59.999999Z", utc("1969-12-31T23:59:59.999999"), None),
     ("0001-01-02T00:00:00Z", utc("0001-01-02T00:00:00"), None),
-    ("9999-12-30T23:59:59Z", utc("9999-12-30T23:59:59"), None),
+    ("9999-12-30T12:00:00Z", utc("9999-12-30T12:00:00"), None),
+    ("2026-01-05T10:20", utc("2026-01-05T10:20:00"), None),
+    ("2026-01-05T10:20Z", utc("2026-01-05T10:20:00"), None),
+    ("2026-01-05 10:20+0530", utc("2026-01-05T04:50:00"), None),
+    ("20260105T102030Z", utc("2026-01-05T10:20:30"), None),
+    ("20260105T1020", utc("2026-01-05T10:20:00"), None),
+    ("20260105T102030.25+01", utc("2026-01-05T09:20:30.250000"), None),
+    ("2026-01-05T10:20:30,5Z", utc("2026-01-05T10:20:30.500000"), None),
+    ("2026-01-05T10:20:30 Z", utc("2026-01-05T10:20:30"), None),
+    ("2026-01-05 10:20:30 UTC", utc("2026-01-05T10:20:30"), None),
+    ("2026-01-05 10:20:30.123456 UTC", utc("2026-01-05T10:20:30.123456"), None),
+    ("2026-01-05T10:20:30 +02:00", utc("2026-01-05T08:20:30"), None),
+    ("2026-01-05 10:20:30 -0500", utc("2026-01-05T15:20:30"), None),
+    ("2026-01-05T10:20:30+02", utc("2026-01-05T08:20:30"), None),
+    ("2026-01-05T10:20:30+0200", utc("2026-01-05T08:20:30"), None),
     *[(blank, None, None) for blank in BLANKS],
     *[
         (text, None, ["ingest_ts_invalid"])
         for text in (
             *("2026-01-05T24:00:00Z", "2026-01-05T10:60:00Z", "2026-01-05T10:20:60Z", "2026-02-29T10:20:30Z"),
-            *("2026-01-05T10:20", "2026-01-05T10:20Z", "2026-01-05", "10:20:30", "20260105T102030Z"),
-            *("2026-01-05T10:20:30.Z", "2026-01-05T10:20:30,5Z", "2026-01-05t10:20:30Z", "2026-01-05T10:20:30z"),
-            *("2026-01-05  10:20:30", "2026-01-05T10:20:30 Z", "2026-01-05T10:20:30 +02:00", "2026-01-05T1:20:30Z"),
-            *("2026-01-05T10:20:30+02", "2026-01-05T10:20:30+0200", "2026-01-05T10:20:30+18:01"),
+            *("2026-01-05", "10:20:30", "20260105", "20260105 102030Z", "20260105T10:20:30Z", "2026-01-05T102030Z"),
+            *("2026-01-05T10:20:30.Z", "2026-01-05t10:20:30Z", "2026-01-05T10:20:30z", "2026-01-05T10:20.5Z"),
+            *("2026-01-05  10:20:30", "2026-01-05T10:20:30  Z", "2026-01-05T1:20:30Z", "2026-01-05T10Z"),
+            *("2026-01-05T10:20:30+18:01", "2026-01-05T10:20:30+2", "2026-01-05T10:20:30Z+02:00", "2026-0105T10:20Z"),
+            *("2026-01-05T10:20:30 GMT", "2026-01-05T10:20:30 UTC+1", "20261305T102030Z", "20260105T252030Z"),
             *("2026-01-05T10:20:30+19:00", "2026-01-05T10:20:30+02:60", "2026-01-05T10:20:30 Europe/Berlin"),
             *("0000-01-01T00:00:00Z", "1767608430", "epoch", "infinity", "-infinity", "now", "today", "soon"),
         )
@@ -284,6 +312,7 @@ TEXTS = {
 BREAKING: dict[str, dict[str, Any]] = {
     "corrupt_record": {"is_corrupt": True},
     "return_id_missing": {"return_id": None},
+    "return_id_invalid": {"return_id": " 1.00045E+12 "},
     "order_id_missing": {"order_id": " "},
     "sku_missing": {"sku": "\u00a0"},
     "qty_missing": {"qty": None},
@@ -296,10 +325,12 @@ BREAKING: dict[str, dict[str, Any]] = {
     "return_date_invalid": {"return_date": "2026-02-29"},
     "return_date_out_of_range": {"return_date": "2026-03-12"},
     "ingest_ts_invalid": {"ingest_ts": "2026-01-05"},
+    "ingest_ts_out_of_range": {"ingest_ts": "9999-12-30T12:00:00.000001Z"},
 }
 EDGES: dict[str, dict[str, Any]] = {
     "corrupt_record": {"is_corrupt": False},
     "return_id_missing": {"return_id": "-"},
+    "return_id_invalid": {"return_id": "5E12"},
     "order_id_missing": {"order_id": "0"},
     "sku_missing": {"sku": "."},
     "qty_missing": {"qty": " 1"},
@@ -312,6 +343,7 @@ EDGES: dict[str, dict[str, Any]] = {
     "return_date_invalid": {"return_date": "2024-02-29"},
     "return_date_out_of_range": {"return_date": "2026-03-11"},
     "ingest_ts_invalid": {"ingest_ts": None},
+    "ingest_ts_out_of_range": {"ingest_ts": "9999-12-30T12:00:00Z"},
 }
 NO_VALUES: dict[str, Any] = dict.fromkeys(RAW_NAMES)
 EVERYTHING_WRONG = {
@@ -341,7 +373,7 @@ def validated_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
     rows += [text_row(f"edge {code}", **changes) for code, changes in EDGES.items()]
     rows += [text_row("nulls", **NO_VALUES), text_row("everything", **EVERYTHING_WRONG)]
     rows += [text_row("corrupt nulls", **NO_VALUES, is_corrupt=True)]
-    validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))
+    validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST))
     assert len(validated) == len(rows)
     return {record.pop("source_file"): record for record in validated}
 
@@ -388,6 +420,7 @@ def test_rules_codes_are_the_documented_ones() -> None:
     assert REASON_CODES == (
         "corrupt_record",
         "return_id_missing",
+        "return_id_invalid",
         "order_id_missing",
         "sku_missing",
         "qty_missing",
@@ -400,6 +433,7 @@ def test_rules_codes_are_the_documented_ones() -> None:
         "return_date_invalid",
         "return_date_out_of_range",
         "ingest_ts_invalid",
+        "ingest_ts_out_of_range",
     )
 
 
@@ -434,7 +468,7 @@ def test_validate_corrupt_record_breaks_no_other_rule(validated_texts: Mapping[s
 
 def test_validate_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any) -> None:
     rows = [text_row("a.csv"), text_row("b.csv", amount="-1")]
-    validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF)
+    validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST)
     good = ("R1", "O1", "C1", "MUG", "damaged", 2)
     day = ("2026-01-05", "2026-01-05T10:20:30")
     expected = [
@@ -489,7 +523,7 @@ def test_validate_local_time_text_takes_the_sessions_zone_and_the_earlier_offset
     texts = LOCAL_TIMES[zone] + TIMES_WITH_OFFSET
     delivery = frame_of([text_row(text, ingest_ts=text) for text, _ in texts], DELIVERED_TEXT)
     validated = {
-        record["source_file"]: record["ingest_ts"] for record in records_of(validate(delivery, ALL_TEXT, AS_OF))
+        record["source_file"]: record["ingest_ts"] for record in records_of(validate(delivery, ALL_TEXT, AS_OF, LATEST))
     }
     assert validated == {text: utc(instant) for text, instant in texts}
 
@@ -502,7 +536,9 @@ def test_validate_typed_local_time_takes_the_sessions_zone_and_the_earlier_offse
     columns = f"{TEXT_COLUMNS}, source_file string".replace("ingest_ts string", "ingest_ts timestamp_ntz")
     rows = [(*[*GOOD_TEXT.values()][:8], text, text) for text, _ in LOCAL_TIMES[zone]]
     kinds = {**ALL_TEXT, "ingest_ts": "local_timestamp"}
-    validated = {r["source_file"]: r["ingest_ts"] for r in records_of(validate(frame_of(rows, columns), kinds, AS_OF))}
+    validated = {
+        r["source_file"]: r["ingest_ts"] for r in records_of(validate(frame_of(rows, columns), kinds, AS_OF, LATEST))
+    }
     assert validated == {text: utc(instant) for text, instant in LOCAL_TIMES[zone]}
 
 
@@ -666,7 +702,7 @@ def validated_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
             for column, kind, delivered, _, _ in TYPED_EXAMPLES
             if kinds[column] == kind
         ]
-        frame = validate(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF)
+        frame = validate(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF, LATEST)
         validated |= {record.pop("source_file"): record for record in records_of(frame)}
     return validated
 
@@ -725,7 +761,7 @@ def raw_records(frames: Any, frame_of: Any, records_of: Any) -> dict[str, str]:
         *[(*[None] * 8, instant, instant) for instant, _ in INSTANTS],
     ]
     frames.set_time_zone("America/New_York")
-    validated = records_of(validate(frame_of(rows, TYPED_COLUMNS), TYPED_KINDS, AS_OF))
+    validated = records_of(validate(frame_of(rows, TYPED_COLUMNS), TYPED_KINDS, AS_OF, LATEST))
     frames.set_time_zone("UTC")
     return {record["source_file"]: record["raw_record"] for record in validated}
 
@@ -1339,7 +1375,7 @@ def test_validate_wide_space_is_no_white_space(frame_of: Any, records_of: Any, s
         text_row("alone", order_id=f" {space} "),
         text_row("qty", qty=f"{space}2"),
     ]
-    found = {r["source_file"]: r for r in records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF))}
+    found = {r["source_file"]: r for r in records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST))}
     assert (found["id"]["return_id"], found["alone"]["order_id"]) == (f"{space}R1{space}", space)
     assert found["qty"]["reasons"] == ["qty_invalid"]
 
@@ -1355,6 +1391,6 @@ def test_validate_local_time_in_a_zone_that_shifts_by_two_hours(
 ) -> None:
     in_time_zone("Antarctica/Troll")
     [row] = records_of(
-        validate(frame_of([text_row("t", ingest_ts="2026-10-25T02:30:00")], DELIVERED_TEXT), ALL_TEXT, AS_OF)
+        validate(frame_of([text_row("t", ingest_ts="2026-10-25T02:30:00")], DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST)
     )
     assert row["ingest_ts"] == utc("2026-10-25T00:30:00")  # the earlier offset is +02:00

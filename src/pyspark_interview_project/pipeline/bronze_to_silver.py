@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +35,7 @@ from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunCont
 from pyspark_interview_project.pipeline.summary import print_summary
 from pyspark_interview_project.schemas.outcomes import OUTCOMES
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
-from pyspark_interview_project.sources.discovery import LandedFile, changed_files
+from pyspark_interview_project.sources.discovery import changed_files
 from pyspark_interview_project.storage.commits import Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.transforms.deduplicate import (
@@ -54,6 +54,8 @@ from pyspark_interview_project.transforms.validate import validate
 logger = logging.getLogger(__name__)
 
 STAGE = "bronze_to_silver"
+# A version may be newer than its batch by as much: clocks and zones differ.
+_AHEAD = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -94,16 +96,15 @@ def bronze_to_silver(run: RunContext, planned: BatchPlan | None = None) -> bool:
     return has_work
 
 
-def classify(
-    engine: Engine, tables: DeltaTables, files: Sequence[LandedFile], as_of: date, silver_version: int | None
-) -> ClassifiedBatch:
-    """Read and validate landed files, compare them with a version of silver (None: there is none), and count.
+def classify(engine: Engine, tables: DeltaTables, batch: Batch, silver_version: int | None) -> ClassifiedBatch:
+    """Read and validate a batch, compare it with a version of silver (None: there is none), and count.
 
     Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
     """
-    deliveries = engine.read_landed(files)
+    rules = batch.as_of, batch.planned_at + _AHEAD
+    deliveries = engine.read_landed(batch.files)
     validated = engine.materialize(
-        *[engine.transform(validate, delivery.frame, delivery.kinds, as_of) for delivery in deliveries]
+        *[engine.transform(validate, delivery.frame, delivery.kinds, *rules) for delivery in deliveries]
     )
     returns = engine.transform(accepted, validated)
     has_rows = silver_version is not None and tables.facts(SILVER, silver_version).rows > 0
@@ -117,7 +118,7 @@ def classify(
     counted = engine.transform(count_outcomes, validated, conflicting_ids, deduplicated)
     outcomes = {row["outcome"]: row for row in engine.collect(counted)}
     terms = LawTerms(
-        rows_read=sum(delivered[file.path] for file in files),
+        rows_read=sum(delivered[file.path] for file in batch.files),
         rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
         amount_read=_sum_of(read),
         amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
@@ -125,7 +126,7 @@ def classify(
     terms.check()
     reasons = {row["reason"]: row["rows"] for row in engine.collect(engine.transform(count_reasons, validated))}
     by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-    figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in files]
+    figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in batch.files]
     return ClassifiedBatch(validated, returns, conflicting_ids, deduplicated, terms, by_frequency, figures)
 
 
@@ -169,7 +170,7 @@ def _classified(run: RunContext, batch: Batch) -> ClassifiedBatch:
     run.steps.step(f"validating batch {batch.batch_id} of {len(batch.files)} files")
     run.engine.use_time_zone(batch.spark_tz or run.settings.spark_tz)
     try:
-        classified = classify(run.engine, run.tables, batch.files, batch.as_of, run.tables.version(SILVER))
+        classified = classify(run.engine, run.tables, batch, run.tables.version(SILVER))
         if changed := changed_files(run.paths, batch.files):
             raise UnreadableInputError(*next(iter(changed.items())))
     except UnreadableInputError as error:

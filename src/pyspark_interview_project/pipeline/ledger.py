@@ -67,7 +67,7 @@ class Batch:
     batch_id: str
     as_of: date
     planned_by: str
-    planned_at: str
+    planned_at: datetime
     files: tuple[LandedFile, ...]
     spark_tz: str | None = None
     state: str = PLANNED
@@ -134,7 +134,7 @@ class Ledger:
         number = max([self._summary.through, *(batch.number for batch in self._batches.values())]) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])
         batch_id = f"{number:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-        return Batch(batch_id, as_of, run_id, datetime.now(UTC).isoformat(), files, spark_tz)
+        return Batch(batch_id, as_of, run_id, datetime.now(UTC), files, spark_tz)
 
     def plan(self, batch: Batch) -> None:
         """Write the batch down as planned."""
@@ -143,7 +143,7 @@ class Ledger:
             "as_of": batch.as_of.isoformat(),
             "spark_tz": batch.spark_tz,
             "planned_by": batch.planned_by,
-            "planned_at": batch.planned_at,
+            "planned_at": batch.planned_at.isoformat(),
             "files": [asdict(file) for file in batch.files],
         }
         self._write(batch, _PLAN, content)
@@ -230,7 +230,7 @@ class Ledger:
                 batch_id=plan["batch_id"],
                 as_of=date.fromisoformat(plan["as_of"]),
                 planned_by=plan["planned_by"],
-                planned_at=plan["planned_at"],
+                planned_at=datetime.fromisoformat(plan["planned_at"]),
                 files=tuple(LandedFile(**file) for file in plan["files"]),
                 spark_tz=plan.get("spark_tz"),
                 state=next((state for state in (COMMITTED, ABANDONED) if state in names), PLANNED),

@@ -99,7 +99,7 @@ def _show(options: dict[str, Any], as_of: datetime | None) -> None:
             outcome = LawTerms.from_record(figures), figures["quarantined_by_reason"]
         elif batch is not None:
             view.engine.use_time_zone(batch.spark_tz or view.settings.spark_tz)
-            classified = classify(view.engine, view.tables, batch.files, batch.as_of, view.tables.version(SILVER))
+            classified = classify(view.engine, view.tables, batch, view.tables.version(SILVER))
             outcome = classified.terms, classified.quarantined_by_reason
         is_pending = view.ledger.pending() is not None
     print_plan(planned, is_pending)

@@ -1,8 +1,9 @@
 """The rules that a return must pass, one a line. A rule is added here; quarantine, counts and docs follow.
 
 A rule is broken where its SQL is true, on a row of typed columns. Beside the nine columns of a return the SQL can name
-`<column>_given` (boolean: something other than blank was delivered; of qty, amount, return_date and ingest_ts) and
-`as_of` (the run's date).
+`<column>_given` (boolean: something other than blank was delivered; of qty, amount, return_date and ingest_ts),
+`return_id_is_rounded` (boolean: it is a number that lost its last digits), `as_of` (the run's date) and
+`latest_ingest_ts` (timestamp: a day after the batch was planned).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Rule:
 
 RULES = (
     Rule("return_id_missing", "return_id is null", "it is the key by which versions of a return meet"),
+    Rule("return_id_invalid", "return_id_is_rounded", "a spreadsheet made one id of many: 1.00045E+12"),
     Rule("order_id_missing", "order_id is null", "a return without its order cannot be settled"),
     Rule("sku_missing", "sku is null", "gold counts by it"),
     Rule("qty_missing", "not qty_given", "gold sums it"),
@@ -42,6 +44,7 @@ RULES = (
         "before the shop was there, or later than the day after the run's date, is a typing error",
     ),
     Rule("ingest_ts_invalid", "ingest_ts_given and ingest_ts is null", "it decides which version is the newest"),
+    Rule("ingest_ts_out_of_range", "ingest_ts > latest_ingest_ts", "a version from the future would win for ever"),
 )
 
 REASON_CODES = (CORRUPT_RECORD, *(rule.code for rule in RULES))

@@ -3,7 +3,8 @@
 Engines disagree about white space, upper case, casts and time. So a value is cast only where a regular expression
 recognises it. The expressions are anchored with \\A and \\z, in the common subset of Java and RE2.
 An expression that costs time stands behind a cheap test of whether it is needed.
-A value goes through three steps: trim_blanks, clean_value, parse_value; ingest_ts also through resolve_local_time.
+A value goes through three steps: trim_blanks, clean_value, parse_value; ingest_ts also through usual_timestamp, before
+it is parsed, and resolve_local_time.
 """
 
 from __future__ import annotations
@@ -43,10 +44,21 @@ _PLAIN_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
 _NUMBER_WITH_EXPONENT = r"\A[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}\z"
 _ZERO_WITH_EXPONENT = r"\A[+-]?(0{1,18}(\.0{0,18})?|\.0{1,18})[eE][+-]?[0-9]{1,3}\z"  # engines shift it out of range
 _SMALL_NUMBER_WITH_EXPONENT = r"\A[+-]?[0-9]{1,9}(\.[0-9]{0,9})?[eE][+-]?0?[0-9]\z"
-_DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z"
+# A day, also as programs write it that have no type for days: with a time of day that is midnight.
+_DATE = r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]00:00(:00([.,]0+)?)?Z?)?\z"
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?"
 _OFFSET = r"(Z|[+-](0[0-9]|1[0-7]):[0-5][0-9]|[+-]18:00)"
 _TIMESTAMP = rf"\A[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_TIME}{_OFFSET}?\z"
+# The other forms of ISO 8601, and the zone as databases write it.
+_EXTENDED = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
+_BASIC = r"[0-9]{8}T[0-9]{4}([0-9]{2}([.,][0-9]+)?)?"
+_ANOTHER_FORM = rf"\A({_EXTENDED}|{_BASIC})( ?(Z|UTC|[+-][0-9]{{2}}(:?[0-9]{{2}})?))?\z"
+# The parts of such a timestamp behind its year; which values they may have is for _TIMESTAMP to say.
+_DATE_PARTS = r"\A[0-9]{4}-?([0-9]{2})-?([0-9]{2})[T ]([0-9]{2}):?([0-9]{2})"
+_SECONDS, _ZONE = r"(?::?([0-9]{2})([.,][0-9]+)?)?", r" ?(Z|UTC)?([+-][0-9]{2})?:?([0-9]{2})?\z"
+_PARTS = f"{_DATE_PARTS}{_SECONDS}{_ZONE}"
+# What a spreadsheet makes of a long number. Other numbers look the same in it, so as an id it stands for none of them.
+_ROUNDED_NUMBER = r"\A[+-]?([0-9]+[eE][+-]|[0-9]+[.,][0-9]*[eE][+-]?)[0-9]+\z"
 
 
 def _text(column: Column) -> Column:
@@ -115,7 +127,39 @@ def _amount_from_shortest_text(name: str) -> Column:
 def _date_from_text(name: str) -> Column:
     # Of all years of four digits, engines disagree about 0000 only.
     recognised = F.col(name).rlike(_DATE) & (F.col(name) >= F.lit("0001-01-01"))
-    return F.when(recognised, F.expr(_try_cast(name, "date")))
+    return F.when(recognised, F.expr(_try_cast(f"substring({name}, 1, 10)", "date")))
+
+
+def is_rounded_number(name: str) -> Column:
+    """Whether the text is a number of which a spreadsheet left the first digits and an exponent."""
+    return F.col(name).rlike(_ROUNDED_NUMBER)
+
+
+def usual_timestamp(name: str) -> Column:
+    """Other forms of ISO 8601 as _TIMESTAMP has them; any other text as it is. It comes behind clean_value."""
+    text = F.col(name)
+    # Nearly every value has the usual form and needs no regular expression.
+    is_usual = (
+        F.length(text).between(19, 20)
+        & (F.substring(text, 5, 1) == F.lit("-"))
+        & (F.substring(text, 17, 1) == F.lit(":"))
+    )
+    month, day, hour, minute, second, fraction, zone, hours, minutes = [
+        F.regexp_extract(text, _PARTS, group) for group in range(1, 10)
+    ]
+    offset = F.when(zone != F.lit(""), F.lit("Z")).when(
+        hours != F.lit(""), F.concat(hours, F.lit(":"), _or_zeros(minutes))
+    )
+    usual = F.concat(
+        *(F.substring(text, 1, 4), F.lit("-"), month, F.lit("-"), day),
+        *(F.lit("T"), hour, F.lit(":"), minute, F.lit(":")),
+        *(_or_zeros(second), F.replace(fraction, F.lit(","), F.lit(".")), F.coalesce(offset, F.lit(""))),
+    )
+    return F.when(is_usual, text).when(text.rlike(_ANOTHER_FORM), usual).otherwise(text)
+
+
+def _or_zeros(digits: Column) -> Column:
+    return F.when(digits == F.lit(""), F.lit("00")).otherwise(digits)
 
 
 def _recognised_timestamp(name: str) -> Column:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from functools import reduce
 from operator import or_
 
@@ -14,9 +14,11 @@ from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, RULES
 from pyspark_interview_project.transforms.normalise import (
     Kind,
     clean_value,
+    is_rounded_number,
     parse_value,
     resolve_local_time,
     trim_blanks,
+    usual_timestamp,
 )
 from pyspark_interview_project.transforms.raw_record import raw_record
 
@@ -24,7 +26,7 @@ from pyspark_interview_project.transforms.raw_record import raw_record
 _PARSED = ("qty", "amount", "return_date", "ingest_ts")
 
 
-def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> DataFrame:
+def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date, latest_ingest_ts: datetime) -> DataFrame:
     """Type delivered records and apply every rule of schemas/rules.py.
 
     Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string); for deliveries
@@ -44,11 +46,15 @@ def validate(records: DataFrame, kinds: Mapping[str, Kind], as_of: date) -> Data
         *carried,
     )
     cleaned = trimmed.select(*[clean_value(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
+    if kinds["ingest_ts"] == "text":
+        cleaned = cleaned.withColumn("ingest_ts", usual_timestamp("ingest_ts"))
     parsed = cleaned.select(
         *[parse_value(name, kinds[name]).alias(name) for name in RAW_NAMES if name != "ingest_ts"],
         F.col("ingest_ts").alias("ingest_ts_cleaned"),
         parse_value("ingest_ts", kinds["ingest_ts"]).alias("ingest_ts_parsed"),
         F.lit(as_of.isoformat()).cast("date").alias("as_of"),
+        F.lit(latest_ingest_ts.isoformat()).cast("timestamp").alias("latest_ingest_ts"),
+        is_rounded_number("return_id").alias("return_id_is_rounded"),
         *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
         *kept,
     )
