@@ -49,7 +49,7 @@ _NO_TEXT = (
 def unpacked_blocks(source: Source, name: str) -> Generator[bytes, None, None]:
     """The unpacked bytes of a text file; the first block is empty only where there are none.
 
-    Raises UnreadableInputError naming the file `name` where it cannot be unpacked to its end, or is known to be no text.
+    Raises UnreadableInputError naming the file `name` where it cannot be unpacked to its end, or is no text.
     """
     packing = None
     try:
@@ -98,6 +98,18 @@ def _blocks_of(file: IO[bytes] | gzip.GzipFile | pa.NativeFile) -> Iterator[byte
     return iter(partial(file.read, _BLOCK_BYTES), b"")
 
 
+class _KeptOpen:
+    """A file that pyarrow cannot close, as it would when it is done with it."""
+
+    closed = False
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.read = file.read
+
+    def close(self) -> None:
+        pass
+
+
 def _streams(new: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor], file: IO[bytes]) -> Iterator[bytes]:
     """The content of compressed streams, one behind the other. The classes for files ignore damage behind the first."""
     unpacker, packed = new(), b""
@@ -117,5 +129,5 @@ _UNPACKED: Mapping[str, Callable[[IO[bytes]], Iterator[bytes]]] = {
     "gzip": lambda file: _blocks_of(gzip.GzipFile(fileobj=file)),
     "bzip2": partial(_streams, bz2.BZ2Decompressor),
     "xz": partial(_streams, partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, _MAX_XZ_BYTES)),
-    "zstd": lambda file: _blocks_of(pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")),
+    "zstd": lambda file: _blocks_of(pa.CompressedInputStream(pa.PythonFile(_KeptOpen(file), mode="r"), "zstd")),
 }
