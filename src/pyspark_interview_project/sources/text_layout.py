@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +20,6 @@ _DELIMITERS = (",", ";", "\t", "|")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n)")
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=([^\r\n])"?\Z')
 _BLANK_OR_HYPHEN = re.compile(r"[\s\-]")
-_PIECE_CHARS = 4096  # of the text in which the header is looked for
 
 
 @dataclass(frozen=True)
@@ -158,15 +158,16 @@ def _told_by_header(
             headers[delimiter] = _header(_from_start(seen, pieces), name, delimiter, options, head)
         except UnreadableInputError as error:  # under another delimiter its quotes may be right
             failures.append(error)
-    if not headers:
+    named = {one: len(wanted.intersection(column_names(header))) for one, header in headers.items()}
+    if failures and not any(named.values()):
         raise failures[0]
-    best = max(headers, key=lambda one: (len(wanted.intersection(column_names(headers[one]))), len(headers[one])))
+    best = max(headers, key=lambda one: (named[one], len(headers[one])))
     return best, headers[best]
 
 
 def _pieces(blocks: Iterator[str]) -> Iterator[str]:
-    """Small blocks, so that no more than a header is taken apart."""
-    return (block[at : at + _PIECE_CHARS] for block in blocks for at in range(0, len(block), _PIECE_CHARS))
+    """The text line by line, so that no more than the header is taken apart, and nothing below it can be at fault."""
+    return (line for block in blocks for line in io.StringIO(block, newline=""))
 
 
 def _from_start(seen: list[str], rest: Iterator[str]) -> Iterator[str]:
@@ -181,7 +182,7 @@ def _header(pieces: Iterator[str], name: str, delimiter: str, options: ReadOptio
     try:
         found = next(records(pieces, dialect_of(name, delimiter, options), options.max_record_chars), None)
     except RefusedText as error:
-        raise refusal(name, error, 0, head.lines + error.line, options) from error
+        raise refusal(name, error, error.record - 1, head.lines + error.line, options) from error
     if found is None:
         raise UnreadableInputError(name, "it has no header: it is empty, or has only blank lines and comments")
     if found[0].fields is None:

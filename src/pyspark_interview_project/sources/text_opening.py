@@ -83,20 +83,23 @@ def _decoded(source: Source, name: str, encoding: str) -> Generator[str, None, N
             except UnicodeDecodeError as error:
                 # Its object begins with what the blocks before have left over.
                 offset = read - len(error.object) + error.start
-                raise _Misfit(f"not {encoding} at byte offset {offset:,}") from error
+                binary = _looks_like(block.count(b"\0"), len(block))
+                raise _Misfit(f"not {encoding} at byte offset {offset:,}", binary) from error
             if "\0" in text:
-                raise _Misfit(f"not {encoding} but binary", _looks_like(text))
+                raise _Misfit(f"not {encoding} but binary", _looks_like(text.count("\0"), len(text)))
             if is_start and text:
                 text, is_start = text.lstrip(BYTE_ORDER_MARK), False
             if text:
                 yield text
 
 
-def _looks_like(text: str) -> str:
-    """What a text with NUL characters looks like, and what to do with it."""
-    if text.count("\0") * 4 > len(text):
+def _looks_like(nuls: int, size: int) -> str | None:
+    """What a block with NULs looks like, and what to do with it; None where it has none."""
+    if nuls * 4 > size:
         return (
             "it looks like UTF-16 without a byte-order mark; "
             "`read: {encoding: [utf-16-le]}` (or utf-16-be) of a feed takes such files"
         )
-    return "it holds NUL characters, so it looks binary or damaged; export or fetch it again as plain text"
+    if nuls:
+        return "it holds NUL characters, so it looks binary or damaged; export or fetch it again as plain text"
+    return None
