@@ -364,7 +364,7 @@ def test_read_records_long_file_is_cut_into_batches(options: ReadOptions, monkey
 
 
 def test_read_records_long_records_are_cut_into_batches_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_records, "_BATCH_CHARS", 100_000)
+    monkeypatch.setattr(text_records, "_BATCH_BYTES", 100_000)
     content = b"id,note,amount\n" + b"\n".join(b"1,2," + b"x" * 50_000 for _ in range(10))
     assert len(list(read_records(io.BytesIO(content), "a.csv", CSV, Layout(WANTED, ",", "utf-8")))) >= 3
 

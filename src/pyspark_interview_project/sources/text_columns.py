@@ -8,7 +8,7 @@ from itertools import chain
 
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, Record, RefusedText, records
-from pyspark_interview_project.sources.delimited_fast import fast_records
+from pyspark_interview_project.sources.delimited_columns import ColumnReader, Columns
 from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong, json_records
 from pyspark_interview_project.sources.json_lines import Members
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
@@ -23,7 +23,7 @@ from pyspark_interview_project.sources.text_layout import (
 
 _MAX_SHAPES = 1_000  # of JSON objects, and of unknown keys: no more are remembered, however many a file has
 
-# The texts of some records, their columns, and what is wrong with each of them; None: nothing.
+# The texts of some records, their columns, and what is wrong with each of them; None: nothing. Or Arrow arrays of them.
 Chunk = tuple[Sequence[str], Sequence[Sequence[str | None]], Sequence[str | None] | None]
 NoteUnknown = Callable[[Iterable[str]], None]
 
@@ -33,24 +33,32 @@ def delimited_chunks(
 ) -> Iterator[Chunk]:
     head, below = below_head(blocks, options)
     dialect = dialect_of(name, delimiter, options)
+    marks = [mark for mark in (BYTE_ORDER_MARK, options.comment) if mark]
+    reader = ColumnReader(dialect, options.max_record_chars, marks)
     rows: _Rows | None = None
     try:
-        for found in fast_records(below, dialect, options.max_record_chars):
+        for found in reader.read(below):
+            if isinstance(found, Columns):
+                yield found.texts, found.fields[: len(names)], None
+                continue
             if rows is None:
-                rows, found = _Rows(found[0].fields or (), len(names), dialect, options), found[1:]
-            if found and (chunk := rows.chunk(found))[0]:
+                reader.header, found = found[0].fields or (), found[1:]
+                rows = _Rows(reader.header, len(names), dialect, options, marks)
+            if found and len((chunk := rows.chunk(found))[0]):
                 yield chunk
     except RefusedText as error:
-        record = error.record - rows.left_out if rows else 0
+        record = error.record - (rows.left_out if rows else 1)
         raise refusal(name, error, record, head.lines + error.line, options) from error
 
 
 class _Rows:
     """Makes columns of the records below a header. `left_out` counts those that are no records, the header first."""
 
-    def __init__(self, header: Sequence[str], width: int, dialect: Dialect, options: ReadOptions) -> None:
+    def __init__(
+        self, header: Sequence[str], width: int, dialect: Dialect, options: ReadOptions, marks: Sequence[str]
+    ) -> None:
         self._header, self._width, self._dialect, self._options = list(header), width, dialect, options
-        self._marks = [mark for mark in (BYTE_ORDER_MARK, options.comment) if mark]
+        self._marks = marks
         self.left_out = 1
 
     def chunk(self, found: Sequence[Record]) -> Chunk:

@@ -19,7 +19,7 @@ from pyspark_interview_project.sources.unpacking import Source
 __all__ = ["Layout", "ReadOptions", "layout_of", "normalised_name", "read_records", "record_schema"]
 
 _BATCH_RECORDS = 50_000
-_BATCH_CHARS = 16 * 1024 * 1024  # of long records fewer make a batch
+_BATCH_BYTES = 16 * 1024 * 1024  # of long records fewer make a batch
 
 
 def record_schema(names: Sequence[str]) -> pa.Schema:
@@ -49,20 +49,22 @@ def _batches(chunks: Iterator[Chunk], names: Sequence[str], null_values: Sequenc
     schema = record_schema(names)
     nothing = pa.array(null_values, pa.string())
     waiting: list[list[pa.Array]] = []
-    read = rows = chars = 0
+    read = rows = size = 0
     for texts, columns, problems in chunks:
-        arrays = [pa.array(column, pa.string()) for column in (*columns, texts)]
-        waiting.append(
-            [*arrays, pa.nulls(len(texts), pa.string()) if problems is None else pa.array(problems, pa.string())]
-        )
+        arrays = [_as_array(column) for column in (*columns, texts)]
         rows += len(texts)
-        chars += sum(map(len, texts))
-        if rows >= _BATCH_RECORDS or chars >= _BATCH_CHARS:
+        size += arrays[-1].nbytes
+        waiting.append([*arrays, pa.nulls(len(texts), pa.string()) if problems is None else _as_array(problems)])
+        if rows >= _BATCH_RECORDS or size >= _BATCH_BYTES:
             yield _batch(waiting, schema, nothing, read + 1)
-            read, rows, chars = read + rows, 0, 0
+            read, rows, size = read + rows, 0, 0
             waiting.clear()
     if waiting:
         yield _batch(waiting, schema, nothing, read + 1)
+
+
+def _as_array(column: Sequence[str | None] | pa.Array) -> pa.Array:
+    return column if isinstance(column, pa.Array) else pa.array(column, pa.string())
 
 
 def _batch(parts: list[list[pa.Array]], schema: pa.Schema, nothing: pa.Array, first: int) -> pa.RecordBatch:
