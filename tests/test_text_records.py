@@ -206,6 +206,11 @@ REFUSALS: dict[str, tuple[bytes, ReadOptions, Sequence[str]]] = {
     "names that clash": (b"id,Return-Id,return id\n", CSV, ["'Return-Id', 'return id' have one name, return_id"]),
     "text behind a quote in the header": (b'\n"id"x,note\n', CSV, ["its header, in line 2, has text behind"]),
     "open quote": (b'id,note\r\n1,2\r\n3,"4\r\n5,6\r\n', CSV, [QUOTE_OPENS, "quote: null"]),
+    "open quote below a repeated header and a comment": (
+        b'id,note\n1,2\nid,note\n#\n3,"4\n5,6\n',
+        replace(CSV, comment="#"),
+        ["opens in line 5 (record 2)"],
+    ),
     "open quote below skipped lines": (
         b'Report\nid,note\n1,"2\n3,4\n',
         replace(CSV, skip_lines=1),

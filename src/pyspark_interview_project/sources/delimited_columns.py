@@ -16,6 +16,7 @@ import pyarrow.csv
 
 from pyspark_interview_project.sources.delimited import LINE_ENDS, Dialect, Record
 from pyspark_interview_project.sources.delimited_fast import _PIECE_CHARS, _end_of_last_line, _FastRecordReader
+from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 
 _LF_IN_QUOTES = "\0"  # stands for it while records are cut at LF: no text has this character
 
@@ -33,7 +34,7 @@ class ColumnReader(_FastRecordReader):
     def __init__(self, dialect: Dialect, max_chars: int, marks: Sequence[str]) -> None:
         """Records that begin with one of `marks` are left to the definition."""
         super().__init__(dialect, max_chars)
-        self._marks = marks
+        self._marks = (BYTE_ORDER_MARK, *marks)  # pyarrow drops a byte-order mark
         self.header: Sequence[str] = ()
 
     def read(self, blocks: Iterable[str]) -> Iterator[list[Record] | Columns]:
@@ -54,7 +55,9 @@ class ColumnReader(_FastRecordReader):
             waiting = [text[end:]]
             size = len(waiting[0])
             enough = min(2 * size, self._max_chars + 1)  # as the definition waits for more of a long record
-        found, _ = self._read("".join(waiting), is_last=True)
+        text = "".join(waiting)
+        end = yield from self._by_definition(text)  # first what stands before a quote that stays open
+        found, _ = self._read(text[end:], is_last=True)
         if found:
             yield found
 
@@ -76,16 +79,19 @@ class ColumnReader(_FastRecordReader):
             return None
         if (cut := _cut_at_line_feeds(lines, self._dialect)) is None or (fields := self._fields(lines)) is None:
             return None
-        texts = pc.split_pattern(pa.scalar(cut), "\n").values
-        texts = texts.filter(pc.not_equal(texts, ""))
+        pieces = pc.split_pattern(pa.scalar(cut), "\n").values
+        texts = pieces.filter(pc.not_equal(pieces, ""))
         if _LF_IN_QUOTES in cut:
             texts = pc.replace_substring(texts, _LF_IN_QUOTES, "\n")
         if not len(texts) or len(texts) != len(fields[0]) or pc.index(fields[0], self.header[0]).as_py() >= 0:
             return None
         if len(lines) > self._max_chars and pc.max(pc.utf8_length(texts)).as_py() > self._max_chars:
             return None
-        self._count([], lines, len(lines))
         self._records_read += len(texts)
+        if "\r" in cut or _LF_IN_QUOTES in cut:
+            self._count([], lines, len(lines))
+        else:
+            self._lines_read += len(pieces) - 1
         return Columns(texts, fields)
 
     def _fields(self, lines: str) -> Sequence[pa.Array] | None:

@@ -33,8 +33,7 @@ def delimited_chunks(
 ) -> Iterator[Chunk]:
     head, below = below_head(blocks, options)
     dialect = dialect_of(name, delimiter, options)
-    marks = [mark for mark in (BYTE_ORDER_MARK, options.comment) if mark]
-    reader = ColumnReader(dialect, options.max_record_chars, marks)
+    reader = ColumnReader(dialect, options.max_record_chars, [options.comment] if options.comment else [])
     rows: _Rows | None = None
     try:
         for found in reader.read(below):
@@ -43,7 +42,7 @@ def delimited_chunks(
                 continue
             if rows is None:
                 reader.header, found = found[0].fields or (), found[1:]
-                rows = _Rows(reader.header, len(names), dialect, options, marks)
+                rows = _Rows(reader.header, len(names), dialect, options)
             if found and len((chunk := rows.chunk(found))[0]):
                 yield chunk
     except RefusedText as error:
@@ -54,11 +53,9 @@ def delimited_chunks(
 class _Rows:
     """Makes columns of the records below a header. `left_out` counts those that are no records, the header first."""
 
-    def __init__(
-        self, header: Sequence[str], width: int, dialect: Dialect, options: ReadOptions, marks: Sequence[str]
-    ) -> None:
+    def __init__(self, header: Sequence[str], width: int, dialect: Dialect, options: ReadOptions) -> None:
         self._header, self._width, self._dialect, self._options = list(header), width, dialect, options
-        self._marks = marks
+        self._marks = [mark for mark in (BYTE_ORDER_MARK, options.comment) if mark]
         self.left_out = 1
 
     def chunk(self, found: Sequence[Record]) -> Chunk:
