@@ -9,7 +9,8 @@ from itertools import chain
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, Record, RefusedText, records
 from pyspark_interview_project.sources.delimited_columns import ColumnReader, Columns
-from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong, json_records
+from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong
+from pyspark_interview_project.sources.json_fast import fast_json_records
 from pyspark_interview_project.sources.json_lines import Members
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 from pyspark_interview_project.sources.text_layout import (
@@ -110,7 +111,7 @@ def json_chunks(
 ) -> Iterator[Chunk]:
     objects = _Objects(names, note_unknown)
     try:
-        for found in json_records(blocks, options.max_record_chars):
+        for found in fast_json_records(blocks, options.max_record_chars):
             if found:
                 members, problems = zip(*map(objects.judged, found))
                 columns = [[values.get(column) for values in members] for column in names]
