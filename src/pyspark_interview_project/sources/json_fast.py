@@ -83,7 +83,7 @@ class _Reader:
         records = []
         for line in lines:
             found = members_of(line, self._strict) if "\\" in line else (next(in_order), _NOTHING_NESTED)
-            if found is None or not line.startswith("{"):
+            if found is None:
                 return None
             records.append(JsonRecord(line, *found))
         return records

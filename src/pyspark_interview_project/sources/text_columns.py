@@ -113,9 +113,11 @@ def json_chunks(
     try:
         for found in fast_json_records(blocks, options.max_record_chars):
             if found:
-                members, problems = zip(*map(objects.judged, found))
-                columns = [[values.get(column) for values in members] for column in names]
-                yield [record.text for record in found], columns, problems
+                texts, members, nested = zip(*found)
+                problems = None
+                if any(nested) or None in members or not objects.are_as_named(members):
+                    members, problems = zip(*map(objects.judged, found))
+                yield texts, [[values.get(column) for values in members] for column in names], problems
     except NoRecords as error:
         raise UnreadableInputError(name, f"{error.problem}; fetch it again") from error
     except RecordTooLong as error:
@@ -129,6 +131,11 @@ class _Objects:
         self._names, self._note_unknown = frozenset(names), note_unknown
         self._noted: set[str] = set()
         self._shapes: dict[tuple[str, ...], tuple[bool, str | None]] = {}
+
+    def are_as_named(self, members: Sequence[Members]) -> bool:
+        """Whether all have our keys just as the columns are named."""
+        shapes = [self._shapes.get(keys) or self._shape(keys) for keys in dict.fromkeys(map(tuple, members))]
+        return all(is_as_named and problem is None for is_as_named, problem in shapes)
 
     def judged(self, record: JsonRecord) -> tuple[Members, str | None]:
         """The values by column, none where the record is corrupt, and what is wrong with it."""
