@@ -70,7 +70,13 @@ def read_by_definition(blocks: Sequence[str], dialect: Dialect, max_chars: int) 
         return type(error), error.record, error.line
 
 
+@pytest.fixture
+def any_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited_columns, "_MIN_CHARS", 1)
+
+
 @pytest.mark.parametrize("kind", PROVEN)
+@pytest.mark.usefixtures("any_length")
 def test_column_reader_proven_text_comes_as_columns(kind: str) -> None:
     text = "id,note\n" + PROVEN[kind]
     found, as_columns = read_fast([text], COMMA, 1_000)
@@ -78,7 +84,13 @@ def test_column_reader_proven_text_comes_as_columns(kind: str) -> None:
     assert as_columns == len(found) - 1
 
 
+def test_column_reader_short_text_is_left_to_the_definition() -> None:
+    text = "id,note\n1,a\n"
+    assert read_fast([text], COMMA, 1_000) == (read_by_definition([text], COMMA, 1_000), 0)
+
+
 @pytest.mark.parametrize("kind", LEFT)
+@pytest.mark.usefixtures("any_length")
 def test_column_reader_text_that_is_not_proven_is_left_to_the_definition(kind: str) -> None:
     text = "id,note\n" + LEFT[kind]
     found, as_columns = read_fast([text], COMMA, 20)
@@ -109,6 +121,7 @@ def test_column_reader_any_text_gives_what_the_definition_gives(
     text = header + "".join(lines)
     blocks = [text[at : at + block] for at in range(0, len(text), block)]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited_columns, "_MIN_CHARS", 1)
         patch.setattr(delimited_columns, "_PIECE_CHARS", piece)
         found, _ = read_fast(blocks, dialect, max_chars)
     assert found == read_by_definition(blocks, dialect, max_chars)

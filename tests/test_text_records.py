@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.sources import text_records, unpacking
+from pyspark_interview_project.sources import delimited_columns, text_records, unpacking
 from pyspark_interview_project.sources.text_opening import decoded_blocks, encoding_of
 from pyspark_interview_project.sources.text_records import Layout, ReadOptions, layout_of, read_records, record_schema
 
@@ -273,8 +273,12 @@ def taken(content: bytes, options: ReadOptions, wanted: Sequence[str] = WANTED) 
 
 @pytest.mark.parametrize("kind", CASES)
 @pytest.mark.parametrize("block", [1, 256 * 1024])
-def test_read_records_file_of_kind_gives_rows(kind: str, block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("least", [1, 256 * 1024], ids=["as columns", "by record"])
+def test_read_records_file_of_kind_gives_rows(
+    kind: str, block: int, least: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case = CASES[kind]
+    monkeypatch.setattr(delimited_columns, "_MIN_CHARS", least)
     monkeypatch.setattr(unpacking, "_BLOCK_BYTES", block)
     monkeypatch.setattr(unpacking, "_LOOK_BYTES", 4)  # as long as a byte-order mark needs
     layout = layout_of(io.BytesIO(case.content), "a.csv", case.options, WANTED)
@@ -396,16 +400,19 @@ FIELD = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\
     st.sampled_from(
         [(csv.QUOTE_MINIMAL, "\r\n"), (csv.QUOTE_ALL, "\r\n"), (csv.QUOTE_ALL, "\n"), (csv.QUOTE_ALL, "\r")]
     ),
+    st.sampled_from([1, 256 * 1024]),
 )
 @settings(max_examples=300, deadline=None)
 def test_read_records_rows_of_pythons_writer_come_back_equal(
-    rows: list[tuple[str, ...]], packing: str, encoding: str, delimiter: str, style: tuple[int, str]
+    rows: list[tuple[str, ...]], packing: str, encoding: str, delimiter: str, style: tuple[int, str], least: int
 ) -> None:
     written = io.StringIO(newline="")
     csv.writer(written, delimiter=delimiter, quoting=style[0], lineterminator=style[1]).writerows([WANTED, *rows])
     content = PACK[packing](written.getvalue().encode(encoding))
     options = replace(CSV, null_values=())
-    found = taken(content, options)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delimited_columns, "_MIN_CHARS", least)
+        found = taken(content, options)
     assert [row[:3] for row in found] == rows
     assert [row[4:] for row in found] == [(None, number) for number in range(1, len(rows) + 1)]
 

@@ -18,6 +18,7 @@ from pyspark_interview_project.sources.delimited import LINE_ENDS, Dialect, Reco
 from pyspark_interview_project.sources.delimited_fast import _PIECE_CHARS, _end_of_last_line, _FastRecordReader
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 
+_MIN_CHARS = 32 * 1024  # below that a call of pyarrow costs more than it saves
 _LF_IN_QUOTES = "\0"  # stands for it while records are cut at LF: no text has this character
 
 
@@ -75,7 +76,9 @@ class ColumnReader(_FastRecordReader):
 
     def _columns(self, lines: str) -> Columns | None:
         """The records of whole lines; None where something is not proven."""
-        if not self.header or any(lines.startswith(mark) or f"\n{mark}" in lines for mark in self._marks):
+        if not self.header or len(lines) < _MIN_CHARS:
+            return None
+        if any(lines.startswith(mark) or f"\n{mark}" in lines for mark in self._marks):
             return None
         if (cut := _cut_at_line_feeds(lines, self._dialect)) is None or (fields := self._fields(lines)) is None:
             return None
