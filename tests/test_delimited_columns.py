@@ -33,6 +33,7 @@ LEFT = {
     "lone CR beside quotes": '1,"a"\r2,b\n',
     "text behind a quote": '1,"a"b\n',
     "quote in a field": '1,a"b\n1,a"b\n',
+    "quote in a field behind quotes": '"1",x"y"\n',
     "blanks before a quote": '1, "a"\n',
     "blanks behind a quote": '1,"a" \n',
     "open quote": '1,"a\n2,b\n',

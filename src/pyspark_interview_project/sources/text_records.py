@@ -69,9 +69,10 @@ def _as_array(column: Sequence[str | None] | pa.Array) -> pa.Array:
 
 def _batch(parts: list[list[pa.Array]], schema: pa.Schema, nothing: pa.Array, first: int) -> pa.RecordBatch:
     *columns, texts, problems = (pa.concat_arrays(column) for column in zip(*parts))
-    columns = _without(nothing, columns)
     numbers = pa.arange(first, first + len(texts))
-    return pa.RecordBatch.from_arrays([*columns, texts, pc.is_valid(problems), problems, numbers], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [*_without(nothing, columns), texts, pc.is_valid(problems), problems, numbers], schema=schema
+    )
 
 
 def _without(nothing: pa.Array, columns: Sequence[pa.Array]) -> Sequence[pa.Array]:
@@ -79,8 +80,7 @@ def _without(nothing: pa.Array, columns: Sequence[pa.Array]) -> Sequence[pa.Arra
     if not len(nothing) or not columns:
         return columns
     # One call for all columns: for a small file calls are what costs.
-    masks = pc.is_in(pa.chunked_array(columns), nothing).chunks
-    return [
-        pc.if_else(mask, None, column) if mask.true_count else column
-        for mask, column in zip(masks, columns, strict=True)
-    ]
+    are_nothing = pc.is_in(pa.chunked_array(columns), nothing).combine_chunks()
+    rows = len(columns[0])
+    masks = [are_nothing.slice(number * rows, rows) for number in range(len(columns))]
+    return [pc.if_else(mask, None, column) if mask.true_count else column for mask, column in zip(masks, columns)]
