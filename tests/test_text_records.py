@@ -140,6 +140,7 @@ CASES = {
         comment="#",
     ),
     "lines to skip": text('Report, "Q1\r\n\rid,note,amount\r\nR-1,torn,5.50\n', FIRST_ROW, skip_lines=2),
+    "lines to skip, CR LF": text("Report\r\nof\r\nid,note,amount\r\nR-1,torn,5.50\n", FIRST_ROW, skip_lines=2),
     "line that sets the delimiter": text(
         "sep=;\r\nid;note\r\n1;a,b\r\n", ("1", "a,b", "1;a,b", None, 1), names=WANTED[:2]
     ),
