@@ -15,7 +15,7 @@ from typing import Literal
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from pyspark_interview_project.config.column_names import matching_name, name_in_sql
 
@@ -98,7 +98,7 @@ def _parsed(sql: str) -> exp.Expr:
         tokens = sqlglot.tokenize(sql, read=_DIALECT)
         trees = sqlglot.parse(sql, read=_DIALECT)
     except SqlglotError as error:
-        problem = error.errors[0]["description"] if getattr(error, "errors", None) else "it cannot be taken apart"
+        problem = error.errors[0]["description"] if isinstance(error, ParseError) and error.errors else str(error)
         raise RefusedSql(f"is no SQL expression: {' '.join(str(problem).split()).rstrip('.')}") from None
     if len(trees) != 1 or trees[0] is None or "SEMICOLON" in [token.token_type.name for token in tokens]:
         raise RefusedSql("must be one expression")
@@ -121,7 +121,7 @@ class _Check:
     def kind(self, node: exp.Expr) -> Kind | None:
         if type(node) in _PLAIN_NODES:
             wanted, own = _PLAIN_NODES[type(node)]
-            for part in self._parts(node):
+            for part in node.iter_expressions():
                 self._of(part, wanted)
             return own
         if isinstance(node, _COMPARISONS):
@@ -139,10 +139,6 @@ class _Check:
             return "has a query in it; it must be one expression on the columns of the row"
         what = node.name if isinstance(node, exp.Anonymous) else node.sql(dialect=_DIALECT)[:60]
         return f"has {what}, which the engines do not share; they share {', '.join(SHARED_FUNCTIONS)}"
-
-    @staticmethod
-    def _parts(node: exp.Expr) -> list[exp.Expr]:
-        return list(node.iter_expressions())
 
     def _of(self, node: exp.Expr, wanted: Kind) -> None:
         kind = self.kind(node)
@@ -237,7 +233,7 @@ class _Check:
         return "text"
 
     def _replace(self, node: exp.Replace) -> Kind:
-        for part in self._parts(node):
+        for part in node.iter_expressions():
             self._of(part, "text")
         if not (node.expression.is_string and node.expression.name):
             raise RefusedSql("has a replace of something that is no text in quotes")
