@@ -1,8 +1,7 @@
 """The SQL that a feed may have: one expression, which is checked when the feed is loaded.
 
-It is Spark's SQL, cut down to what both engines answer alike without an error, whatever the values are. So the check
-infers whether each part is a text, a number, a date or a condition: engines cast between these in their own ways.
-What is nearly alike is rewritten to what is: `try_cast` behind a test of the text, `lower` and `upper` for ASCII.
+It is Spark's SQL, cut down to what feed_sql_kinds takes. What engines answer nearly alike is rewritten to what they
+answer alike: `try_cast` stands behind a test of the text, `lower` and `upper` are for ASCII letters.
 """
 
 from __future__ import annotations
@@ -10,68 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Literal
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import ParseError, SqlglotError
 
-from pyspark_interview_project.config.column_names import matching_name, name_in_sql
+from pyspark_interview_project.config.column_names import name_in_sql
+from pyspark_interview_project.config.feed_sql_kinds import DIALECT, Check, Kind, RefusedSql, column_of
 
-Kind = Literal["text", "number", "date", "timestamp", "condition"]
-
-# The functions that both engines share. Beside them: case, if, in, between, like, is null, and, or, not, comparisons,
-# `||`, `+`, `-` and `*`. Not here: division (by zero, and of whole numbers), regular expressions (two dialects), casts
-# that can fail, anything that depends on the time or the session.
-SHARED_FUNCTIONS = (
-    "abs",
-    "coalesce",
-    "concat",
-    "length",
-    "lower",
-    "nullif",
-    "replace",
-    "substring",
-    "trim",
-    "try_cast",
-    "upper",
-)
-_DIALECT = "spark"
 _MAX_CHARS = 2000
 _LOWER, _UPPER = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-_NUMBER = re.compile(r"\A[0-9]{1,9}(\.[0-9]{1,9})?\Z")
 # Without a backslash: dialects differ in how a text literal has one. The match must be the whole text.
 _PLAIN_NUMBER = "^[+-]?([0-9]+([.][0-9]*)?|[.][0-9]+)"
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ)
-# Node -> the kind of all its parts, and its own kind.
-_PLAIN_NODES: Mapping[type, tuple[Kind, Kind]] = {
-    exp.Neg: ("number", "number"),
-    exp.Abs: ("number", "number"),
-    exp.Add: ("number", "number"),
-    exp.Sub: ("number", "number"),
-    exp.And: ("condition", "condition"),
-    exp.Or: ("condition", "condition"),
-    exp.Not: ("condition", "condition"),
-    exp.Concat: ("text", "text"),
-    exp.DPipe: ("text", "text"),
-    exp.Lower: ("text", "text"),
-    exp.Upper: ("text", "text"),
-    exp.Length: ("text", "number"),
-}
-
-
-class RefusedSql(ValueError):
-    """The SQL is not taken; the message says why and what is."""
 
 
 @dataclass(frozen=True)
 class FeedSql:
-    """Checked SQL: as both engines run it, the columns that it reads (as they match), and what it gives."""
+    """Checked SQL: as both engines run it, what it gives, and the columns that it reads, as they match: of each of
+    `choices` a file must have one, because columns inside one coalesce stand in for each other."""
 
     text: str
-    columns: tuple[str, ...]
+    choices: tuple[tuple[str, ...], ...]
     kind: Kind | None  # None: it is null
 
 
@@ -79,14 +38,14 @@ def checked_sql(sql: str, wanted: Sequence[Kind], typed: Mapping[str, Kind] | No
     """Check one expression. Without `typed` it reads a file's own columns, all text; else these and no others."""
     try:
         tree = _parsed(sql)
-        kind = _Check(typed).kind(tree)
-        columns = dict.fromkeys(_column(node) for node in tree.find_all(exp.Column))
-        text = _rewritten(tree, typed).sql(dialect=_DIALECT, comments=False)
+        kind = Check(typed).kind(tree)
+        choices = _choices(tree)
+        text = _rewritten(tree, typed).sql(dialect=DIALECT, comments=False)
     except RecursionError:
         raise RefusedSql("is nested too deeply") from None
     if kind is not None and kind not in wanted:
         raise RefusedSql(f"gives a {kind}, but a {' or a '.join(wanted)} is wanted")
-    return FeedSql(text, tuple(columns), kind)
+    return FeedSql(text, choices, kind)
 
 
 def _parsed(sql: str) -> exp.Expr:
@@ -95,8 +54,8 @@ def _parsed(sql: str) -> exp.Expr:
     if unusual := re.search(r"[\\{}\x00-\x08\x0e-\x1f]", sql):
         raise RefusedSql(f"has the character {unusual[0]!r}, which engines read differently")
     try:
-        tokens = sqlglot.tokenize(sql, read=_DIALECT)
-        trees = sqlglot.parse(sql, read=_DIALECT)
+        tokens = sqlglot.tokenize(sql, read=DIALECT)
+        trees = sqlglot.parse(sql, read=DIALECT)
     except SqlglotError as error:
         problem = error.errors[0]["description"] if isinstance(error, ParseError) and error.errors else str(error)
         raise RefusedSql(f"is no SQL expression: {' '.join(str(problem).split()).rstrip('.')}") from None
@@ -108,161 +67,12 @@ def _parsed(sql: str) -> exp.Expr:
     return trees[0]
 
 
-def _column(node: exp.Column) -> str:
-    return matching_name(".".join(part.name for part in node.parts))
-
-
-class _Check:
-    """Infers kinds and refuses what the engines do not share."""
-
-    def __init__(self, typed: Mapping[str, Kind] | None) -> None:
-        self._typed = typed
-
-    def kind(self, node: exp.Expr) -> Kind | None:
-        if type(node) in _PLAIN_NODES:
-            wanted, own = _PLAIN_NODES[type(node)]
-            for part in node.iter_expressions():
-                self._of(part, wanted)
-            return own
-        if isinstance(node, _COMPARISONS):
-            self._alike([node.left, node.right])
-            return "condition"
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
-        if method is None or node.args.get("query"):
-            raise RefusedSql(self._refusal(node))
-        found: Kind | None = method(node)
-        return found
-
-    @staticmethod
-    def _refusal(node: exp.Expr) -> str:
-        if isinstance(node, exp.Query) or node.find(exp.Query):
-            return "has a query in it; it must be one expression on the columns of the row"
-        what = node.name if isinstance(node, exp.Anonymous) else node.sql(dialect=_DIALECT)[:60]
-        return f"has {what}, which the engines do not share; they share {', '.join(SHARED_FUNCTIONS)}"
-
-    def _of(self, node: exp.Expr, wanted: Kind) -> None:
-        kind = self.kind(node)
-        if kind not in (wanted, None):
-            advice = "; write try_cast(… as decimal(18,2))" if (wanted, kind) == ("number", "text") else ""
-            raise RefusedSql(f"{node.sql(dialect=_DIALECT)[:60]} is a {kind}, but a {wanted} is wanted there{advice}")
-
-    def _alike(self, nodes: Sequence[exp.Expr | None]) -> Kind | None:
-        kinds = {node: self.kind(node) for node in nodes if node is not None}
-        found = [kind for kind in kinds.values() if kind is not None]
-        for node in kinds:
-            if found:
-                self._of(node, found[0])
-        return found[0] if found else None
-
-    def _column(self, node: exp.Column) -> Kind:
-        if isinstance(node.this, exp.Star):
-            raise RefusedSql("has *, which is no column")
-        if self._typed is None:
-            return "text"
-        if node.sql(dialect=_DIALECT) not in self._typed:
-            raise RefusedSql(f"has {_column(node)}, which is no column of a return: {', '.join(self._typed)}")
-        return self._typed[node.name]
-
-    def _literal(self, node: exp.Literal) -> Kind:
-        if not node.is_string and not _NUMBER.match(node.name):
-            raise RefusedSql(f"has the number {node.name}; up to 9 digits before and behind the point are taken")
-        return "text" if node.is_string else "number"
-
-    def _null(self, node: exp.Null) -> None:
-        return None
-
-    def _boolean(self, node: exp.Boolean) -> Kind:
-        return "condition"
-
-    def _paren(self, node: exp.Paren) -> Kind | None:
-        return self.kind(node.this)
-
-    def _mul(self, node: exp.Mul) -> Kind:
-        for part in (node.left, node.right):
-            self._of(part, "number")
-            if part.find(exp.Mul):
-                raise RefusedSql("multiplies more than two numbers, of which not all digits can be kept")
-        return "number"
-
-    def _is(self, node: exp.Is) -> Kind:
-        if not isinstance(node.expression, exp.Null):
-            raise RefusedSql("has an `is` without null")
-        self.kind(node.this)
-        return "condition"
-
-    def _in(self, node: exp.In) -> Kind:
-        if not node.expressions:
-            raise RefusedSql(self._refusal(node))
-        self._alike([node.this, *node.expressions])
-        return "condition"
-
-    def _between(self, node: exp.Between) -> Kind:
-        if node.args.get("symmetric"):
-            raise RefusedSql(self._refusal(node))
-        self._alike([node.this, node.args["low"], node.args["high"]])
-        return "condition"
-
-    def _like(self, node: exp.Like) -> Kind:
-        self._of(node.this, "text")
-        if not node.expression.is_string:
-            raise RefusedSql("has a pattern of like that is no text in quotes")
-        return "condition"
-
-    def _case(self, node: exp.Case) -> Kind | None:
-        for branch in node.args["ifs"]:
-            if node.this:
-                self._alike([node.this, branch.this])
-            else:
-                self._of(branch.this, "condition")
-        return self._alike([*(branch.args["true"] for branch in node.args["ifs"]), node.args.get("default")])
-
-    def _if(self, node: exp.If) -> Kind | None:
-        self._of(node.this, "condition")
-        return self._alike([node.args["true"], node.args.get("false")])
-
-    def _coalesce(self, node: exp.Coalesce) -> Kind | None:
-        return self._alike([node.this, *node.expressions])
-
-    def _nullif(self, node: exp.Nullif) -> Kind | None:
-        return self._alike([node.this, node.expression])
-
-    def _trim(self, node: exp.Trim) -> Kind:
-        if node.expression or node.args.get("position"):
-            raise RefusedSql("has a trim of other characters than blanks")
-        self._of(node.this, "text")
-        return "text"
-
-    def _replace(self, node: exp.Replace) -> Kind:
-        for part in node.iter_expressions():
-            self._of(part, "text")
-        if not (node.expression.is_string and node.expression.name):
-            raise RefusedSql("has a replace of something that is no text in quotes")
-        return "text"
-
-    def _substring(self, node: exp.Substring) -> Kind:
-        self._of(node.this, "text")
-        for part in (node.args["start"], node.args.get("length")):
-            if part is not None and not (part.is_int and isinstance(part, exp.Literal) and int(part.name) > 0):
-                raise RefusedSql("has a substring of which a position or length is no number from 1 on")
-        return "text"
-
-    def _trycast(self, node: exp.TryCast) -> Kind | None:
-        self._of(node.this, "text")
-        type_name = node.to.sql(dialect=_DIALECT).lower().replace(" ", "")
-        if type_name == "date":
-            return "date"
-        found = re.match(r"\Adecimal\(([0-9]{1,2}),([0-9]{1,2})\)\Z", type_name)
-        if not found or not int(found[2]) <= int(found[1]) <= 18:
-            raise RefusedSql(f"has a cast to {type_name}; write decimal(18,2), with at most 18 digits, or date")
-        return "number"
-
-    def _cast(self, node: exp.Cast) -> Kind:
-        try:
-            if node.this.is_string and node.to.this == exp.DataType.Type.DATE and date.fromisoformat(node.this.name):
-                return "date"
-        except ValueError:
-            pass
-        raise RefusedSql("has a cast that can fail; write try_cast, or a day as date '2026-01-31'")
+def _choices(tree: exp.Expr) -> tuple[tuple[str, ...], ...]:
+    groups: dict[object, dict[str, None]] = {}
+    for node in tree.find_all(exp.Column):
+        name = column_of(node)
+        groups.setdefault(node.find_ancestor(exp.Coalesce) or name, {})[name] = None
+    return tuple(dict.fromkeys(tuple(group) for group in groups.values()))
 
 
 def _rewritten(tree: exp.Expr, typed: Mapping[str, Kind] | None) -> exp.Expr:
@@ -278,19 +88,19 @@ def _rewritten(tree: exp.Expr, typed: Mapping[str, Kind] | None) -> exp.Expr:
 def _rewritten_node(node: exp.Expr, typed: Mapping[str, Kind] | None) -> exp.Expr:
     if isinstance(node, exp.Column):
         if typed is None:
-            return exp.column(name_in_sql(_column(node)))
+            return exp.column(name_in_sql(column_of(node)))
         # A product of 32-bit numbers could be too large for one, which ends a job.
         return exp.cast(node.copy(), "decimal(10,0)") if node.name == "qty" else node
     if isinstance(node, exp.Lower | exp.Upper):
         letters = (_UPPER, _LOWER) if isinstance(node, exp.Lower) else (_LOWER, _UPPER)
-        return exp.func("translate", node.this.copy(), *map(exp.Literal.string, letters), dialect=_DIALECT)
+        return exp.func("translate", node.this.copy(), *map(exp.Literal.string, letters), dialect=DIALECT)
     if isinstance(node, exp.Trim):
-        return exp.func("btrim", node.this.copy(), exp.Literal.string(" "), dialect=_DIALECT)
+        return exp.func("btrim", node.this.copy(), exp.Literal.string(" "), dialect=DIALECT)
     if isinstance(node, exp.TryCast):
         is_date = node.to.this == exp.DataType.Type.DATE
         pattern = exp.Literal.string(_DAY if is_date else _PLAIN_NUMBER)
         text = node.this.copy()
-        found = exp.func("regexp_extract", text, pattern, exp.Literal.number(0), dialect=_DIALECT)
+        found = exp.func("regexp_extract", text, pattern, exp.Literal.number(0), dialect=DIALECT)
         is_whole: exp.Expr = exp.EQ(this=found, expression=text.copy())
         if is_date:  # engines disagree about the year 0000
             is_whole = exp.and_(is_whole, exp.GTE(this=text.copy(), expression=exp.Literal.string("0001-01-01")))
