@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pyspark_interview_project.config.column_names import matching_name
-from pyspark_interview_project.config.feed_source import Char, Columns, Names, Strict, Text, plain_sql
-from pyspark_interview_project.config.feed_sql import Kind, checked_sql
+from pyspark_interview_project.config.feed_source import Char, Columns, Names, Strict, Text, WrongKey, plain_sql
+from pyspark_interview_project.config.feed_sql import checked_sql
+from pyspark_interview_project.config.feed_sql_kinds import Kind
 
 # What the SQL of a rule can name, with its kind: the columns of a validated return, as in schemas/rules.py.
 RULE_COLUMNS: Mapping[str, Kind] = {
@@ -65,11 +66,11 @@ class ReadOptions(Strict):
     def _for_their_format(self) -> ReadOptions:
         only_delimited = {"delimiter", "quote", "null_values", "comment", "skip_lines"} & self.model_fields_set
         if self.format in ("json", "parquet") and only_delimited:
-            raise ValueError(f"{min(only_delimited)} is for delimited text; take it out, or write format: delimited")
+            raise WrongKey(min(only_delimited), "is for delimited text; take it out, or write format: delimited")
         if self.format != "json" and self.records:
-            raise ValueError("records is for JSON; write format: json beside it")
+            raise WrongKey("records", "is for JSON; write format: json beside it")
         if self.delimiter and self.delimiter == self.quote:
-            raise ValueError("delimiter and quote are the same character")
+            raise WrongKey("quote", "is the delimiter too; quote: null says that quotes are text")
         return self
 
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationIn
 
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.config.date_formats import date_format
-from pyspark_interview_project.config.feed_sql import FeedSql, Kind, checked_sql
+from pyspark_interview_project.config.feed_sql import FeedSql, checked_sql
+from pyspark_interview_project.config.feed_sql_kinds import Kind, RefusedSql
 
 _NUMBERS, _TIMES = ("qty", "amount"), ("return_date", "ingest_ts")
 # The keys of a mapping that belong to columns of one kind, and these columns.
@@ -20,8 +21,6 @@ _FOR = {
     "zone": ("ingest_ts",),
     "key": ("return_id", "order_id", "customer_id", "sku", "reason"),
 }
-
-
 # What the SQL of a column may give; all others are texts.
 _NUMBER_OR_TEXT: tuple[Kind, ...] = ("number", "text")
 _KINDS = {"qty": _NUMBER_OR_TEXT, "amount": _NUMBER_OR_TEXT, "return_date": ("date", "text")}
@@ -37,7 +36,17 @@ Names = Annotated[list[Text], BeforeValidator(_as_list), Field(min_length=1)]  #
 
 
 class Strict(BaseModel):
+    """What is read from a file: nothing unknown, nothing of another type."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class WrongKey(ValueError):
+    """What is wrong with one key of a mapping, where only more than the key tells."""
+
+    def __init__(self, key: str, problem: str) -> None:
+        self.key = key
+        super().__init__(problem)
 
 
 class Source(Strict):
@@ -72,20 +81,30 @@ class Source(Strict):
     @model_validator(mode="after")
     def _of_one_place(self) -> Source:
         places = [name for name in ("from", "key", "value", "file", "sql") if name in self.given]
-        if len(places) != 1:
-            raise ValueError(f"one of from, key, value, file and sql says where it comes from, not {places or 'none'}")
-        if places[0] not in ("from", "sql") and (
-            beside := self.given - {places[0]} - ({"zone"} if self.file else set())
-        ):
-            raise ValueError(f"{min(beside)} goes with from or sql, not with {places[0]}")
-        if (self.decimal or ".") == self.thousands or {self.decimal, self.thousands} & set("0123456789+-"):
-            raise ValueError("decimal and thousands are two marks, neither of them a digit or a sign")
+        if not places:
+            raise ValueError("does not say where it comes from; write one of from, key, value, file and sql")
+        if len(places) > 1:
+            raise WrongKey(places[1], f"stands beside {places[0]}; take one of the two out")
+        on_text = {"from", "sql", *(["zone", "file"] if self.file else [])}
+        if places[0] not in ("from", "sql") and (beside := self.given - on_text - set(places)):
+            raise WrongKey(min(beside), f"goes with from or sql, not with {places[0]}")
+        if self.thousands == (self.decimal or "."):
+            raise WrongKey("thousands", "is the same mark as decimal; without the key, decimal is a point")
+        for key in ("decimal", "thousands"):
+            if (getattr(self, key) or "x") in "0123456789+-":
+                raise WrongKey(key, "must be a mark, not a digit or a sign")
         return self
 
     @property
     def given(self) -> set[str]:
         """The keys that were written, by their names in YAML."""
         return {name.rstrip("_") for name in self.model_fields_set if getattr(self, name) is not None}
+
+    @property
+    def choices(self) -> list[list[str]]:
+        """The file's columns that it needs, as they match: of each list one."""
+        names = [self.from_] if self.from_ else self.key or []
+        return [[matching_name(name) for name in choice] for choice in names]
 
     def choices_in_sql(self, column: str) -> tuple[tuple[str, ...], ...]:
         """The same of its SQL, for this column of a return."""
@@ -102,12 +121,6 @@ class Source(Strict):
             said |= plain_sql(_sql_for(self.sql, column))
         return said
 
-    @property
-    def choices(self) -> list[list[str]]:
-        """The file's columns that it needs, as they match: of each list one."""
-        names = [self.from_] if self.from_ else self.key or []
-        return [[matching_name(name) for name in choice] for choice in names]
-
 
 @cache
 def _sql_for(sql: str, column: str) -> FeedSql:
@@ -115,6 +128,7 @@ def _sql_for(sql: str, column: str) -> FeedSql:
 
 
 def plain_sql(sql: FeedSql) -> dict[str, Any]:
+    """Checked SQL in plain values."""
     return {"sql": sql.text, "columns": [name for choice in sql.choices for name in choice]}
 
 
@@ -144,9 +158,12 @@ class Columns(Strict):
     def _fitting(cls, source: Source | None, info: ValidationInfo) -> Source | None:
         for key, columns in _FOR.items():
             if source and key in source.given and info.field_name not in columns:
-                raise ValueError(f"{key} is for {', '.join(columns)}, not for {info.field_name}")
+                raise WrongKey(key, f"is for {', '.join(columns)}, not for {info.field_name}")
         if source and source.sql:
-            _sql_for(source.sql, str(info.field_name))
+            try:
+                _sql_for(source.sql, str(info.field_name))
+            except RefusedSql as error:
+                raise WrongKey("sql", str(error)) from None
         return source
 
     @property

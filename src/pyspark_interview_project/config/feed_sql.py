@@ -69,7 +69,7 @@ def _parsed(sql: str) -> exp.Expr:
 
 def _choices(tree: exp.Expr) -> tuple[tuple[str, ...], ...]:
     groups: dict[object, dict[str, None]] = {}
-    for node in tree.find_all(exp.Column):
+    for node in tree.find_all(exp.Column, bfs=False):
         name = column_of(node)
         groups.setdefault(node.find_ancestor(exp.Coalesce) or name, {})[name] = None
     return tuple(dict.fromkeys(tuple(group) for group in groups.values()))

@@ -10,6 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from pyspark_interview_project.config.feed_definition import Feed, FeedRule
+from pyspark_interview_project.config.feed_source import WrongKey
 from pyspark_interview_project.config.settings import StrictLoader
 from pyspark_interview_project.errors import ConfigurationError
 
@@ -78,7 +79,9 @@ def _loaded(path: Path, reserved_codes: Collection[str]) -> Feed:
     try:
         feed = Feed.model_validate(values)
     except ValidationError as error:
-        raise _error_of(path, top, cast(dict[str, Any], error.errors(include_url=False)[0])) from None
+        faults = cast(list[dict[str, Any]], error.errors(include_url=False))
+        # A key that is misspelt is also one that is missing.
+        raise _error_of(path, top, min(faults, key=lambda fault: fault["type"] != "extra_forbidden")) from None
     for position, rule in enumerate(feed.rules):
         if rule.code in reserved_codes:
             line, _ = _place(top, ("rules", position, "code"))
@@ -123,7 +126,8 @@ def _place(top: yaml.Node, location: Sequence[str | int]) -> tuple[int, list[str
 
 
 def _error_of(path: Path, top: yaml.Node, fault: dict[str, Any]) -> ConfigurationError:
-    line, keys = _place(top, fault["loc"])
+    error = fault.get("ctx", {}).get("error")
+    line, keys = _place(top, [*fault["loc"], *([error.key] if isinstance(error, WrongKey) else [])])
     key = ".".join(keys)
     subject = f"{path}:{line}: {key}" if key else f"{path}:{line}"
     return ConfigurationError(subject, _problem(fault))
