@@ -123,7 +123,7 @@ def test_load_feeds_every_key_is_taken(tmp_path: Path) -> None:
         "return_id": {"from": ["rma"]},
         "order_id": {"from": ["order", "order_no"]},
         "sku": {"from": ["article"]},
-        "reason": {"sql": "BTRIM(own_why, ' ')", "columns": ["why"]},
+        "reason": {"sql": "TRIM(BOTH ' ' FROM own_why)", "columns": ["why"]},
         "qty": {"from": ["pieces"], "negate": True},
         "amount": {"from": ["refund"], "decimal": ",", "thousands": "."},
         "return_date": {"from": ["day"], "format": ["%d.%m.%Y"]},
@@ -206,7 +206,7 @@ WRONG = [
     ("""where: "kind = 'R'\"""", 'when: "kind"', "20: when", "is no key"),
     ("  - code: shop_gift", "  - code: Gift", "22: rules.0.code", "lower-case letters"),
     ('    broken_when: "amount = 0"', '    broken_when: "refund = 0"', "23: rules.0.broken_when", "no column of a"),
-    ('    broken_when: "amount = 0"', '    broken_when: "amount = \'0\'"', "23: rules.0.broken_when", "is a text"),
+    ('    broken_when: "amount = 0"', "    broken_when: \"amount = '0'\"", "23: rules.0.broken_when", "is a text"),
     ('    because: "gifts are free"', "", "22: rules.0.because", "is missing"),
     ("    severity: warn", "    severity: error", "25: rules.0.severity", "'reject' or 'warn'"),
     ("rules:", "rules: {}", "22", "is no YAML"),
@@ -366,7 +366,7 @@ TAKEN = [
     ("concat(a, '|', b)", "CONCAT(own_a, '|', own_b)", ("a", "b")),
     (
         "upper(trim(a)) in ('X')",
-        "TRANSLATE(BTRIM(own_a, ' '), 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') IN ('X')",
+        "TRANSLATE(TRIM(BOTH ' ' FROM own_a), 'abcdefghijklmnopqrstuvwxyz', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ') IN ('X')",
         ("a",),
     ),
     (

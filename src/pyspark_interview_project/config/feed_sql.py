@@ -95,7 +95,7 @@ def _rewritten_node(node: exp.Expr, typed: Mapping[str, Kind] | None) -> exp.Exp
         letters = (_UPPER, _LOWER) if isinstance(node, exp.Lower) else (_LOWER, _UPPER)
         return exp.func("translate", node.this.copy(), *map(exp.Literal.string, letters), dialect=DIALECT)
     if isinstance(node, exp.Trim):
-        return exp.func("btrim", node.this.copy(), exp.Literal.string(" "), dialect=DIALECT)
+        return exp.Trim(this=node.this.copy(), expression=exp.Literal.string(" "), position="BOTH")
     if isinstance(node, exp.TryCast):
         is_date = node.to.this == exp.DataType.Type.DATE
         pattern = exp.Literal.string(_DAY if is_date else _PLAIN_NUMBER)

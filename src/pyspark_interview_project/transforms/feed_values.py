@@ -118,9 +118,8 @@ def _number(name: str, source: Mapping[str, Any]) -> Column:
         whole = F.substring(digits, 1, F.length(digits) + F.lit(places))
         fraction = F.concat(F.substring(digits, places, -places), fraction)
     elif places > 0:
-        digits = F.concat(fraction, zeros)
-        whole = F.concat(whole, F.substring(digits, 1, places))
-        fraction = F.substring(digits, places + 1, F.length(digits))
+        whole = F.concat(whole, F.substring(F.concat(fraction, zeros), 1, places))
+        fraction = F.substring(fraction, places + 1, F.length(fraction))
     whole = F.regexp_replace(whole, r"\A0+", "")
     if source.get("negate"):
         sign = F.when(sign == F.lit("-"), F.lit("")).otherwise(F.lit("-"))
