@@ -95,7 +95,8 @@ def test_load_feeds_example_of_the_design_has_all_that_it_says(tmp_path: Path) -
             "return_date": {"from": ["return_date"], "format": ["%Y-%m-%dT%H:%M:%S%z", "%d-%m-%Y"]},
             "ingest_ts": {"file": "modified"},
         },
-        "where": {"sql": f"{LOWER_STATUS} <> 'cancelled'", "columns": ["status"]},
+        "where": f"{LOWER_STATUS} <> 'cancelled'",
+        "own_columns": ["order_id", "license_plate_number", "return_date", "sku", "quantity", "status"],
         "names_differ_by_record": False,
     }
     assert [rule.model_dump() for rule in feed.rules] == [
@@ -123,7 +124,7 @@ def test_load_feeds_every_key_is_taken(tmp_path: Path) -> None:
         "return_id": {"from": ["rma"]},
         "order_id": {"from": ["order", "order_no"]},
         "sku": {"from": ["article"]},
-        "reason": {"sql": "TRIM(BOTH ' ' FROM own_why)", "columns": ["why"]},
+        "reason": {"sql": "TRIM(BOTH ' ' FROM own_why)"},
         "qty": {"from": ["pieces"], "negate": True},
         "amount": {"from": ["refund"], "decimal": ",", "thousands": "."},
         "return_date": {"from": ["day"], "format": ["%d.%m.%Y"]},

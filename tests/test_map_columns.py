@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from conftest import Frames, RecordsOf
+from pyspark_interview_project.config.column_names import matching_name, name_in_sql
 from pyspark_interview_project.config.feed_sql_kinds import SHARED_FUNCTIONS
 from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.transforms.map_columns import map_columns
+from pyspark_interview_project.transforms.map_columns import CARRIED, map_columns
 
 Row = Sequence[Any]
 Map = Callable[..., list[dict[str, Any]]]
@@ -26,10 +27,12 @@ def feed_of(columns: Mapping[str, Any], **keys: Any) -> Feed:
 
 @pytest.fixture(scope="module")
 def mapped(frames: Frames, records_of: RecordsOf) -> Map:
-    """`mapped(feed, header, rows)`: what the feed makes of the rows of a file with this header, all text."""
+    """`mapped(feed, header, rows)`: what the feed makes of the rows of a file with this header. Names of CARRIED are
+    those of facts, all others those of the file's own columns."""
 
     def of(feed: Feed, header: Sequence[str], rows: Sequence[Row]) -> list[dict[str, Any]]:
-        columns = [(name, "boolean" if name == "is_corrupt" else "string") for name in header]
+        names = [name if name in CARRIED else name_in_sql(matching_name(name)) for name in header]
+        columns = [(name, "boolean" if name == "is_corrupt" else "string") for name in names]
         return records_of(map_columns(frames.make([tuple(row) for row in rows], columns), feed.mapping))
 
     return of
@@ -44,7 +47,7 @@ def returns(*rows: Row, names: Sequence[str] = (*RAW_NAMES, "is_excluded")) -> l
 
 def test_map_columns_names_match_without_case_blanks_and_hyphens(mapped: Map) -> None:
     feed = feed_of({"order_id": "ORDER-ID", "sku": ["article", "Item.SKU", "qty"], "customer_id": "buyer"})
-    header = ["Return ID", "order id", "Item.sku", "Qty", "Amount", "return-date", "ingest_ts", "Colour"]
+    header = ["Return ID", "order id", "Item.sku", "Qty", "Amount", "return-date", "ingest_ts", '{rows 0}"']
     found = mapped(feed, header, [["R1", " O 1 ", None, "1", "2.50", "2026-01-05", "late", "red"]])
     assert found == returns(["R1", " O 1 ", None, None, None, "1", "2.50", "2026-01-05", None, False])
 

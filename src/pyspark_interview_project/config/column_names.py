@@ -14,8 +14,8 @@ def matching_name(name: str) -> str:
 
 
 def name_in_sql(matching: str) -> str:
-    """The name under which SQL sees a column of a file. Two columns never share one, and no engine needs to quote it.
+    """The name that a column of a file has in frames and SQL. No two share one, and no engine needs to quote it.
 
-    Engines disagree about dots and case in quoted names. A file's column may also have the name of one of ours.
+    Engines disagree about dots and case in quoted names, and a file's column may have the name of one of ours.
     """
     return "own_" + _NOT_IN_ANY_DIALECT.sub(lambda found: f"_{ord(found[0]):x}_", matching)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from pyspark_interview_project.config.column_names import matching_name
-from pyspark_interview_project.config.feed_source import Char, Columns, Names, Strict, Text, WrongKey, plain_sql
-from pyspark_interview_project.config.feed_sql import checked_sql
+from pyspark_interview_project.config.feed_source import Char, Columns, Names, Strict, Text, WrongKey
+from pyspark_interview_project.config.feed_sql import FeedSql, checked_sql
 from pyspark_interview_project.config.feed_sql_kinds import Kind
 
 # What the SQL of a rule can name, with its kind: the columns of a validated return, as in schemas/rules.py.
@@ -151,14 +151,29 @@ class Feed(Strict):
         return list(dict.fromkeys(missing))
 
     @cached_property
+    def own_columns(self) -> tuple[str, ...]:
+        """The file's own columns that the feed reads, as they match. A reader needs to bring no others."""
+        choices = [
+            choice
+            for name, source in self.columns.mapped.items()
+            for choice in [*source.choices, *source.choices_in_sql(name)]
+        ]
+        choices += self._where.choices if self._where else ()
+        return tuple(dict.fromkeys(name for choice in choices for name in choice))
+
+    @cached_property
     def mapping(self) -> dict[str, Any]:
         """The definition in plain values, as transforms/map_columns.py takes it."""
-        where = checked_sql(self.where, ("condition",)) if self.where else None
         return {
             "columns": {name: source.plain(name) for name, source in self.columns.mapped.items()},
-            "where": plain_sql(where) if where else None,
+            "where": self._where.text if self._where else None,
+            "own_columns": list(self.own_columns),
             "names_differ_by_record": self.read.format == "json",
         }
+
+    @cached_property
+    def _where(self) -> FeedSql | None:
+        return checked_sql(self.where, ("condition",)) if self.where else None
 
 
 @cache

@@ -118,18 +118,13 @@ class Source(Strict):
         if self.key:
             said["key"] = self.choices
         if self.sql:
-            said |= plain_sql(_sql_for(self.sql, column))
+            said["sql"] = _sql_for(self.sql, column).text
         return said
 
 
 @cache
 def _sql_for(sql: str, column: str) -> FeedSql:
     return checked_sql(sql, _KINDS.get(column, ("text",)))
-
-
-def plain_sql(sql: FeedSql) -> dict[str, Any]:
-    """Checked SQL in plain values."""
-    return {"sql": sql.text, "columns": [name for choice in sql.choices for name in choice]}
 
 
 def _as_source(value: object) -> object:

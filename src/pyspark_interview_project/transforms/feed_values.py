@@ -44,7 +44,8 @@ def _date(name: str, formats: Sequence[DateFormat]) -> Column:
 
 def _iso(name: str, choice: DateFormat) -> Column:
     if choice.epoch:
-        number = F.expr(f"try_cast(regexp_extract({name}, '-?[0-9]+', 0) as bigint)")
+        digits = F.regexp_extract(F.col(name), choice.pattern, 1)
+        number = F.when(F.col(name).rlike(choice.pattern), digits).otherwise(F.lit("0")).cast("bigint")  # never fails
         instant = iso_timestamp(number * (1_000_000 if choice.epoch == "s" else 1_000))
         return F.substring(instant, 1, 10) if name == "return_date" else instant
 

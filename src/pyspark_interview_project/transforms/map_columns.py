@@ -5,10 +5,10 @@ Values stay text; feed_values brings them into the forms that validation reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from pyspark_interview_project.config.column_names import matching_name, name_in_sql
+from pyspark_interview_project.config.column_names import name_in_sql
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engine import transform
@@ -29,21 +29,21 @@ CARRIED = ("raw_record", "is_corrupt", "source_file", "source_record", "modified
 def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
     """Make the delivered columns of a return from a source's own columns.
 
-    Reads:   the file's own columns, all text, under any names; of CARRIED those that there are (modified_at: ISO 8601
-             with offset, landed_day: YYYY-MM-DD, both string). `feed` is Feed.mapping.
+    Reads:   the file's own columns (string), each under name_in_sql of its matching_name, so that no name in a file can
+             be one of ours or be read as SQL; only those of Feed.own_columns are needed. Of CARRIED those that there
+             are (modified_at: ISO 8601 with offset, landed_day: YYYY-MM-DD, both string). `feed` is Feed.mapping.
     Returns: the nine columns of returns_raw as text (null where the feed or the file has none), then currency where the
              feed maps it, is_excluded (boolean: the feed's `where` is false), and those of CARRIED that there were.
     """
     sources: Mapping[str, Mapping[str, Any]] = feed["columns"]
     where = feed["where"]
     names = [*RAW_NAMES, *[name for name in sources if name not in RAW_NAMES]]
-    carried = [F.col(name) for name in CARRIED if name in records.columns]
-    own = {matching_name(name): name for name in records.columns if name not in CARRIED}
-    wanted = [name for source in [*sources.values(), where or {}] for name in _columns_of(source)]
+    there = set(records.columns)
+    carried = [F.col(name) for name in CARRIED if name in there]
 
     def first(choice: Sequence[str], value: Callable[[str], Column] = F.col) -> Column:
         """The first of these columns that the file has; of JSON, whose records differ, that the record has."""
-        found = [value(name_in_sql(name)) for name in choice if name in own] or [_no_text()]
+        found = [value(name) for name in map(name_in_sql, choice) if name in there] or [_no_text()]
         return F.coalesce(*found) if feed["names_differ_by_record"] else found[0]
 
     def picked(name: str, source: Mapping[str, Any]) -> Column:
@@ -54,16 +54,15 @@ def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
             return _key([first(choice, lambda part: clean_value(part, "text")) for choice in source["key"]])
         if "sql" in source:
             return F.expr(source["sql"]).cast("string")
-        return F.lit(source["value"]) if "value" in source else _of_file(name, source["file"], records.columns)
+        return F.lit(source["value"]) if "value" in source else _of_file(name, source["file"], there)
 
-    # Under names that SQL can have, with those that the file lacks.
-    renamed = records.select(
-        *[_own_column(own.get(name)).alias(name_in_sql(name)) for name in dict.fromkeys(wanted)], *carried
-    )
+    # SQL may name columns that the file lacks.
+    wanted = map(name_in_sql, feed["own_columns"])
+    whole = records.select(*[F.col(name) if name in there else _no_text().alias(name) for name in wanted], *carried)
     # Where nobody can tell whether it is a return, the row stays and is judged.
-    is_return = F.coalesce(F.expr(where["sql"]), F.lit(True)) if where else F.lit(True)
-    is_excluded = ~is_return & ~F.col("is_corrupt") if "is_corrupt" in records.columns else ~is_return
-    frame = renamed.select(
+    is_return = F.coalesce(F.expr(where), F.lit(True)) if where else F.lit(True)
+    is_excluded = ~is_return & ~F.col("is_corrupt") if "is_corrupt" in there else ~is_return
+    frame = whole.select(
         *[(picked(name, sources[name]) if name in sources else _no_text()).alias(name) for name in names],
         is_excluded.alias("is_excluded"),
         *carried,
@@ -80,24 +79,11 @@ def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
     return with_time_zone(with_numbers(with_dates(frame, formats), numbers), zone)
 
 
-def _columns_of(source: Mapping[str, Any]) -> list[str]:
-    """The file's own columns that a source reads, as they match."""
-    return [
-        *source.get("from", ()),
-        *[name for choice in source.get("key", ()) for name in choice],
-        *source.get("columns", ()),
-    ]
-
-
 def _no_text() -> Column:
     return F.lit(None).cast("string")
 
 
-def _own_column(name: str | None) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`").cast("string") if name is not None else _no_text()
-
-
-def _of_file(name: str, fact: str, delivered: Sequence[str]) -> Column:
+def _of_file(name: str, fact: str, delivered: Collection[str]) -> Column:
     """A fact of the file. A day has no time, and of a time return_date takes the day."""
     column = {"modified": "modified_at", "landed_day": "landed_day"}[fact]
     if column not in delivered:
