@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,10 +15,12 @@ from pyspark_interview_project.config.feed_sql_kinds import SHARED_FUNCTIONS
 from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.transforms.map_columns import CARRIED, map_columns
+from pyspark_interview_project.transforms.validate import validate
 
 Row = Sequence[Any]
 Map = Callable[..., list[dict[str, Any]]]
 
+LATEST = datetime(9999, 12, 30, 12, tzinfo=UTC)  # of ingest_ts
 PLAIN = {name: name for name in ("return_id", "order_id", "sku", "qty", "amount", "return_date")}
 
 
@@ -342,6 +346,40 @@ def test_map_columns_number_without_a_form_is_as_it_was_delivered(mapped: Map) -
     texts = ["1,5", " 1.50 ", "x", "", None]
     found = mapped(feed_of({}), ["amount"], [[text] for text in texts])
     assert [row["amount"] for row in found] == texts
+
+
+def test_validate_what_a_feed_cannot_read_is_rejected_with_its_reason(frames: Frames, records_of: RecordsOf) -> None:
+    feed = feed_of(
+        {
+            "amount": {"from": "amount", "decimal": ","},
+            "qty": {"from": "qty", "negate": True},
+            "return_date": {"from": "return_date", "format": "%d.%m.%Y"},
+            "ingest_ts": {"from": "ingest_ts", "zone": "Europe/Berlin"},
+        }
+    )
+    names = [*RAW_NAMES, "raw_record", "source_file"]
+    header = [name if name in CARRIED else name_in_sql(name) for name in names]
+    rows = [
+        ("R1", "O1", None, "A", None, "-2", "1,50", "05.01.2026", "2026-01-05T10:00:00", "1", "f"),
+        ("R2", "O1", None, "A", None, "2", "1.50", "31.02.2026", "10:00", "2", "f"),
+        ("R3", "O1", None, "A", None, "two", "", "2026/01/05", None, "3", "f"),
+    ]
+    records = frames.make(
+        [(*row, False) for row in rows], [*[(name, "string") for name in header], ("is_corrupt", "boolean")]
+    )
+    judged = validate(map_columns(records, feed.mapping), dict.fromkeys(RAW_NAMES, "text"), date(2026, 3, 1), LATEST)
+    found = {row["return_id"]: row for row in records_of(judged)}
+    assert {key: row["reasons"] for key, row in found.items()} == {
+        "R1": None,
+        "R2": ["qty_not_positive", "amount_invalid", "return_date_invalid", "ingest_ts_invalid"],
+        "R3": ["qty_invalid", "amount_missing", "return_date_invalid"],
+    }
+    assert [found["R1"][name] for name in ("qty", "amount", "return_date", "ingest_ts")] == [
+        2,
+        Decimal("1.50"),
+        date(2026, 1, 5),
+        datetime(2026, 1, 5, 9, tzinfo=UTC),
+    ]
 
 
 # Shipped feeds -------------------------------------------------------------------------------------------------------
