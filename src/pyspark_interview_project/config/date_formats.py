@@ -6,6 +6,7 @@ Engines parse dates each in their own way, so a format is taken apart here and v
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -26,25 +27,29 @@ _DIRECTIVES: dict[str, tuple[str, str]] = {
 }
 _DIGITS = frozenset("YymdHMSfsQ")
 _EPOCHS = ("s", "Q")
-_WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]*"
+_TO_THE_END = 40  # no directive has more characters
+_WIDTHS = {"Y": 4, "y": 2, "m": 2, "d": 2, "H": 2, "M": 2, "S": 2, "b": 3}
 _PART = re.compile(r"%(.?)|([^%])", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class DateFormat:
-    """The expression of a whole text, and the directive of each of its groups."""
+    """`pattern` is the expression of a whole text, with a group for each of `directives`.
+
+    Nearly all values have all digits, and a substring costs a tenth of a group. So, for a text that matches
+    `full_pattern`, `places` says where each directive stands: its first character, from 1, and how many it has. It is
+    empty where that differs from text to text.
+    """
 
     pattern: str
     directives: tuple[str, ...]
+    full_pattern: str
+    places: Mapping[str, tuple[int, int]]
 
     @property
     def epoch(self) -> str | None:
         """The directive of a number since 1970, if it is one."""
         return next((directive for directive in self.directives if directive in _EPOCHS), None)
-
-    def group(self, directive: str) -> int | None:
-        """The number of the directive's group, from 1."""
-        return self.directives.index(directive) + 1 if directive in self.directives else None
 
 
 def date_format(text: str) -> DateFormat:
@@ -64,12 +69,20 @@ def date_format(text: str) -> DateFormat:
             )
     elif len(directives) > 1:
         raise ValueError(f"{text} needs no directive beside %s or %Q, which say the whole time")
-    expression = ""
+    pattern = full_pattern = ""
+    places: dict[str, tuple[int, int]] = {}
+    behind = 1
     for position, (directive, literal) in enumerate(parts):
         if literal is not None:
-            expression += literal if literal.isascii() and literal.isalnum() else rf"\x{{{ord(literal):04X}}}"
+            escaped = literal if literal.isascii() and literal.isalnum() else rf"\x{{{ord(literal):04X}}}"
+            pattern, full_pattern, behind = pattern + escaped, full_pattern + escaped, behind + 1
             continue
         beside = [parts[other] for other in (position - 1, position + 1) if 0 <= other < len(parts)]
         touches = any((other in _DIGITS if char is None else char.isdigit()) for other, char in beside)
-        expression += f"({_DIRECTIVES[directive][0 if touches else 1]})"
-    return DateFormat(rf"\A{_WHITE_SPACE}{expression}{_WHITE_SPACE}\z", tuple(directives))
+        full, usual = _DIRECTIVES[directive]
+        pattern, full_pattern = f"{pattern}({full if touches else usual})", f"{full_pattern}({full})"
+        is_last = position == len(parts) - 1
+        places[directive] = (behind, _WIDTHS.get(directive, _TO_THE_END if is_last else 0))
+        behind += places[directive][1]
+    is_fixed = all(width for _, width in places.values())
+    return DateFormat(rf"\A{pattern}\z", tuple(directives), rf"\A{full_pattern}\z", places if is_fixed else {})

@@ -38,30 +38,29 @@ def _date(name: str, formats: Sequence[DateFormat]) -> Column:
     text = F.col(name)
     column = text
     for choice in reversed(formats):  # the first that matches is taken
-        column = F.when(text.rlike(choice.pattern), _iso(name, choice)).otherwise(column)
+        groups = {name: group for group, name in enumerate(choice.directives, start=1)}
+        parts = {part: F.regexp_extract(text, choice.pattern, group) for part, group in groups.items()}
+        column = F.when(text.rlike(choice.pattern), _iso(name, choice, parts)).otherwise(column)
+        if choice.places:
+            parts = {part: F.substring(text, start, length) for part, (start, length) in choice.places.items()}
+            column = F.when(text.rlike(choice.full_pattern), _iso(name, choice, parts)).otherwise(column)
     return column
 
 
-def _iso(name: str, choice: DateFormat) -> Column:
+def _iso(name: str, choice: DateFormat, parts: Mapping[str, Column]) -> Column:
     if choice.epoch:
-        digits = F.regexp_extract(F.col(name), choice.pattern, 1)
-        number = F.when(F.col(name).rlike(choice.pattern), digits).otherwise(F.lit("0")).cast("bigint")  # never fails
-        instant = iso_timestamp(number * (1_000_000 if choice.epoch == "s" else 1_000))
+        digits = F.when(F.col(name).rlike(choice.pattern), parts[choice.epoch]).otherwise(F.lit("0"))
+        instant = iso_timestamp(digits.cast("bigint") * (1_000_000 if choice.epoch == "s" else 1_000))
         return F.substring(instant, 1, 10) if name == "return_date" else instant
 
-    def part(directive: str) -> Column | None:
-        group = choice.group(directive)
-        return F.regexp_extract(F.col(name), choice.pattern, group) if group else None
-
     def two_digits(directive: str) -> Column:
-        digits = part(directive)
-        return F.lit("00") if digits is None else F.lpad(digits, 2, "0")
+        return F.lpad(parts[directive], 2, "0") if directive in parts else F.lit("00")
 
-    year, month, fraction, offset = part("Y"), part("b"), part("f"), part("z")
+    year, fraction, offset = parts.get("Y"), parts.get("f"), parts.get("z")
     if year is None:
         short = two_digits("y")  # as POSIX has it
         year = F.concat(F.when(short >= F.lit("69"), F.lit("19")).otherwise(F.lit("20")), short)
-    month = two_digits("m") if month is None else _month_number(F.lower(month))
+    month = _month_number(F.lower(parts["b"])) if "b" in parts else two_digits("m")
     day = F.concat(year, F.lit("-"), month, F.lit("-"), two_digits("d"))
     if name == "return_date":
         return day
@@ -95,41 +94,44 @@ def with_numbers(frame: DataFrame, sources: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _number_parts(name: str, source: Mapping[str, Any]) -> list[Column]:
-    mark = rf"\x{{{ord(source.get('decimal', '.')):04X}}}"
-    grouped = ""
-    if thousands := source.get("thousands"):
-        grouped = rf"[0-9]{{1,3}}(?:\x{{{ord(thousands):04X}}}[0-9]{{3}})+|"
-    pattern = rf"\A([+-]?)({grouped}[0-9]*)(?:{mark}([0-9]*))?\z"
+    decimal, thousands = source.get("decimal", "."), source.get("thousands")
+    grouped = rf"[0-9]{{1,3}}(\x{{{ord(thousands):04X}}}[0-9]{{3}})+|" if thousands else ""
+    pattern = rf"\A[+-]?({grouped}[0-9]*)(\x{{{ord(decimal):04X}}}[0-9]*)?\z"
     text = F.col(name)
-    whole = F.regexp_extract(text, pattern, 2)
+    sign = F.substring(text, 1, 1)
+    digits = F.when(sign.isin("+", "-"), F.substring(text, 2, F.length(text))).otherwise(text)
+    if thousands:
+        digits = F.replace(digits, F.lit(thousands), F.lit(""))
     return [
         (text.rlike(pattern) & text.rlike("[0-9]")).alias(f"{name}_is_number"),
-        F.regexp_extract(text, pattern, 1).alias(f"{name}_sign"),
-        (F.replace(whole, F.lit(thousands), F.lit("")) if thousands else whole).alias(f"{name}_whole"),
-        F.regexp_extract(text, pattern, 3).alias(f"{name}_fraction"),
+        (sign == F.lit("-")).alias(f"{name}_is_negative"),
+        F.replace(digits, F.lit(decimal), F.lit(".")).alias(f"{name}_digits"),
     ]
 
 
 def _number(name: str, source: Mapping[str, Any]) -> Column:
-    sign, whole, fraction = F.col(f"{name}_sign"), F.col(f"{name}_whole"), F.col(f"{name}_fraction")
-    places = source.get("scale", 0)
+    is_negative, digits = F.col(f"{name}_is_negative"), F.col(f"{name}_digits")
+    if source.get("negate"):
+        is_negative = ~is_negative
+    number = F.concat(F.when(is_negative, F.lit("-")).otherwise(F.lit("")), _scaled(digits, source.get("scale", 0)))
+    return F.when(F.col(f"{name}_is_number"), number).otherwise(F.concat(F.lit(_MARK), F.col(name)))
+
+
+def _scaled(digits: Column, places: int) -> Column:
+    """The decimal point moved to the right, or to the left where `places` is negative, without any arithmetic."""
+    if places == 0:
+        return digits
+    whole = F.regexp_extract(digits, r"\A[0-9]*", 0)
+    fraction = F.substring(digits, F.length(whole) + F.lit(2), F.length(digits))
     zeros = F.lit("0" * abs(places))
     if places < 0:
-        digits = F.concat(zeros, whole)
-        whole = F.substring(digits, 1, F.length(digits) + F.lit(places))
-        fraction = F.concat(F.substring(digits, places, -places), fraction)
-    elif places > 0:
+        padded = F.concat(zeros, whole)
+        whole = F.substring(padded, F.lit(1), F.length(padded) + F.lit(places))
+        fraction = F.concat(F.substring(padded, places, -places), fraction)
+    else:
         whole = F.concat(whole, F.substring(F.concat(fraction, zeros), 1, places))
-        fraction = F.substring(fraction, places + 1, F.length(fraction))
-    whole = F.regexp_replace(whole, r"\A0+", "")
-    if source.get("negate"):
-        sign = F.when(sign == F.lit("-"), F.lit("")).otherwise(F.lit("-"))
-    number = F.concat(
-        F.when(sign == F.lit("+"), F.lit("")).otherwise(sign),
-        F.when(whole == F.lit(""), F.lit("0")).otherwise(whole),
-        F.when(fraction == F.lit(""), F.lit("")).otherwise(F.concat(F.lit("."), fraction)),
-    )
-    return F.when(F.col(f"{name}_is_number"), number).otherwise(F.concat(F.lit(_MARK), F.col(name)))
+        fraction = F.substring(fraction, F.lit(places + 1), F.length(fraction))
+    return F.concat(whole, F.lit("."), fraction)
 
 
 def with_time_zone(frame: DataFrame, zone: str | None) -> DataFrame:
