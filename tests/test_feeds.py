@@ -372,7 +372,8 @@ TAKEN = [
     ),
     (
         "-try_cast(a as decimal(18,2)) * 2",
-        f"-CASE WHEN REGEXP_EXTRACT(own_a, {NUMBER}, 0) = own_a THEN TRY_CAST(own_a AS DECIMAL(18, 2)) END * 2",
+        f"-CASE WHEN REGEXP_EXTRACT(own_a, {NUMBER}, 0) = own_a THEN TRY_CAST(own_a AS DECIMAL(18, 2)) END * "
+        "CAST(2 AS DECIMAL(9, 0))",
         ("a",),
     ),
     (
@@ -384,7 +385,12 @@ TAKEN = [
     ("a not between 'x' and 'y' or not b = \"it's\"", "NOT own_a BETWEEN 'x' AND 'y' OR NOT own_b = 'it\\'s'", None),
     ("case a when 'x' then null else substring(b, 2, 3) end", None, None),
     ("if(length(a) > 3, replace(a, '$', ''), nullif(b, 'x'))", None, None),
-    ("case when true then abs(1.5) else 1 + 2 - 3 end", "CASE WHEN TRUE THEN ABS(1.5) ELSE 1 + 2 - 3 END", ()),
+    ("case when true then abs(1.5) else -3 end", "CASE WHEN TRUE THEN ABS(1.5) ELSE -CAST(3 AS DECIMAL(9, 0)) END", ()),
+    (
+        "length(a) * 2 > 1",
+        "CAST(LENGTH(own_a) AS DECIMAL(10, 0)) * CAST(2 AS DECIMAL(9, 0)) > CAST(1 AS DECIMAL(9, 0))",
+        ("a",),
+    ),
     ("a -- behind it\n", "own_a", ("a",)),
 ]
 
@@ -471,7 +477,9 @@ def test_checked_sql_every_shared_function_is_taken(function: str) -> None:
 
 def test_checked_sql_of_a_rule_reads_the_columns_of_a_validated_return(tmp_path: Path) -> None:
     feed = loaded(tmp_path, WHOLE.replace("amount = 0", "amount * qty > 100 and return_date < as_of and qty_given"))
-    assert feed.rules[0].sql == "amount * CAST(qty AS DECIMAL(10, 0)) > 100 AND return_date < as_of AND qty_given"
+    assert feed.rules[0].sql == (
+        "amount * CAST(qty AS DECIMAL(10, 0)) > CAST(100 AS DECIMAL(9, 0)) AND return_date < as_of AND qty_given"
+    )
 
 
 # Names and formats ---------------------------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ class Feed(Strict):
     @cached_property
     def definition_hash(self) -> str:
         """Of what the definition says: a comment or the order of keys does not change it."""
-        said = self.model_dump(mode="json", by_alias=True, exclude_none=True) | {"quote": self.read.quote}
+        said = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def takes(self, path: str) -> bool:

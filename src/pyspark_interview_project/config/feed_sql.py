@@ -89,8 +89,12 @@ def _rewritten_node(node: exp.Expr, typed: Mapping[str, Kind] | None) -> exp.Exp
     if isinstance(node, exp.Column):
         if typed is None:
             return exp.column(name_in_sql(column_of(node)))
-        # A product of 32-bit numbers could be too large for one, which ends a job.
         return exp.cast(node.copy(), "decimal(10,0)") if node.name == "qty" else node
+    # A product of 32-bit numbers could be too large for one, which ends a job. So each number is a decimal.
+    if isinstance(node, exp.Length):
+        return exp.cast(node.copy(), "decimal(10,0)")
+    if isinstance(node, exp.Literal) and node.is_int and not isinstance(node.parent, exp.Substring | exp.DataTypeParam):
+        return exp.cast(node.copy(), "decimal(9,0)")
     if isinstance(node, exp.Lower | exp.Upper):
         letters = (_UPPER, _LOWER) if isinstance(node, exp.Lower) else (_LOWER, _UPPER)
         return exp.func("translate", node.this.copy(), *map(exp.Literal.string, letters), dialect=DIALECT)
