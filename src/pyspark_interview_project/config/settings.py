@@ -210,7 +210,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, InitSettingsSource(settings_cls, from_yaml)
 
 
-class _StrictLoader(yaml.SafeLoader):
+class StrictLoader(yaml.SafeLoader):
     """A safe loader that refuses a key that stands twice, and aliases, by which a short file becomes a huge value."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
@@ -235,7 +235,7 @@ def shipped_configs() -> Path:
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping from a YAML or JSON file. Raises ConfigurationError naming the file."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506  a SafeLoader
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader=StrictLoader)  # noqa: S506  a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError(str(path), " ".join(str(error).split())) from error
     if not isinstance(values, dict):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 
+from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, Record, RefusedText, records
 from pyspark_interview_project.sources.delimited_columns import ColumnReader, Columns
@@ -17,7 +18,6 @@ from pyspark_interview_project.sources.text_layout import (
     ReadOptions,
     below_head,
     dialect_of,
-    normalised_name,
     refusal,
     too_long,
 )
@@ -144,17 +144,17 @@ class _Objects:
         keys = tuple(record.members)
         is_as_named, problem = self._shapes.get(keys) or self._shape(keys)
         if record.nested and problem is None:
-            nested = sorted(self._names.intersection(map(normalised_name, record.nested)))
+            nested = sorted(self._names.intersection(map(matching_name, record.nested)))
             problem = f"nested value in {nested[0]}" if nested else None
         if problem:
             return {}, problem
         if is_as_named:
             return record.members, None
-        return {normalised_name(key): value for key, value in record.members.items()}, None
+        return {matching_name(key): value for key, value in record.members.items()}, None
 
     def _shape(self, keys: tuple[str, ...]) -> tuple[bool, str | None]:
         """Whether our keys are written as the columns are named, and what is wrong with them."""
-        named = [normalised_name(key) for key in keys]
+        named = [matching_name(key) for key in keys]
         ours = [column for column in named if column in self._names]
         unknown = dict.fromkeys(key for key, column in zip(keys, named) if column not in self._names)
         new = [key for key in unknown if key not in self._noted][: _MAX_SHAPES - len(self._noted)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
+from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, OpenQuote, RefusedText, records
 from pyspark_interview_project.sources.text_opening import decoded_blocks, encoding_of
@@ -19,7 +20,6 @@ from pyspark_interview_project.sources.unpacking import Source
 _DELIMITERS = (",", ";", "\t", "|")
 _LINE = re.compile(r"[^\r\n]*+(?:\r\n?|\n)")
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=([^\r\n])"?\Z')
-_BLANK_OR_HYPHEN = re.compile(r"[\s\-]")
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,6 @@ class Head:
     delimiter: str | None
 
 
-def normalised_name(name: str) -> str:
-    """A column's name as names are matched: trimmed, in lower case, with blanks and hyphens as `_`."""
-    return _BLANK_OR_HYPHEN.sub("_", name.strip().lower())
 
 
 def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[str]) -> Layout:
@@ -67,7 +64,7 @@ def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[
     Raises UnreadableInputError naming the file `name` where it is no such text, or its header cannot be used.
     """
     encoding = encoding_of(source, name, options.encodings)
-    names = tuple(map(normalised_name, wanted))
+    names = tuple(map(matching_name, wanted))
     if options.format == "json":
         return Layout(names, None, encoding)
     with closing(decoded_blocks(source, name, encoding)) as blocks:
@@ -78,14 +75,14 @@ def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[
             delimiter, header = _told_by_header(below, name, options, head, frozenset(names))
     columns = column_names(header)
     if clash := next((column for column, count in Counter(columns).items() if count > 1), None):
-        same = ", ".join(repr(field) for field in header if normalised_name(field) == clash)
+        same = ", ".join(repr(field) for field in header if matching_name(field) == clash)
         raise UnreadableInputError(name, f"its columns {same} have one name, {clash}; leave or rename all but one")
     return Layout(columns, delimiter, encoding)
 
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:
     """The names of the columns under a header. Behind the last name there are none, others without one are numbered."""
-    named = [normalised_name(field) for field in header]
+    named = [matching_name(field) for field in header]
     while named and not named[-1]:
         named.pop()
     return tuple(column or f"unnamed_{number}" for number, column in enumerate(named, 1))

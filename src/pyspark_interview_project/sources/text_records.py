@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pyspark_interview_project.sources.text_columns import Chunk, NoteUnknown, delimited_chunks, json_chunks
-from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of, normalised_name
+from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
 from pyspark_interview_project.sources.text_opening import decoded_blocks
 from pyspark_interview_project.sources.unpacking import Source
 
-__all__ = ["Layout", "ReadOptions", "layout_of", "normalised_name", "read_records", "record_schema"]
+__all__ = ["Layout", "ReadOptions", "layout_of", "read_records", "record_schema"]
 
 _BATCH_RECORDS = 50_000
 _BATCH_BYTES = 16 * 1024 * 1024  # of long records fewer make a batch

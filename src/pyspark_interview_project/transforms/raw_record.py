@@ -36,7 +36,7 @@ def _json(text: Column) -> Column:
 
 def _as_text(name: str, kind: Kind) -> Column:
     if kind in ("timestamp", "local_timestamp"):
-        return _iso_timestamp(F.unix_micros(F.col(name).cast("timestamp")))
+        return iso_timestamp(F.unix_micros(F.col(name).cast("timestamp")))
     if kind in ("float", "double"):
         return _double_text(name)
     return F.col(name).cast("string")
@@ -64,7 +64,7 @@ def _double_text(name: str) -> Column:
     )
 
 
-def _iso_timestamp(microseconds: Column) -> Column:
+def iso_timestamp(microseconds: Column) -> Column:
     """Microseconds since 1970 as ISO 8601 in UTC. By arithmetic, because date formats follow the session's zone."""
     in_day = (microseconds % _MICROSECONDS_PER_DAY + _MICROSECONDS_PER_DAY) % _MICROSECONDS_PER_DAY
     days = F.round((microseconds - in_day) / _MICROSECONDS_PER_DAY).cast("int")
