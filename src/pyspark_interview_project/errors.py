@@ -73,6 +73,20 @@ class UnreadableInputError(PipelineError):
         super().__init__(f"{path}: {problem}; mend it or move it away, then run again")
 
 
+class RejectedFilesError(PipelineError):
+    """Landed files were set aside because they cannot be taken. All others are done; `problems` are by path."""
+
+    exit_code = 4
+
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        self.problems = dict(problems)
+        each = "\n".join(f"  {path}: {problem}" for path, problem in self.problems.items())
+        files = "1 landed file was" if len(self.problems) == 1 else f"{len(self.problems)} landed files were"
+        super().__init__(
+            f"{files} set aside, all others are done; mend, remove or skip (skip_files) each, then run again:\n{each}"
+        )
+
+
 class StorageError(PipelineError):
     """A place cannot be read or written: it is full, denied or out of reach."""
 

@@ -57,10 +57,10 @@ class LawTerms:
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> LawTerms:
-        """The terms back from what as_record made of them."""
+        """The terms back from what as_record made of them. A term that an older record does not have is nothing."""
         return cls(
             record["rows_read"],
-            {outcome: record[f"rows_{outcome}"] for outcome in OUTCOMES},
+            {outcome: record.get(f"rows_{outcome}", 0) for outcome in OUTCOMES},
             Decimal(record["amounts"]["read"]),
-            {outcome: Decimal(record["amounts"][outcome]) for outcome in OUTCOMES},
+            {outcome: Decimal(record["amounts"].get(outcome, "0.00")) for outcome in OUTCOMES},
         )

@@ -26,7 +26,7 @@ from pydantic import (
 )
 
 from pyspark_interview_project import __version__
-from pyspark_interview_project.schemas.outcomes import OUTCOMES
+from pyspark_interview_project.schemas.outcomes import EXCLUDED, OUTCOMES
 
 Status = Literal["succeeded", "failed", "no_new_data"]
 SUCCEEDED: Final = "succeeded"
@@ -96,7 +96,8 @@ class SparsePart(Part):
 class StageRecord(SparsePart):
     """A stage of a run: rows written, seconds, and the terms of the law where the stage reads landed files.
 
-    `files`: how many files the stage `plan` planned.
+    `files`: how many files the stage `plan` planned. `returns_ambiguous`: of how many returns two versions have one
+    ingest_ts and differ. `warned_by_rule`: rows that were kept though they break a rule that only warns.
 
     The terms are null where a stage was stopped before they held. `amounts` are decimal text by term.
     """
@@ -111,14 +112,20 @@ class StageRecord(SparsePart):
     rows_superseded: Count | None = None
     rows_duplicate: Count | None = None
     rows_quarantined: Count | None = None
+    rows_excluded: Count | None = None
+    returns_ambiguous: Count | None = None
     amounts: dict[str, Amount] = {}
     quarantined_by_reason: dict[str, Count] = {}
+    warned_by_rule: dict[str, Count] = {}
     rows_by_table: Annotated[dict[str, Count], or_else({})] = {}
 
     @property
     def rows_by_term(self) -> dict[str, int | None]:
         """Rows by outcome, as the law counts them; None for a term that the record does not have."""
-        return {outcome: getattr(self, f"rows_{outcome}") for outcome in OUTCOMES}
+        terms = {outcome: getattr(self, f"rows_{outcome}") for outcome in OUTCOMES}
+        if "rows_excluded" not in self.model_fields_set and self.rows_duplicate is not None:
+            terms[EXCLUDED] = 0  # a record from before there were feeds
+        return terms
 
     @property
     def rows_by_outcome(self) -> Mapping[str, int]:
@@ -133,12 +140,19 @@ class StageRecord(SparsePart):
 
 
 class GateRecord(Part):
-    """The outcome of a quality gate. A `value` beyond `limit` warns or fails."""
+    """The outcome of a quality gate. A `value` beyond `limit` warns or fails; of too few rows it is not judged."""
 
     name: str
-    status: Literal["passed", "warned", "failed"]
+    status: Literal["passed", "warned", "failed", "not_judged"]
     value: Number
     limit: Number
+
+
+class FileRecord(Part):
+    """A landed file that was not taken, and why: rejected, because it cannot be read, or ignored for its name."""
+
+    path: str
+    problem: str
 
 
 class TableRecord(Part):
@@ -183,7 +197,8 @@ class AttemptRecord(Part):
 class RunRecord(Part):
     """What one run did, in the order of the JSON.
 
-    `files` are the landed files of its batches: path, bytes, rows. `complete` says that the run has ended, well or not;
+    `files` are the landed files of its batches: path, bytes, rows, feed. `files_rejected` could not be taken, and make
+    its exit code 4 although all others were. `complete` says that the run has ended, well or not;
     until then stages follow, each in a process of its own. `attempts` are earlier ends of a run that was tried again
     under its id.
     """
@@ -202,6 +217,8 @@ class RunRecord(Part):
     error: Words = None
     as_of: Words = None
     files: Annotated[list[dict[str, Any]], or_else([])] = []
+    files_rejected: Annotated[list[FileRecord], or_else([])] = []
+    files_ignored: Annotated[list[FileRecord], or_else([])] = []
     gates: list[GateRecord] = []
     warnings: list[Annotated[str, or_else("(no text)")]] = []
     overrides: Annotated[dict[str, Any], or_else({})] = {}

@@ -5,6 +5,7 @@ UPDATED = "updated"  # it replaced an older version in silver
 SUPERSEDED = "superseded"  # a newer version won, of the same batch or in silver
 DUPLICATE = "duplicate"  # its content is that of the version that is kept
 QUARANTINED = "quarantined"  # it broke a rule
+EXCLUDED = "excluded"  # its feed says that it is no return
 
 # In the order in which people read them.
-OUTCOMES = (INSERTED, UPDATED, SUPERSEDED, DUPLICATE, QUARANTINED)
+OUTCOMES = (INSERTED, UPDATED, SUPERSEDED, DUPLICATE, QUARANTINED, EXCLUDED)

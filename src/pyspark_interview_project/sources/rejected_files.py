@@ -1,0 +1,46 @@
+"""The landed files that could not be taken, kept under ops/ until each is mended, removed or named in skip_files."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+from pyspark_interview_project.config import paths
+from pyspark_interview_project.storage.files import Files
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RejectedFile:
+    """A file that could not be taken, as it was then, and why.
+
+    `definition` is the hash of its feed's definition (None: it has no feed). A file is looked at again where it is not
+    this file any more or its feed has another definition. `since` is when it was first rejected (ISO 8601, UTC).
+    """
+
+    path: str
+    size: int
+    modified_ns: int
+    definition: str | None
+    problem: str
+    since: str
+
+
+def read_rejected(files: Files) -> tuple[RejectedFile, ...]:
+    """What is on record, in the order of paths. A record that cannot be read only costs another look at each file."""
+    try:
+        return tuple(RejectedFile(**entry) for entry in json.loads(files.read(paths.REJECTED_FILES)))
+    except FileNotFoundError:
+        return ()
+    except (ValueError, TypeError) as error:
+        logger.warning("%s is no list of rejected files (%s); each is looked at", paths.REJECTED_FILES, error)
+        return ()
+
+
+def write_rejected(files: Files, rejected: Iterable[RejectedFile]) -> None:
+    """Put these on record in the place of those that were."""
+    content = [asdict(file) for file in sorted(rejected, key=lambda file: file.path)]
+    files.put(paths.REJECTED_FILES, (json.dumps(content, indent=1) + "\n").encode())
