@@ -18,7 +18,7 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, PipelineError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, set_trace
-from pyspark_interview_project.shown_text import printable
+from pyspark_interview_project.shown_text import printable, without_secrets
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -141,6 +141,8 @@ def _end_by(error: BaseException) -> NoReturn:
     else:
         raise error
     print(f"error: {said}", file=sys.stderr)
+    for line in error.lines if isinstance(error, PipelineError) else ():
+        print(f"  {printable(without_secrets(line))}", file=sys.stderr)
     logger.debug("ended by %s", type(error).__name__, exc_info=error)
     sys.exit(exit_code_of(error))
 

@@ -16,6 +16,7 @@ class PipelineError(Exception):
     """
 
     exit_code = 1
+    lines: Sequence[str] = ()  # more for a person, a line each, behind the message
 
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
@@ -68,23 +69,35 @@ class UnreadableInputError(PipelineError):
 
     exit_code = 4
 
-    def __init__(self, path: str, problem: str) -> None:
-        self.path, self.problem = path, problem
+    def __init__(self, path: str, problem: str, may_pass: bool = False) -> None:
+        """`may_pass`: the fault is the storage's, so the same file may be readable later."""
+        self.path, self.problem, self.may_pass = path, problem, may_pass
         super().__init__(f"{path}: {problem}; mend it or move it away, then run again")
 
 
-class RejectedFilesError(PipelineError):
-    """Landed files were set aside because they cannot be taken. All others are done; `problems` are by path."""
+class UnreadableBatchError(PipelineError):
+    """Landed files of a batch turned out to be unreadable while they were read; `problems` are by path."""
 
     exit_code = 4
 
-    def __init__(self, problems: Mapping[str, str]) -> None:
+    def __init__(self, problems: Mapping[str, UnreadableInputError]) -> None:
         self.problems = dict(problems)
-        each = "\n".join(f"  {path}: {problem}" for path, problem in self.problems.items())
-        files = "1 landed file was" if len(self.problems) == 1 else f"{len(self.problems)} landed files were"
-        super().__init__(
-            f"{files} set aside, all others are done; mend, remove or skip (skip_files) each, then run again:\n{each}"
-        )
+        super().__init__("; ".join(f"{path}: {error.problem}" for path, error in self.problems.items()))
+
+
+class RejectedFilesError(PipelineError):
+    """Landed files cannot be taken; `problems` are by path. They are set aside and all others are done, or with
+    unreadable_files: fail nothing is done."""
+
+    exit_code = 4
+
+    def __init__(self, problems: Mapping[str, str], others_are_done: bool = True) -> None:
+        self.problems = dict(problems)
+        files = "1 landed file" if len(problems) == 1 else f"{len(problems)} landed files"
+        done = "set aside, all others are done" if others_are_done else "unreadable, nothing is done (unreadable_files)"
+        is_or_are = "is" if len(problems) == 1 else "are"
+        super().__init__(f"{files} {is_or_are} {done}; mend, move away or skip (--skip-file) each, then run again")
+        self.lines = tuple(f"{path}: {problem}" for path, problem in self.problems.items())
 
 
 class StorageError(PipelineError):

@@ -131,8 +131,12 @@ class Feed(Strict):
     @cached_property
     def definition_hash(self) -> str:
         """Of what the definition says: a comment or the order of keys does not change it."""
-        said = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        said = self.as_written()
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+    def as_written(self) -> dict[str, Any]:
+        """The definition as plain values, from which Feed.model_validate makes it again."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
     def takes(self, path: str) -> bool:
         """Whether a file is of this feed, by its path relative to bronze/returns_raw."""

@@ -41,7 +41,7 @@ LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 class LandingLimits:
     """Limits of a landed file, so that no file takes all memory or disk."""
 
-    line_bytes: int
+    record_bytes: int
     unpacked_bytes: int
     unpacked_ratio: int
 
@@ -76,14 +76,29 @@ class Settings(BaseSettings):
     lineage_url: str | None = Field(
         description="where OpenLineage events go: file:///path/events.jsonl or http(s)://host; null: nowhere"
     )
+    currency: str | None = Field(
+        pattern=r"\A[A-Z]{3}\z", description="currency of the lake's amounts, such as EUR; null: it is not checked"
+    )
     max_quarantined_ratio: float = Field(ge=0, le=1, description="share of quarantined rows above which a run fails")
     quarantine_gate_min_rows: int = Field(ge=1, description="least number of rows of which that share is checked")
+    max_ambiguous_ratio: float | None = Field(
+        ge=0,
+        le=1,
+        description="share of accepted rows above which a run fails whose returns have two versions with one ingest_ts "
+        "and different content; null: it only warns",
+    )
     volume_gate: Literal["off", "warn", "fail"] = Field(description="what an unusual number of rows does to a run")
     volume_history_runs: int = Field(ge=3, description="how many of the last runs the volume is compared with")
     volume_max_deviations: float = Field(gt=0, description="robust standard deviations from the median that are usual")
     max_batch_bytes: int = Field(ge=1, description="most bytes of landed files in one batch; a larger file is alone")
     skip_files: list[str] = Field(description="landed files to leave out, by their paths relative to the root")
-    max_line_bytes: int = Field(ge=1024, description="longest line that a landed file may have")
+    feeds_dir: str | None = Field(
+        description="directory of feeds, which say how a source's columns become ours; null: only the shipped ones"
+    )
+    unreadable_files: Literal["set_aside", "fail"] = Field(
+        description="what a landed file that cannot be taken does: it alone is set aside, or nothing at all is done"
+    )
+    max_record_bytes: int = Field(ge=1024, description="longest record that a landed text file may have")
     max_unpacked_bytes: int = Field(ge=1024, description="most bytes that a packed landed file may unpack to")
     max_unpacked_ratio: int = Field(ge=2, description="most times its size that it may unpack to, from 64 MiB on")
     embedded_memory_limit: str = Field(
@@ -122,7 +137,9 @@ class Settings(BaseSettings):
             raise ValueError(f"a path with {unusable[0]} cannot be opened by the library that reads tables")
         return root
 
-    @field_validator("data_root", "pipeline_metrics_json", "scratch_dir", "skip_files", "dr_root", "dr_config_dir")
+    @field_validator(
+        "data_root", "pipeline_metrics_json", "scratch_dir", "skip_files", "dr_root", "dr_config_dir", "feeds_dir"
+    )
     @classmethod
     def _without_steps_up(cls, value: str | list[str] | None) -> str | list[str] | None:
         for path in [value] if isinstance(value, str) else value or []:
@@ -130,7 +147,7 @@ class Settings(BaseSettings):
                 raise ValueError("a path with .. is not taken")
         return value
 
-    @field_validator("pipeline_metrics_json", "scratch_dir", "dr_config_dir")
+    @field_validator("pipeline_metrics_json", "scratch_dir", "dr_config_dir", "feeds_dir")
     @classmethod
     def _no_uri(cls, path: str | None) -> str | None:
         if path is not None and is_uri(path):
@@ -167,7 +184,7 @@ class Settings(BaseSettings):
 
     @property
     def landing_limits(self) -> LandingLimits:
-        return LandingLimits(self.max_line_bytes, self.max_unpacked_bytes, self.max_unpacked_ratio)
+        return LandingLimits(self.max_record_bytes, self.max_unpacked_bytes, self.max_unpacked_ratio)
 
     @property
     def lease_terms(self) -> LeaseTerms | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
 
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
@@ -14,13 +16,18 @@ from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_writes import Merge
 from pyspark_interview_project.transforms.normalise import Kind
 
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
+
 
 @dataclass(frozen=True)
 class Delivery:
-    """Landed records of one layout, for `validate`: `kinds` says how each of the nine columns was delivered."""
+    """Landed records of one layout, for `validate`: `kinds` says how each of the nine columns was delivered, `feed` is
+    the name of the feed whose rules hold for them, if they have one."""
 
     frame: DataFrame
     kinds: Mapping[str, Kind]
+    feed: str | None = None
 
 
 ALL_TEXT: Mapping[str, Kind] = {name: "text" for name in RAW_NAMES}
@@ -33,8 +40,15 @@ class Engine(Protocol):
         """Read local times of landed files in this zone from now on."""
         ...
 
-    def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
-        """The records of the files, in frames that can be read once. Raises UnreadableInputError, now or then."""
+    def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
+        """The records of the files, in frames that can be read once; `feeds` are theirs, by name.
+
+        Raises UnreadableBatchError, now or when the frames are materialized. It names every file that is at fault.
+        """
+        ...
+
+    def frame(self, table: pa.Table) -> DataFrame:
+        """A small frame of Arrow's columns."""
         ...
 
     @property

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from itertools import chain
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import duckdb
 import pyarrow as pa
@@ -32,12 +32,16 @@ from pyspark_interview_project.engines.duckdb_sql import (
     sql_of,
     union_all,
 )
+from pyspark_interview_project.errors import UnreadableBatchError
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites, Merge
 from pyspark_interview_project.storage.storage_errors import engine_errors
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 _ROWS_PER_ARROW_BATCH = 100_000
 # A worker of delta-rs may panic just after its error came back (2 of 15 times; none with this pause).
@@ -47,14 +51,22 @@ _SECONDS_TO_PANIC = 0.3
 class DuckDBEngine:
     """A lake on a local file system through DuckDB. Implements `engines.base.Engine`."""
 
-    def __init__(self, tables: DeltaTables, paths: LakePaths, time_zone: str, memory_limit: str, scratch: Path) -> None:
+    def __init__(
+        self,
+        tables: DeltaTables,
+        paths: LakePaths,
+        time_zone: str,
+        memory_limit: str,
+        scratch: Path,
+        max_record_chars: int = 2**24,
+    ) -> None:
         """What is materialized goes to a directory made in `scratch`; closing the engine removes it."""
         self._tables, self._writes = tables, DeltaWrites(tables)
         self._time_zone, self._memory_limit, self._scratch = time_zone, memory_limit, scratch
         self._root = paths.root
         self._materialized: tempfile.TemporaryDirectory[str] | None = None
         self._opened = ExitStack()
-        self._landed = LandedReader(paths, self._view, self._view_of_stream, self.transform)
+        self._landed = LandedReader(paths, max_record_chars, self._view, self._view_of_stream, self.transform)
 
     @cached_property
     def _connection(self) -> duckdb.DuckDBPyConnection:
@@ -85,9 +97,9 @@ class DuckDBEngine:
         self._time_zone = name
         self._connection.execute(f"set TimeZone = {literal(name)}")
 
-    def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
+    def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         with self._reading_landed():
-            return self._landed.read(files, self._time_zone)
+            return self._landed.read(files, feeds, self._time_zone)
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -106,10 +118,15 @@ class DuckDBEngine:
             except duckdb.Error as error:
                 stop_signals.check()
                 if unreadable := self._landed.unreadable(self._connection):
-                    raise unreadable from error
+                    raise UnreadableBatchError(unreadable) from error
                 raise
+            if self._landed.failures:
+                raise UnreadableBatchError(self._landed.failures)
 
     # Frames
+
+    def frame(self, table: pa.Table) -> DataFrame:
+        return self._view_of_stream(table)
 
     def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
         return cast(DataFrame, self._queries.transformed(transform, arguments))
@@ -223,7 +240,7 @@ class DuckDBEngine:
     def _view(self, sql: str) -> DataFrame:
         return cast(DataFrame, self._queries.view(sql))
 
-    def _view_of_stream(self, stream: pa.RecordBatchReader) -> DataFrame:
+    def _view_of_stream(self, stream: pa.RecordBatchReader | pa.Table) -> DataFrame:
         return cast(DataFrame, self._queries.stream(stream))
 
     def _stream(self, table: TableContract, frame: DataFrame) -> _RowStream:

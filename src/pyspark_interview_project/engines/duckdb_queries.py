@@ -110,8 +110,8 @@ class Queries:
         name = self.create_view(text)
         return Query(self, f"select * from {name}", name)
 
-    def stream(self, stream: pa.RecordBatchReader) -> Query:
-        """A frame of Arrow batches, which can be read once."""
+    def stream(self, stream: pa.RecordBatchReader | pa.Table) -> Query:
+        """A frame of Arrow batches, which of a stream can be read once."""
         name = f"{fresh_name()}_stream"
         self._connection.register(name, stream)
         return self.view(f"select * from {name}")

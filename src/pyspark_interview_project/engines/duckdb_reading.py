@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -12,44 +13,40 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
-from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, in_sparks_types, parquet_of, quoted, union_all
+from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, in_sparks_types, parquet_of, quoted
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.shown_text import without_values
-from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
-from pyspark_interview_project.sources.layouts import Layouts, by_format
-from pyspark_interview_project.sources.lines import read_lines
+from pyspark_interview_project.sources.discovery import LandedFile, format_of
+from pyspark_interview_project.sources.landed_text import TextFile, record_schema, text_batches, text_file
+from pyspark_interview_project.sources.layouts import Layouts
+from pyspark_interview_project.transforms.map_columns import map_columns
 from pyspark_interview_project.transforms.normalise import Kind
-from pyspark_interview_project.transforms.text_fields import records_from_lines
 
-_LINE_SCHEMA = pa.schema(
-    [("raw_record", pa.string()), ("is_corrupt", pa.bool_()), ("source_file", pa.dictionary(pa.int32(), pa.string()))]
-)
-_RECORD_SCHEMA = pa.schema([*((name, pa.string()) for name in RAW_NAMES), *_LINE_SCHEMA])
-
-# The columns without source_file, and how many rows they have.
-_Columns = tuple[list[list[object]], int]
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 
 class LandedReader:
     """Reads landed files into frames, and counts the records of each: `rows` is complete when the frames were read.
 
-    An exception inside a stream reaches DuckDB's caller as one of DuckDB's; `unreadable` tells which file was meant.
+    A text file that cannot be read to its end is left there and noted in `failures`; the others are read.
     """
 
     def __init__(
         self,
         paths: LakePaths,
+        max_record_chars: int,
         view: Callable[[str], DataFrame],
         view_of_stream: Callable[[pa.RecordBatchReader], DataFrame],
         transform: Callable[..., DataFrame],
     ) -> None:
         """`view` makes a frame of a query, `view_of_stream` one of an Arrow stream, `transform` one by a transform."""
-        self._paths, self._view, self._view_of_stream, self._transform = paths, view, view_of_stream, transform
+        self._paths, self._max_record_chars = paths, max_record_chars
+        self._view, self._view_of_stream, self._transform = view, view_of_stream, transform
         self._layouts = Layouts(paths)
         self._text_rows: Counter[str] = Counter()
-        self._failure: UnreadableInputError | None = None
+        self.failures: dict[str, UnreadableInputError] = {}
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -59,30 +56,56 @@ class LandedReader:
     def rows(self) -> Mapping[str, int]:
         return {**self._text_rows, **self._layouts.parquet_rows}
 
-    def read(self, files: Sequence[LandedFile], time_zone: str) -> list[Delivery]:
-        formats = by_format(files)
-        texts = []
-        if formats["json"]:
-            texts.append(self._view_of_stream(self._stream(_RECORD_SCHEMA, formats["json"], self._json_columns)))
-        for header, group in self._layouts.csv(formats["csv"]).items():
-            lines = self._view_of_stream(self._stream(_LINE_SCHEMA, group, self._csv_columns))
-            texts.append(self._transform(records_from_lines, lines, header))
-        groups = self._layouts.parquet(formats["parquet"])
-        typed = [self._parquet(group, kinds, time_zone) for kinds, group in groups]
-        return [*([Delivery(self._view(union_all(texts)), ALL_TEXT)] if texts else []), *typed]
+    def read(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed], time_zone: str) -> list[Delivery]:
+        self.failures.clear()
+        texts: dict[str | None, list[TextFile]] = {}
+        for file in files:
+            if format_of(file.path) != "parquet":
+                feed = feeds[file.feed] if file.feed else None
+                place = self._paths.place(file.path)
+                texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
+        deliveries = [self._text(group, feeds[name] if name else None) for name, group in texts.items()]
+        tables = [file for file in files if format_of(file.path) == "parquet"]
+        return [
+            *deliveries,
+            *(self._parquet(group, kinds, time_zone) for kinds, group in self._layouts.parquet(tables)),
+        ]
 
-    def unreadable(self, connection: duckdb.DuckDBPyConnection) -> UnreadableInputError | None:
-        """Which landed file could not be read to its end; None: each can. DuckDB's own message need not name it."""
-        if self._failure is not None:
-            return self._failure
+    def unreadable(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, UnreadableInputError]:
+        """Which landed files could not be read to their ends, by path. DuckDB's own message need not name one."""
+        found = dict(self.failures)
         for path in self._layouts.parquet_rows:
             source = parquet_of([self._paths.place(path)], self._file_column([path]))
             try:
                 connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
             except duckdb.Error as reason:
                 stop_signals.check()
-                return UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
-        return None
+                found[path] = UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
+        return found
+
+    def _text(self, files: Sequence[TextFile], feed: Feed | None) -> Delivery:
+        """Text files of one feed, or without one."""
+        records = self._view_of_stream(self._stream(files))
+        if feed is None:
+            return Delivery(records, ALL_TEXT)
+        return Delivery(self._transform(map_columns, records, feed.mapping), ALL_TEXT, feed.feed)
+
+    def _stream(self, files: Sequence[TextFile]) -> pa.RecordBatchReader:
+        schema = record_schema(files[0].columns, files[0].has_feed)
+
+        def batches() -> Iterator[pa.RecordBatch]:
+            for file in files:
+                self._text_rows[file.path] = 0
+                unknown: list[str] = []
+                try:
+                    for batch in text_batches(file, unknown.extend):
+                        self._text_rows[file.path] += batch.num_rows
+                        yield batch
+                except UnreadableInputError as error:
+                    self.failures[file.path] = error
+                self._layouts.note_unknown(file.path, unknown)
+
+        return pa.RecordBatchReader.from_batches(schema, batches())
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind], time_zone: str) -> Delivery:
         columns = [f"{in_sparks_types(name, kinds.get(name))} as {quoted(name)}" for name in RAW_NAMES]
@@ -92,6 +115,7 @@ class LandedReader:
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
         if every["ingest_ts"] == "local_timestamp" and time_zone == "UTC":
             every["ingest_ts"] = "timestamp"  # no local time happens twice in UTC
+        columns.append("cast(null as bigint) as source_record")
         return Delivery(self._view(f"select {', '.join(columns)}, {source_file} from {source}"), every)
 
     def _file_column(self, paths: Sequence[str]) -> str:
@@ -101,36 +125,3 @@ class LandedReader:
         while name in taken:
             name += "_"
         return name
-
-    def _stream(
-        self, schema: pa.Schema, files: Sequence[LandedFile], columns_of: Callable[[LandedFile], Iterator[_Columns]]
-    ) -> pa.RecordBatchReader:
-        def batches() -> Iterator[pa.RecordBatch]:
-            try:
-                for file in files:
-                    self._text_rows[file.path] = 0
-                    for columns, rows in columns_of(file):
-                        self._text_rows[file.path] += rows
-                        source = pa.DictionaryArray.from_arrays(pa.array([0] * rows, pa.int32()), pa.array([file.path]))
-                        arrays = [pa.array(column, field.type) for column, field in zip(columns, schema)]
-                        yield pa.RecordBatch.from_arrays([*arrays, source], schema=schema)
-            except UnreadableInputError as error:
-                self._failure = error
-                raise
-
-        return pa.RecordBatchReader.from_batches(schema, batches())
-
-    def _json_columns(self, file: LandedFile) -> Iterator[_Columns]:
-        unknown: dict[str, None] = {}
-        decoder = strict_decoder()
-        for lines in read_lines(self._layouts.local(file), file.path):
-            records = [json_record(text, is_utf8, decoder, unknown) for text, is_utf8 in lines]
-            yield [[record[position] for record in records] for position in range(len(RAW_NAMES) + 2)], len(records)
-        self._layouts.note_unknown(file.path, list(unknown))
-
-    def _csv_columns(self, file: LandedFile) -> Iterator[_Columns]:
-        """The lines but the header, wherever it stands."""
-        header = self._layouts.header_line(file)
-        for lines in read_lines(self._layouts.local(file), file.path):
-            records = [line for line in lines if line[0] != header]
-            yield [[text for text, _ in records], [not is_utf8 for _, is_utf8 in records]], len(records)

@@ -68,12 +68,18 @@ def rows_of(table: TableContract, files: Sequence[str], zoned: bool = True) -> s
             source = f"{source} at time zone 'UTC'"
         return f"cast({source} as {_duckdb_type(column)}) as {quoted(column.name)}"
 
-    return f"select {', '.join(map(value, table.columns))}, {FILE_COLUMN} from {parquet_of(files)}"
+    files_rows = f"select * from {parquet_of(files, is_of_several_schemas=True)}"
+    # A file that was written before the table had a column has null there.
+    later = [column for column in table.columns if column.nullable and column.name not in table.partition_by]
+    nothing = ", ".join(f"cast(null as {_duckdb_type(column)}) as {quoted(column.name)}" for column in later)
+    source = f"({files_rows} union all by name select {nothing} where false)" if later else f"({files_rows})"
+    return f"select {', '.join(map(value, table.columns))}, {FILE_COLUMN} from {source}"
 
 
-def parquet_of(files: Sequence[str], name: str = FILE_COLUMN) -> str:
+def parquet_of(files: Sequence[str], name: str = FILE_COLUMN, is_of_several_schemas: bool = False) -> str:
     """The rows of Parquet files, and the file of each in the column `name`."""
-    return f"read_parquet({file_list(files)}, filename = '{name}', hive_partitioning = false)"
+    by_name = ", union_by_name = true" if is_of_several_schemas else ""
+    return f"read_parquet({file_list(files)}, filename = '{name}', hive_partitioning = false{by_name})"
 
 
 def file_list(files: Sequence[str]) -> str:

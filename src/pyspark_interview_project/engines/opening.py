@@ -32,7 +32,8 @@ def open_engine(settings: Settings, tables: DeltaTables, output: Path, scratch: 
         jvm_lock = Path(settings.paths.place(paths.JVM_LOCK)) if scratch is None else None
         engine = SparkEngine(tables, settings.paths, settings, place, output, jvm_lock)
     else:
-        engine = DuckDBEngine(tables, settings.paths, settings.spark_tz, settings.embedded_memory_limit, place)
+        memory, most_chars = settings.embedded_memory_limit, settings.max_record_bytes
+        engine = DuckDBEngine(tables, settings.paths, settings.spark_tz, memory, place, most_chars)
     with output_kept(output):
         try:
             yield engine

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
@@ -23,7 +24,13 @@ from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.spark_reading import SparkReader, no_glob
 from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
-from pyspark_interview_project.errors import ConflictError, EngineError, UnreadableInputError, VerificationError
+from pyspark_interview_project.errors import (
+    ConflictError,
+    EngineError,
+    UnreadableBatchError,
+    UnreadableInputError,
+    VerificationError,
+)
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile, file_named
@@ -32,6 +39,9 @@ from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import Merge
 from pyspark_interview_project.storage.storage_errors import storage_error
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 # How Delta begins the names of the errors by which a commit gives way to one that came before.
@@ -81,11 +91,12 @@ class SparkEngine:
     def use_time_zone(self, name: str) -> None:
         self._spark.conf.set("spark.sql.session.timeZone", name)
 
-    def read_landed(self, files: Sequence[LandedFile]) -> list[Delivery]:
+    def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))
         with self._spark_errors(str(self._scratch)):
-            reader = SparkReader(self._spark, self._paths, self._layouts, self._rows)
-            return reader.read(files, self.materialize)
+            most_chars = self._settings.max_record_bytes
+            reader = SparkReader(self._spark, self._paths, most_chars, self._layouts, self._rows)
+            return reader.read(files, feeds, self.materialize)
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -95,6 +106,10 @@ class SparkEngine:
         return dict(self._rows)
 
     # Frames
+
+    def frame(self, table: pa.Table) -> DataFrame:
+        with self._spark_errors(self._paths.root):
+            return self._spark.createDataFrame(table)
 
     def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
         return transform(*arguments)
@@ -120,6 +135,8 @@ class SparkEngine:
         self._tables.check_shapes()
         for table in TABLES:
             place = self._tables.place(table)
+            if columns := self._tables.missing_columns(table):
+                self._sql(table, spark_sql.add_columns(place, columns))
             for name, value in self._tables.missing_properties(table).items():
                 self._sql(table, spark_sql.set_property(place, name, value))
             for name, check in self._tables.missing_checks(table).items():
@@ -138,7 +155,7 @@ class SparkEngine:
         try:
             with self._spark_errors(table.place):
                 return self.materialize(reader.load(self._tables.place(table)))
-        except (EngineError, UnreadableInputError) as error:
+        except (EngineError, UnreadableBatchError) as error:
             if any(sign in f"{error} {error.__cause__}" for sign in _FEED_IS_GONE):
                 return None
             raise
@@ -285,7 +302,8 @@ class SparkEngine:
             stop_signals.check()
             said = without_values(cause_of(error))
             if path := file_named(str(error), self._rows):
-                raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
+                unreadable = UnreadableInputError(path, f"cannot be read to its end: {said}")
+                raise UnreadableBatchError({path: unreadable}) from error
             if any(conflict in str(error) for conflict in _CONFLICTS):
                 raise ConflictError(place, said) from error
             if problem := storage_error(place, error, said):

@@ -1,10 +1,10 @@
-"""Landed files as Spark frames: text by line, with the raw line kept; Parquet in its own types."""
+"""Landed files as Spark frames: text by the one reader in Python workers, Parquet in its own types."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import reduce
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark import cloudpickle
@@ -15,65 +15,99 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
-from pyspark_interview_project.sources.layouts import Layouts, by_format
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK, decoded_line
+from pyspark_interview_project.sources.discovery import LandedFile, format_of
+from pyspark_interview_project.sources.landed_text import TextFile, record_schema, text_batches, text_file
+from pyspark_interview_project.sources.layouts import Layouts
+from pyspark_interview_project.transforms.map_columns import map_columns
 from pyspark_interview_project.transforms.normalise import Kind
-from pyspark_interview_project.transforms.text_fields import records_from_lines
 
-_RECORD_SCHEMA = pa.schema(
-    [
-        *((name, pa.string()) for name in (*RAW_NAMES, "raw_record")),
-        ("is_corrupt", pa.bool_()),
-        ("source_file", pa.string()),
-        ("unknown_columns", pa.list_(pa.string())),
-    ]
-)
-_RECORD_DDL = (
-    ", ".join(f"{name} string" for name in (*RAW_NAMES, "raw_record"))
-    + ", is_corrupt boolean, source_file string, unknown_columns array<string>"
-)
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
+
+_BYTES_PER_TASK = 8 * 1024 * 1024  # a task costs a third of a second, a core reads as much in less
+_MOST_TASKS = 2000
+# What a worker tells of a file, in rows of their own: columns that nothing reads, why it cannot be read, whether that
+# may pass.
+_TOLD = (("unknown_columns", pa.list_(pa.string())), ("problem", pa.string()), ("may_pass", pa.bool_()))
+_DDL_TYPES = {
+    pa.string(): "string",
+    pa.bool_(): "boolean",
+    pa.int64(): "bigint",
+    pa.list_(pa.string()): "array<string>",
+}
 
 
 class SparkReader:
     """Reads landed files through one session, and counts the records of each in `rows`."""
 
-    def __init__(self, spark: SparkSession, paths: LakePaths, layouts: Layouts, rows: dict[str, int]) -> None:
-        self._spark, self._paths, self._layouts, self._rows = spark, paths, layouts, rows
+    def __init__(
+        self,
+        spark: SparkSession,
+        paths: LakePaths,
+        max_record_chars: int,
+        layouts: Layouts,
+        rows: dict[str, int],
+    ) -> None:
+        self._spark, self._paths, self._max_record_chars = spark, paths, max_record_chars
+        self._layouts, self._rows = layouts, rows
 
-    def read(self, files: Sequence[LandedFile], materialize: Callable[..., DataFrame]) -> list[Delivery]:
+    def read(
+        self, files: Sequence[LandedFile], feeds: Mapping[str, Feed], materialize: Callable[..., DataFrame]
+    ) -> list[Delivery]:
         """The records of the files. Text is materialized before it is validated, so that what was delivered is counted
-        apart from what became of it."""
-        formats = by_format(files)
-        texts = [self._json_records(formats["json"])] if formats["json"] else []
-        texts += [self._csv_records(group, header) for header, group in self._layouts.csv(formats["csv"]).items()]
-        typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
-        deliveries = []
-        if texts:
-            records = materialize(*texts)
-            counts = records.groupBy("source_file").count().collect()
-            self._rows.update({row["source_file"]: row["count"] for row in counts})
-            self._note_unknown(records)
-            deliveries.append(Delivery(records.drop("unknown_columns"), ALL_TEXT))
-        self._rows.update(self._layouts.parquet_rows)
-        return deliveries + typed
-
-    def _json_records(self, files: Sequence[LandedFile]) -> DataFrame:
-        """The records of JSON Lines files: the nine columns as text, raw_record, is_corrupt, source_file,
-        unknown_columns."""
+        apart from what became of it. Raises UnreadableBatchError."""
+        texts: dict[str | None, list[TextFile]] = {}
+        sizes: dict[str, int] = {}
         for file in files:
-            self._layouts.check_gzip(file)
+            if format_of(file.path) != "parquet":
+                feed = feeds[file.feed] if file.feed else None
+                place = self._paths.place(file.path)
+                texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
+                sizes[file.path] = file.size
+        deliveries, problems = [], dict[str, UnreadableInputError]()
+        for name, group in texts.items():
+            records = materialize(self._text(group, sizes))
+            problems.update(self._note_told(records))
+            mapped = map_columns(_records(records), feeds[name].mapping) if name else _records(records)
+            deliveries.append(Delivery(mapped, ALL_TEXT, name))
+        if problems:
+            raise UnreadableBatchError(problems)
+        tables = [file for file in files if format_of(file.path) == "parquet"]
+        deliveries += [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(tables)]
+        self._rows.update(self._layouts.parquet_rows)
+        return deliveries
+
+    def _text(self, files: Sequence[TextFile], sizes: Mapping[str, int]) -> DataFrame:
+        """The records of text files with the same columns, read in tasks of about as many bytes each."""
+        tasks = _tasks(files, sizes)
         # By value: the workers of a remote server need not have this package.
         cloudpickle.register_pickle_by_value(pyspark_interview_project)  # type: ignore[no-untyped-call]
-        lines = self._lines(files).select(F.col("value").cast("binary").alias("value"), "source_file")
-        return lines.mapInArrow(_json_batches, _RECORD_DDL)
+        schema = _plain_schema(files[0])
+        ddl = ", ".join(f"`{field.name}` {_DDL_TYPES[field.type]}" for field in schema)
 
-    def _csv_records(self, files: Sequence[LandedFile], header: Sequence[str]) -> DataFrame:
-        """The records of CSV files with one header, with the same columns."""
-        records = records_from_lines(self._csv_lines(files), header)
-        return records.withColumn("unknown_columns", F.lit(None).cast("array<string>"))
+        def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+            for batch in batches:
+                for task in batch.column(0).to_pylist():
+                    for file in tasks[task]:
+                        yield from _told_batches(file, schema)
+
+        return self._spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(read, ddl)
+
+    def _note_told(self, records: DataFrame) -> Mapping[str, UnreadableInputError]:
+        """Count the records of each file, and take down what the workers told: the files that cannot be read."""
+        is_told = F.col("source_record").isNull()
+        counts = records.filter(~is_told).groupBy("source_file").agg(F.count(F.lit(1)).alias("rows"))
+        self._rows.update({row["source_file"]: row["rows"] for row in counts.toArrow().to_pylist()})
+        told = records.filter(is_told).select("source_file", *(name for name, _ in _TOLD)).toArrow().to_pylist()
+        problems = {}
+        for row in told:
+            path = row["source_file"]
+            self._layouts.note_unknown(path, row["unknown_columns"] or [])
+            if row["problem"] is not None:
+                problems[path] = UnreadableInputError(path, row["problem"], row["may_pass"])
+        return problems
 
     def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
         """The records of Parquet files whose columns are of these kinds."""
@@ -84,37 +118,8 @@ class SparkReader:
             for name in RAW_NAMES
         ]
         every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
-        return Delivery(frame.select(*columns, self._source_file()), every)
-
-    def _note_unknown(self, records: DataFrame) -> None:
-        """Remember which keys of JSON files are none of ours."""
-        keys = records.select("source_file", F.explode("unknown_columns").alias("key")).distinct().collect()
-        for path in {row["source_file"] for row in keys}:
-            self._layouts.note_unknown(path, sorted(row["key"] for row in keys if row["source_file"] == path))
-
-    def _csv_lines(self, files: Sequence[LandedFile]) -> DataFrame:
-        lines = [self._csv_lines_below(header, group) for header, group in self._by_header_line(files).items()]
-        return reduce(lambda one, other: one.unionByName(other), lines)
-
-    def _by_header_line(self, files: Sequence[LandedFile]) -> Mapping[str, list[LandedFile]]:
-        groups: dict[str, list[LandedFile]] = {}
-        for file in files:
-            groups.setdefault(self._layouts.header_line(file), []).append(file)
-        return groups
-
-    def _csv_lines_below(self, header: str, files: Sequence[LandedFile]) -> DataFrame:
-        text = F.regexp_replace(F.make_valid_utf8("value"), r"\r\z", "")
-        lines = self._lines(files).select(
-            F.regexp_replace(text, rf"\A{BYTE_ORDER_MARK}+", "").alias("raw_record"),
-            (~F.is_valid_utf8("value")).alias("is_corrupt"),
-            "source_file",
-        )
-        return lines.filter((F.col("raw_record") != F.lit("")) & (F.col("raw_record") != F.lit(header)))
-
-    def _lines(self, files: Sequence[LandedFile]) -> DataFrame:
-        # Only LF ends a line here: by default Spark would also take a lone CR for an end.
-        paths = [no_glob(str(self._layouts.local(file))) for file in files]
-        return self._spark.read.text(paths, lineSep="\n").select("value", self._source_file())
+        record = F.lit(None).cast("bigint").alias("source_record")
+        return Delivery(frame.select(*columns, self._source_file(), record), every)
 
     def _source_file(self) -> Column:
         """The file's path relative to the root of the lake: Spark knows it as a URI."""
@@ -124,18 +129,52 @@ class SparkReader:
         return F.substring(path, F.instr(path, root) + F.length(root), F.length(path)).alias("source_file")
 
 
-def _json_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Take JSON lines apart, in a Python worker: `value` (binary) and `source_file` in, records of _RECORD_DDL out."""
-    decoder = strict_decoder()
-    for batch in batches:
-        rows = []
-        for value, source_file in zip(batch.column("value").to_pylist(), batch.column("source_file").to_pylist()):
-            if line := decoded_line(value):
-                unknown: dict[str, None] = {}
-                rows.append((*json_record(*line, decoder, unknown), source_file, list(unknown) or None))
-        columns = [[row[position] for row in rows] for position in range(len(_RECORD_SCHEMA))]
-        arrays = [pa.array(column, field.type) for column, field in zip(columns, _RECORD_SCHEMA)]
-        yield pa.RecordBatch.from_arrays(arrays, schema=_RECORD_SCHEMA)
+def _records(records: DataFrame) -> DataFrame:
+    """The records without what workers told of files."""
+    return records.filter(F.col("source_record").isNotNull()).drop(*(name for name, _ in _TOLD))
+
+
+def _tasks(files: Sequence[TextFile], sizes: Mapping[str, int]) -> list[list[TextFile]]:
+    """The files in groups of about as many bytes each. A file is read by one task."""
+    count = min(len(files), _MOST_TASKS, 1 + sum(sizes[file.path] for file in files) // _BYTES_PER_TASK)
+    tasks: list[list[TextFile]] = [[] for _ in range(count)]
+    loads = [0] * count
+    for file in sorted(files, key=lambda file: sizes[file.path], reverse=True):
+        lightest = loads.index(min(loads))
+        tasks[lightest].append(file)
+        loads[lightest] += sizes[file.path] + 1
+    return tasks
+
+
+def _plain_schema(file: TextFile) -> pa.Schema:
+    """The columns of text_batches without dictionaries, which Spark does not take, and what a worker tells."""
+    plain = [
+        (field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
+        for field in record_schema(file.columns, file.has_feed)
+    ]
+    return pa.schema([*plain, *_TOLD])
+
+
+def _told_batches(file: TextFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """The records of a file, in a Python worker, then a row without source_record where there is something to tell."""
+    unknown: list[str] = []
+    failure: UnreadableInputError | None = None
+    try:
+        for batch in text_batches(file, unknown.extend):
+            nothing = [pa.nulls(batch.num_rows, type_) for _, type_ in _TOLD]
+            columns = [column.cast(field.type) for column, field in zip(batch.columns, schema)]
+            yield pa.RecordBatch.from_arrays([*columns, *nothing], schema=schema)
+    except UnreadableInputError as error:
+        failure = error
+    if unknown or failure:
+        told = {
+            "source_file": file.path,
+            "unknown_columns": unknown,
+            "problem": failure.problem if failure else None,
+            "may_pass": failure.may_pass if failure else None,
+        }
+        arrays = [pa.array([told.get(field.name)], field.type) for field in schema]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _checked_utf8(name: str) -> Column:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
+from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.storage.delta_tables import CONSTRAINT, TABLE_PROPERTIES
 
@@ -12,11 +14,7 @@ _SQL_TYPES = {"integer": "int", "long": "bigint"}
 
 def create_table(table: TableContract, place: str) -> str:
     """The table with its constraints, in one commit: an ALTER TABLE for each takes seconds."""
-    columns = ", ".join(
-        f"`{column.name}` {_SQL_TYPES.get(column.type, column.type)} {'' if column.nullable else 'not null'} "
-        f"comment {literal(column.description)}"
-        for column in table.columns
-    )
+    columns = ", ".join(map(_column, table.columns))
     partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
     checks = {f"{CONSTRAINT}{check}": condition for check, condition in table.checks.items()}
     properties = ", ".join(f"'{key}' = {literal(value)}" for key, value in (TABLE_PROPERTIES | checks).items())
@@ -24,6 +22,16 @@ def create_table(table: TableContract, place: str) -> str:
         f"create table {name(place)} ({columns}) using delta {partitions} "
         f"comment {literal(table.description)} tblproperties ({properties})"
     )
+
+
+def _column(column: Column) -> str:
+    not_null = "" if column.nullable else "not null"
+    type_ = _SQL_TYPES.get(column.type, column.type)
+    return f"`{column.name}` {type_} {not_null} comment {literal(column.description)}"
+
+
+def add_columns(place: str, columns: Sequence[Column]) -> str:
+    return f"alter table {name(place)} add columns ({', '.join(map(_column, columns))})"
 
 
 def set_property(place: str, key: str, value: str) -> str:

@@ -9,19 +9,22 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from pyspark_interview_project.command_line import main_of
-from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.engines.base import Engine
-from pyspark_interview_project.errors import QualityGateError, UnreadableInputError, VerificationError
+from pyspark_interview_project.errors import (
+    QualityGateError,
+    RejectedFilesError,
+    UnreadableBatchError,
+    UnreadableInputError,
+    VerificationError,
+)
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.pipeline.checks import changes_by_others, check_commit, check_tables_stand
-from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
+from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
+from pyspark_interview_project.pipeline.gates import ambiguous_gate, quarantine_gate, volume_gate
 from pyspark_interview_project.pipeline.ledger import Batch, Checkpoint, TablesAfter
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
@@ -30,48 +33,28 @@ from pyspark_interview_project.pipeline.options import (
     RunIdOption,
     SkipFileOption,
 )
-from pyspark_interview_project.pipeline.plan import BatchPlan, abandon, go_on_or_end, is_in_silver, next_batch
+from pyspark_interview_project.pipeline.plan import (
+    BatchPlan,
+    abandon,
+    go_on_or_end,
+    is_in_silver,
+    next_batch,
+    set_aside,
+)
 from pyspark_interview_project.pipeline.run_context import LANDED_FILES, RunContext, run_context, stage
 from pyspark_interview_project.pipeline.summary import print_summary
-from pyspark_interview_project.schemas.outcomes import OUTCOMES
+from pyspark_interview_project.schemas.outcomes import EXCLUDED, OUTCOMES, QUARANTINED
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.sources.discovery import changed_files
 from pyspark_interview_project.storage.commits import Written
-from pyspark_interview_project.storage.delta_tables import DeltaTables
-from pyspark_interview_project.transforms.deduplicate import (
-    accepted,
-    count_outcomes,
-    count_read,
-    count_reasons,
-    deduplicate,
-    known_ids,
-    repeated_ids,
-    upserts,
-)
+from pyspark_interview_project.transforms.deduplicate import upserts
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
-from pyspark_interview_project.transforms.validate import validate
 
 logger = logging.getLogger(__name__)
 
 STAGE = "bronze_to_silver"
-# A version may be newer than its batch by as much: clocks and zones differ.
-_AHEAD = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class ClassifiedBatch:
-    """A batch whose rows are validated and compared with silver, and what it comes to."""
-
-    validated: DataFrame
-    returns: DataFrame
-    conflicting_ids: DataFrame
-    deduplicated: DataFrame
-    terms: LawTerms
-    quarantined_by_reason: dict[str, int]
-    files: list[dict[str, Any]]
-
-    def as_record(self) -> dict[str, Any]:
-        return {**self.terms.as_record(), "quarantined_by_reason": self.quarantined_by_reason, "files": self.files}
+# A file that is written to while it is read makes a batch void. A run tries as often as this.
+_MOST_VOID_BATCHES = 5
 
 
 def bronze_to_silver(run: RunContext, planned: BatchPlan | None = None) -> bool:
@@ -82,65 +65,58 @@ def bronze_to_silver(run: RunContext, planned: BatchPlan | None = None) -> bool:
     with stage(run, STAGE, reads=[LANDED_FILES], writes=[SILVER, QUARANTINE]) as figures:
         check_tables_stand(run.tables, run.ledger)
         run.warn(*changes_by_others(run.tables, run.ledger))
-        terms, reasons, has_work = LawTerms.none(), Counter[str](), False
-        figures.update(terms.as_record(), quarantined_by_reason=reasons)
+        total, void_batches, has_work = _Total(), 0, False
+        figures.update(total.as_figures())
         while batch := next_batch(run, planned):
-            planned, has_work = None, True
+            planned = None
             run.record.batch_id = batch.batch_id
-            done = _process(run, batch, figures)
-            terms += LawTerms.from_record(done)
-            reasons.update(done["quarantined_by_reason"])
+            # A file that is set aside is no reason to stop: there are only so many.
+            tries = void_batches - len(run.record.files_rejected)
+            done = _process(run, batch, figures, is_last_try=tries >= _MOST_VOID_BATCHES)
+            if done is None:
+                void_batches += 1
+                continue
+            has_work = True
+            total.add(done)
             run.record.files += done["files"]
-            rows = terms.rows["inserted"] + terms.rows["updated"]
-            figures.update(terms.as_record(), quarantined_by_reason=reasons, rows=rows)
+            figures.update(total.as_figures())
     return has_work
 
 
-def classify(engine: Engine, tables: DeltaTables, batch: Batch, silver_version: int | None) -> ClassifiedBatch:
-    """Read and validate a batch, compare it with a version of silver (None: there is none), and count.
+class _Total:
+    """What the batches of a run come to together."""
 
-    Writes to no table. Raises UnreadableInputError, and VerificationError where the law does not hold.
-    """
-    rules = batch.as_of, batch.planned_at + _AHEAD
-    deliveries = engine.read_landed(batch.files)
-    validated = engine.materialize(
-        *[engine.transform(validate, delivery.frame, delivery.kinds, *rules) for delivery in deliveries]
-    )
-    returns = engine.transform(accepted, validated)
-    has_rows = silver_version is not None and tables.facts(SILVER, silver_version).rows > 0
-    silver = engine.read(SILVER, silver_version) if has_rows else None
-    known = [engine.transform(known_ids, returns, silver)] if silver is not None else []
-    conflicting_ids = engine.materialize(engine.transform(repeated_ids, returns), *known)
-    deduplicated = engine.materialize(engine.transform(deduplicate, returns, silver, conflicting_ids))
+    def __init__(self) -> None:
+        self._terms, self._ambiguous = LawTerms.none(), 0
+        self._reasons, self._warned = Counter[str](), Counter[str]()
 
-    delivered = engine.rows_delivered()
-    read = engine.collect(engine.transform(count_read, validated))
-    counted = engine.transform(count_outcomes, validated, conflicting_ids, deduplicated)
-    outcomes = {row["outcome"]: row for row in engine.collect(counted)}
-    terms = LawTerms(
-        rows_read=sum(delivered[file.path] for file in batch.files),
-        rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
-        amount_read=_sum_of(read),
-        amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
-    )
-    terms.check()
-    reasons = {row["reason"]: row["rows"] for row in engine.collect(engine.transform(count_reasons, validated))}
-    by_frequency = dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0])))
-    figures = [{"path": file.path, "bytes": file.size, "rows": delivered[file.path]} for file in batch.files]
-    return ClassifiedBatch(validated, returns, conflicting_ids, deduplicated, terms, by_frequency, figures)
+    def add(self, figures: Mapping[str, Any]) -> None:
+        """Add the figures of a batch, as its checkpoint has them: an older edition's has fewer."""
+        self._terms += LawTerms.from_record(figures)
+        self._ambiguous += figures.get("returns_ambiguous", 0)
+        self._reasons.update(figures["quarantined_by_reason"])
+        self._warned.update(figures.get("warned_by_rule", {}))
+
+    def as_figures(self) -> dict[str, Any]:
+        return {
+            **self._terms.as_record(),
+            "rows": self._terms.rows["inserted"] + self._terms.rows["updated"],
+            "returns_ambiguous": self._ambiguous,
+            "quarantined_by_reason": dict(self._reasons),
+            "warned_by_rule": dict(self._warned),
+        }
 
 
-def _sum_of(rows: Iterable[Mapping[str, Any]]) -> Decimal:
-    return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))
-
-
-def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Mapping[str, Any]:
-    """Take one batch to its end. Returns the figures of its checkpoint; `figures` say why where a gate stops it."""
+def _process(run: RunContext, batch: Batch, figures: dict[str, Any], is_last_try: bool) -> Mapping[str, Any] | None:
+    """Take one batch to its end. Returns the figures of its checkpoint; `figures` say why where a gate stops it. None:
+    the batch is void because of some of its files, and its other files can be planned afresh."""
     run.engine.ensure_tables()
     if batch.checkpoint and is_in_silver(run.tables, batch):
         logger.info("silver has all of batch %s already", batch.batch_id)
         return _commit(run, batch, batch.checkpoint)
-    classified = _classified(run, batch)
+    classified = _classified(run, batch, is_last_try)
+    if classified is None:
+        return None
     _quarantine(run, batch, classified)
     if not figures["rows_read"]:  # else the figures are those of the batches that this run has committed
         _record_as_validated(figures, classified)
@@ -164,21 +140,39 @@ def _process(run: RunContext, batch: Batch, figures: dict[str, Any]) -> Mapping[
     return _commit(run, batch, checkpoint)
 
 
-def _classified(run: RunContext, batch: Batch) -> ClassifiedBatch:
-    """Raises UnreadableInputError where a file cannot be read, or is not what was planned. The batch is abandoned
-    then."""
+def _classified(run: RunContext, batch: Batch, is_last_try: bool) -> ClassifiedBatch | None:
+    """None: a file cannot be read, or is not what was planned. Then the batch is abandoned, and a file that cannot be
+    read is set aside. Raises RejectedFilesError where nothing is to be done then, or this was tried often enough."""
     run.steps.step(f"validating batch {batch.batch_id} of {len(batch.files)} files")
     run.engine.use_time_zone(batch.spark_tz or run.settings.spark_tz)
+    settings = run.settings
+    unreadable: Mapping[str, UnreadableInputError] = {}
     try:
-        classified = classify(run.engine, run.tables, batch, run.tables.version(SILVER))
-        if changed := changed_files(run.paths, batch.files):
-            raise UnreadableInputError(*next(iter(changed.items())))
-    except UnreadableInputError as error:
-        abandon(run, batch, {error.path: error.problem})
-        raise
+        classified = classify(run.engine, run.tables, batch, run.tables.version(SILVER), settings.currency)
+    except UnreadableBatchError as error:
+        unreadable = error.problems
+    changed = changed_files(run.paths, batch.files)
+    if problems := {**{path: error.problem for path, error in unreadable.items()}, **changed}:
+        abandon(run, batch, problems)
+        if is_last_try or (unreadable and settings.unreadable_files == "fail"):
+            raise RejectedFilesError(problems, others_are_done=False)
+        set_aside(run, batch, {path: error for path, error in unreadable.items() if path not in changed})
+        return None
     for path, names in run.engine.unknown_columns.items():
         run.warn(f"{path} has unknown columns, which stay in the landed file only: {', '.join(names)}")
+    _warn_of(run, classified)
     return classified
+
+
+def _warn_of(run: RunContext, classified: ClassifiedBatch) -> None:
+    if ambiguity := classified.ambiguity if classified.ambiguity.returns else None:
+        run.warn(
+            f"{ambiguity.returns} returns have versions with one ingest_ts and different content; the one delivered "
+            "last is kept. Most often their return_id is too short a key. Hashes of such ids: "
+            + ", ".join(ambiguity.examples)
+        )
+    for code, rows in classified.warned_by_rule.items():
+        run.warn(f"{rows} rows were kept though they break the rule {code}")
 
 
 def _quarantine(run: RunContext, batch: Batch, classified: ClassifiedBatch) -> None:
@@ -196,38 +190,45 @@ def _quarantine(run: RunContext, batch: Batch, classified: ClassifiedBatch) -> N
 
 
 def _record_as_validated(figures: dict[str, Any], classified: ClassifiedBatch) -> None:
-    """Put on record what holds of a batch before silver has it: what was read and rejected. The other terms of the law
-    are null until they hold: a run that is stopped by a gate says of no row that it ended where it did not."""
+    """Put on record what holds of a batch before silver has it: what was read, rejected and excluded. The other terms
+    of the law are null until they hold: a run that is stopped by a gate says of no row that it ended where it did not.
+    """
     terms = (LawTerms.from_record(figures) + classified.terms).as_record()
     for outcome in OUTCOMES:
-        if outcome != "quarantined":
+        if outcome not in (QUARANTINED, EXCLUDED):
             terms[f"rows_{outcome}"] = None
             del terms["amounts"][outcome]
-    reasons = Counter(figures["quarantined_by_reason"]) + Counter(classified.quarantined_by_reason)
-    figures.update(terms, quarantined_by_reason=dict(reasons))
+    figures.update(terms, quarantined_by_reason=classified.quarantined_by_reason)
 
 
 def _check_gates(run: RunContext, classified: ClassifiedBatch) -> None:
     """Put the gates on record. Raises QualityGateError where one failed."""
     settings, terms = run.settings, classified.terms
     limit = settings.max_quarantined_ratio if run.accept_quarantined is None else run.accept_quarantined
-    quarantine = quarantine_gate(terms.rows_read, terms.rows["quarantined"], limit, settings.quarantine_gate_min_rows)
+    returns = terms.rows_read - terms.rows[EXCLUDED]
+    rejected = terms.rows[QUARANTINED]
+    quarantine = quarantine_gate(returns, rejected, limit, settings.quarantine_gate_min_rows)
     history = run.records.last_volumes(settings.volume_history_runs)
     volume = volume_gate(terms.rows_read, history, settings.volume_max_deviations, settings.volume_gate)
-    run.record.gates += [gate for gate in (quarantine, volume) if gate is not None]
+    ambiguous = ambiguous_gate(returns - rejected, classified.ambiguity.rows, settings.max_ambiguous_ratio)
+    run.record.gates += [gate for gate in (quarantine, volume, ambiguous) if gate is not None]
     if volume is not None and volume.status == "warned":
         run.warn(f"{terms.rows_read} rows are {volume.value:.1f} deviations from the median of the last runs")
     if volume is not None and volume.status == "failed":
         advice = "look at the landed files, then run with VOLUME_GATE=warn"
         raise QualityGateError("volume", volume.value, volume.limit, advice)
     if quarantine.status == "failed":
+        many = "no row was accepted: the rows" if rejected == returns else "most rows"
         raise QualityGateError(
-            "quarantined_ratio",
+            quarantine.name,
             quarantine.value,
             quarantine.limit,
-            f"most rows have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the "
+            f"{many} have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the "
             f"files or run with --accept-quarantined {_rounded_up(quarantine.value)}",
         )
+    if ambiguous is not None and ambiguous.status == "failed":
+        advice = "return_id is most often too short a key; give more columns as its key in a feed"
+        raise QualityGateError(ambiguous.name, ambiguous.value, ambiguous.limit, advice)
 
 
 def _top(reasons: dict[str, int]) -> str:

@@ -16,11 +16,24 @@ _LEAST_RELATIVE_DEVIATION = 0.05
 
 
 def quarantine_gate(rows_read: int, rows_quarantined: int, limit: float, min_rows: int) -> GateRecord:
-    """Judge the share of quarantined rows. Below `min_rows` a share says nothing, and the gate passes."""
+    """Judge the share of quarantined rows among those that are returns. Below `min_rows` a share says nothing, and the
+    gate does not judge, unless no row at all was accepted."""
     share = rows_quarantined / rows_read if rows_read else 0.0
-    failed = rows_read >= min_rows and share > limit
-    status: Literal["passed", "failed"] = "failed" if failed else "passed"
+    is_judged = rows_read >= min_rows or 0 < rows_read == rows_quarantined
+    status: Literal["passed", "failed", "not_judged"]
+    status = "not_judged" if not is_judged else "failed" if share > limit else "passed"
     return GateRecord(name="quarantined_ratio", status=status, value=share, limit=limit)
+
+
+def ambiguous_gate(rows_accepted: int, rows_ambiguous: int, limit: float | None) -> GateRecord | None:
+    """Judge the share of accepted rows whose returns have versions of which nobody can tell the newer one. None where
+    there is no limit."""
+    if limit is None:
+        return None
+    share = rows_ambiguous / rows_accepted if rows_accepted else 0.0
+    status: Literal["passed", "failed", "not_judged"]
+    status = "not_judged" if not rows_accepted else "failed" if share > limit else "passed"
+    return GateRecord(name="ambiguous_ratio", status=status, value=share, limit=limit)
 
 
 def volume_gate(

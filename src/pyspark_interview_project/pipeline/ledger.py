@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.errors import DamageError
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.files import Files
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +63,8 @@ class TablesAfter:
 class Batch:
     """A batch and how far it came. The id sorts by age.
 
-    `spark_tz` is the time zone of its local times, whichever zone a later run has. `is_resumed`: it was read from the
+    `spark_tz` is the time zone of its local times, and `feeds` are the feeds of its files by their names, whichever a
+    later run has. `is_resumed`: it was read from the
     ledger, so another process may have been at work on it.
     """
 
@@ -70,6 +74,7 @@ class Batch:
     planned_at: datetime
     files: tuple[LandedFile, ...]
     spark_tz: str | None = None
+    feeds: Mapping[str, Feed] = field(default_factory=dict)
     state: str = PLANNED
     checkpoint: Checkpoint | None = None
     after: TablesAfter | None = None
@@ -129,12 +134,19 @@ class Ledger:
             said = [f"batch {each} is not there, but rows of it are in the tables; {_PUT_BACK}" for each in lost]
             raise DamageError(f"{self._files.url}/{paths.BATCHES}", said)
 
-    def new_batch(self, files: tuple[LandedFile, ...], as_of: date, run_id: str, spark_tz: str | None = None) -> Batch:
+    def new_batch(
+        self,
+        files: tuple[LandedFile, ...],
+        as_of: date,
+        run_id: str,
+        spark_tz: str | None = None,
+        feeds: Mapping[str, Feed] | None = None,
+    ) -> Batch:
         """The batch that `files` would make. It is not written down."""
         number = max([self._summary.through, *(batch.number for batch in self._batches.values())]) + 1
         content = json.dumps([[file.path, file.size, file.sha256] for file in files])
         batch_id = f"{number:06d}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
-        return Batch(batch_id, as_of, run_id, datetime.now(UTC), files, spark_tz)
+        return Batch(batch_id, as_of, run_id, datetime.now(UTC), files, spark_tz, feeds or {})
 
     def plan(self, batch: Batch) -> None:
         """Write the batch down as planned."""
@@ -145,6 +157,10 @@ class Ledger:
             "planned_by": batch.planned_by,
             "planned_at": batch.planned_at.isoformat(),
             "files": [asdict(file) for file in batch.files],
+            "feeds": {
+                name: {"hash": feed.definition_hash, "definition": feed.as_written()}
+                for name, feed in batch.feeds.items()
+            },
         }
         self._write(batch, _PLAN, content)
 
@@ -233,6 +249,7 @@ class Ledger:
                 planned_at=datetime.fromisoformat(plan["planned_at"]),
                 files=tuple(LandedFile(**file) for file in plan["files"]),
                 spark_tz=plan.get("spark_tz"),
+                feeds=_feeds(plan.get("feeds", {})),
                 state=next((state for state in (COMMITTED, ABANDONED) if state in names), PLANNED),
                 is_resumed=True,
             )
@@ -251,6 +268,14 @@ class Ledger:
 
 def _path(batch_id: str, name: str) -> str:
     return f"{paths.BATCHES}/{batch_id}/{name}.json"
+
+
+def _feeds(planned: Mapping[str, Any]) -> Mapping[str, Feed]:
+    if not planned:
+        return {}
+    from pyspark_interview_project.config.feed_definition import Feed  # few batches need it, and it takes a while
+
+    return {name: Feed.model_validate(feed["definition"]) for name, feed in planned.items()}
 
 
 def _checkpoint(record: Mapping[str, Any]) -> Checkpoint:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
 
 from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.config.settings import Settings
-from pyspark_interview_project.errors import VerificationError
-from pyspark_interview_project.metrics.run_record import NO_NEW_DATA
+from pyspark_interview_project.errors import RejectedFilesError, UnreadableInputError, VerificationError
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, FileRecord
 from pyspark_interview_project.pipeline.checks import check_ledger_complete
 from pyspark_interview_project.pipeline.ledger import Batch, Ledger
 from pyspark_interview_project.pipeline.options import AsOfOption, EngineOption, RunIdOption, SkipFileOption
@@ -29,9 +29,11 @@ from pyspark_interview_project.pipeline.run_context import (
 from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.shown_text import printable
-from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed, new_files
-from pyspark_interview_project.sources.layouts import check_layouts
+from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed
+from pyspark_interview_project.sources.new_files import NewFiles
+from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected, write_rejected
 from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.files import LocalFiles
 
 logger = logging.getLogger(__name__)
 
@@ -42,28 +44,37 @@ STAGE = "plan"
 class BatchPlan:
     """The batch that the landed files would make (None: no file is new), and a remark on each that is odd.
 
-    `leaves_files`: more new files wait for the batches after it.
+    `leaves_files`: more new files wait for the batches after it. `rejected` cannot be taken, `ignored` (why, by path)
+    are no data by their names.
     """
 
     batch: Batch | None
-    remarks: Sequence[str]
+    remarks: Sequence[str] = ()
     leaves_files: bool = False
+    rejected: Sequence[RejectedFile] = ()
+    ignored: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> BatchPlan:
+def plan_batch(
+    settings: Settings, ledger: Ledger, as_of: date, run_id: str, unreadable: Mapping[str, str] | None = None
+) -> BatchPlan:
     """Look at the landed files and plan a batch of the new ones, up to max_batch_bytes. Writes nothing.
 
-    Raises UnreadableInputError naming a file that cannot be taken.
+    `unreadable` are files that a run has tried in vain: why, by path. Raises RejectedFilesError where a file cannot be taken and unreadable_files says that nothing is done then.
     """
     landing = find_landed(settings.paths, as_of)
     known = ledger.known_files()
-    wanted = [file for file in landing.files if file.path not in settings.skip_files]
-    new = new_files(settings.paths, wanted, known, settings.landing_limits)
-    files, leaves_files = _up_to(settings.max_batch_bytes, new)
+    refused = {**landing.rejected, **(unreadable or {})}
+    refused = {path: problem for path, problem in refused.items() if path not in settings.skip_files}
+    wanted = [file for file in landing.files if file.path not in settings.skip_files and file.path not in refused]
+    new = NewFiles(LocalFiles(settings.paths.root), wanted, refused, known, settings)
+    is_strict = settings.unreadable_files == "fail"
+    files, leaves_files = _up_to(settings.max_batch_bytes, list(new) if is_strict else new)
+    if new.rejected and is_strict:
+        raise RejectedFilesError({file.path: file.problem for file in new.rejected}, others_are_done=False)
     known_paths = {file.path for file in known}
-    landed_paths = {file.path for file in landing.files}
-    remarks = [f"{path} is ignored: {why}" for path, why in landing.ignored.items()]
-    remarks += [
+    landed_paths = {*(file.path for file in landing.files), *landing.rejected}
+    remarks = [
         f"{path} is {'skipped' if path in landed_paths else 'to be skipped and not there'}"
         for path in settings.skip_files
     ]
@@ -72,8 +83,9 @@ def plan_batch(settings: Settings, ledger: Ledger, as_of: date, run_id: str) -> 
         for file in files
         if file.path in known_paths
     ]
-    batch = ledger.new_batch(files, as_of, run_id, settings.spark_tz) if files else None
-    return BatchPlan(batch, remarks, leaves_files)
+    feeds = {feed.feed: feed for feed in new.feeds if feed.feed in {file.feed for file in files}}
+    batch = ledger.new_batch(files, as_of, run_id, settings.spark_tz, feeds) if files else None
+    return BatchPlan(batch, remarks, leaves_files, new.rejected, landing.ignored)
 
 
 def _up_to(most_bytes: int, new: Iterable[LandedFile]) -> tuple[tuple[LandedFile, ...], bool]:
@@ -86,6 +98,41 @@ def _up_to(most_bytes: int, new: Iterable[LandedFile]) -> tuple[tuple[LandedFile
             return tuple(taken), True
         taken.append(file)
     return tuple(taken), False
+
+
+def put_on_record(run: RunContext, planned: BatchPlan) -> None:
+    """Put what was found beside the batch on the record of the run, and the rejected files under ops/."""
+    run.warn(*planned.remarks)
+    told = {file.path for file in run.record.files_rejected}
+    for file in planned.rejected:
+        if file.path not in told:
+            logger.warning("%s is set aside: %s", file.path, file.problem)
+    run.record.files_rejected = [FileRecord(path=file.path, problem=file.problem) for file in planned.rejected]
+    run.record.files_ignored = [FileRecord(path=path, problem=why) for path, why in planned.ignored.items()]
+    if read_rejected(run.files) != tuple(planned.rejected):
+        run.check_lease()
+        write_rejected(run.files, planned.rejected)
+
+
+def set_aside(run: RunContext, batch: Batch, problems: Mapping[str, UnreadableInputError]) -> None:
+    """Put files of a batch among the rejected ones: reading them has failed. A fault that may pass counts for this run."""
+    run.unreadable.update({path: error.problem for path, error in problems.items() if error.may_pass})
+    now, limits = datetime.now(UTC).isoformat(timespec="seconds"), run.settings.landing_limits
+    found = {
+        file.path: RejectedFile(
+            file.path,
+            file.size,
+            file.modified_ns,
+            judged_by(batch.feeds[file.feed] if file.feed else None, limits),
+            problems[file.path].problem,
+            now,
+        )
+        for file in batch.files
+        if file.path in problems and not problems[file.path].may_pass
+    }
+    run.check_lease()
+    before = {file.path: file for file in read_rejected(run.files)}
+    write_rejected(run.files, {**before, **found}.values())
 
 
 def is_in_silver(tables: DeltaTables, batch: Batch) -> bool:
@@ -157,8 +204,8 @@ def next_batch(run: RunContext, planned: BatchPlan | None = None) -> Batch | Non
     if pending := pending_batch(run):
         return pending
     check_ledger_complete(run.tables, run.ledger)
-    planned = planned or plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
-    run.warn(*planned.remarks)
+    planned = planned or plan_batch(run.settings, run.ledger, run.as_of, run.run_id, run.unreadable)
+    put_on_record(run, planned)
     if planned.batch is not None:
         run.ledger.plan(planned.batch)
         logger.info("planned batch %s of %d files", planned.batch.batch_id, len(planned.batch.files))
@@ -177,7 +224,7 @@ def shown_plan(view: LakeView, as_of: date) -> BatchPlan:
     """What a run would take first, for a person: the pending batch, else the one that would be planned."""
     check_ledger_complete(view.tables, view.ledger)
     pending = view.ledger.pending()
-    return BatchPlan(pending, []) if pending else plan_batch(view.settings, view.ledger, as_of, "shown")
+    return BatchPlan(pending) if pending else plan_batch(view.settings, view.ledger, as_of, "shown")
 
 
 def print_plan(planned: BatchPlan, is_planned: bool) -> None:
@@ -192,6 +239,10 @@ def print_plan(planned: BatchPlan, is_planned: bool) -> None:
             print(f"  {printable(file.path)}  {file.size:,} bytes")
     if planned.leaves_files:
         print("more new files are left for the next batch")
+    for rejected in planned.rejected:
+        print(f"set aside: {printable(rejected.path)}: {printable(rejected.problem)}")
+    for path, why in planned.ignored.items():
+        print(f"ignored: {printable(path)}: {printable(why)}")
     for remark in planned.remarks:
         print(f"warning: {printable(remark)}")
 
@@ -208,20 +259,19 @@ def plan(
     if not commit:
         with lake_view(options) as view:
             planned = shown_plan(view, planning_day(view.settings, as_of))
-            check_layouts(view.settings.paths, planned.batch.files if planned.batch else ())
             is_pending = view.ledger.pending() is not None
         print_plan(planned, is_pending)
         return
     with run_context(options, as_of, run_id) as run, stage(run, STAGE, reads=[LANDED_FILES]) as figures:
-        batch, leaves_files = pending_batch(run), False
-        if batch is None:
-            fresh = plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
-            check_layouts(run.paths, fresh.batch.files if fresh.batch else ())
-            batch, leaves_files = next_batch(run, fresh), fresh.leaves_files
+        planned = BatchPlan(pending_batch(run))
+        if planned.batch is None:
+            planned = plan_batch(run.settings, run.ledger, run.as_of, run.run_id)
+            next_batch(run, planned)
+        batch = planned.batch
         go_on_or_end(run, batch is not None)
         run.record.batch_id = batch.batch_id if batch else None
         figures["files"] = len(batch.files) if batch else 0
-    print_plan(BatchPlan(batch, [], leaves_files), is_planned=True)
+    print_plan(planned, is_planned=True)
 
 
 main = main_of(plan)

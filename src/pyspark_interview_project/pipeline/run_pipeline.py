@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
 
 from pyspark_interview_project.command_line import main_of
+from pyspark_interview_project.errors import RejectedFilesError, UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver, classify
+from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
+from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
 from pyspark_interview_project.pipeline.checks import check_tables_stand
 from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
+from pyspark_interview_project.pipeline.ledger import Batch
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
     AsOfOption,
@@ -25,8 +30,8 @@ from pyspark_interview_project.pipeline.options import (
     SkipFileOption,
     WithDrOption,
 )
-from pyspark_interview_project.pipeline.plan import is_in_silver, plan_batch, print_plan, shown_plan
-from pyspark_interview_project.pipeline.run_context import RunContext, lake_view, planning_day, run_context
+from pyspark_interview_project.pipeline.plan import is_in_silver, plan_batch, print_plan, put_on_record, shown_plan
+from pyspark_interview_project.pipeline.run_context import LakeView, RunContext, lake_view, planning_day, run_context
 from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.pipeline.watermark import is_current
@@ -60,11 +65,15 @@ def run(
     check_recovery(options, with_dr, simulate)
     with run_context(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
+        if rejected := this_run.record.files_rejected:
+            this_run.ends_with = RejectedFilesError({file.path: file.problem for file in rejected})
     if with_dr:
         protect_run(this_run.settings, this_run.record, simulate)
     if ingest_metrics_json:
         ingest_latest(this_run.settings)
     print_summary(this_run.record, this_run.paths, groups)
+    if this_run.ends_with:
+        raise this_run.ends_with
 
 
 def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
@@ -74,7 +83,7 @@ def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
         planned = plan_batch(this_run.settings, this_run.ledger, this_run.as_of, this_run.run_id)
         check_tables_stand(this_run.tables, this_run.ledger)
         if planned.batch is None and is_current(this_run.tables, this_run.files):
-            this_run.warn(*planned.remarks)
+            put_on_record(this_run, planned)
             record.end(NO_NEW_DATA)
             logger.info("nothing new to process")
             return []
@@ -89,23 +98,40 @@ def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
 
 
 def _show(options: dict[str, Any], as_of: datetime | None) -> None:
-    """Show the next batch and what would become of its rows. Changes nothing."""
+    """Show the next batch and what would become of its rows. Changes nothing, and ends as a run would."""
     with lake_view(options) as view:
         planned = shown_plan(view, planning_day(view.settings, as_of))
         batch = planned.batch
         outcome = None
+        rejected = {file.path: file.problem for file in planned.rejected}
         if batch is not None and batch.checkpoint is not None and is_in_silver(view.tables, batch):
             figures = batch.checkpoint.figures
             outcome = LawTerms.from_record(figures), figures["quarantined_by_reason"]
         elif batch is not None:
             view.engine.use_time_zone(batch.spark_tz or view.settings.spark_tz)
-            classified = classify(view.engine, view.tables, batch, view.tables.version(SILVER))
+            classified, unreadable = _classified(view, batch)
+            rejected.update({path: error.problem for path, error in unreadable.items()})
             outcome = classified.terms, classified.quarantined_by_reason
         is_pending = view.ledger.pending() is not None
     print_plan(planned, is_pending)
     if outcome is not None:
         terms, reasons = outcome
         print_outcomes(terms.rows_read, terms.rows, reasons)
+    if rejected:
+        raise RejectedFilesError(rejected)
+
+
+def _classified(view: LakeView, batch: Batch) -> tuple[ClassifiedBatch, Mapping[str, UnreadableInputError]]:
+    """The batch without the files that turn out to be unreadable, and those."""
+    unreadable: dict[str, UnreadableInputError] = {}
+    while True:
+        files = tuple(file for file in batch.files if file.path not in unreadable)
+        try:
+            version = view.tables.version(SILVER)
+            readable = replace(batch, files=files)
+            return classify(view.engine, view.tables, readable, version, view.settings.currency), unreadable
+        except UnreadableBatchError as error:
+            unreadable.update(error.problems)
 
 
 main = main_of(run)

@@ -2,8 +2,9 @@
 
 A rule is broken where its SQL is true, on a row of typed columns. Beside the nine columns of a return the SQL can name
 `<column>_given` (boolean: something other than blank was delivered; of qty, amount, return_date and ingest_ts),
-`return_id_is_rounded` (boolean: it is a number that lost its last digits), `as_of` (the run's date) and
-`latest_ingest_ts` (timestamp: a day after the batch was planned).
+`return_id_is_rounded` (boolean: it is a number that lost its last digits), `as_of` (the run's date),
+`latest_ingest_ts` (timestamp: a day after the batch was planned), `currency` (string, of the record) and
+`lake_currency` (string; null: it is not checked).
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ RULES = (
     ),
     Rule("ingest_ts_invalid", "ingest_ts_given and ingest_ts is null", "it decides which version is the newest"),
     Rule("ingest_ts_out_of_range", "ingest_ts > latest_ingest_ts", "a version from the future would win for ever"),
+    Rule("currency_unexpected", "currency <> lake_currency", "amounts of two currencies cannot be summed"),
 )
 
 REASON_CODES = (CORRUPT_RECORD, *(rule.code for rule in RULES))

@@ -13,6 +13,9 @@ _BATCH_ID = Column("batch_id", "string", False, "batch that wrote this row")
 _SOURCE_FILE = Column("source_file", "string", False, "landed file it came from, relative to the root of the lake")
 
 
+_SOURCE_RECORD = Column("source_record", "long", True, "its number in that file, from 1; null in rows of old versions")
+
+
 @dataclass(frozen=True)
 class TableContract:
     """A Delta table: `place` is relative to the root of the lake; `checks`, by name, compare plain columns."""
@@ -46,6 +49,7 @@ SILVER = TableContract(
         Column("ingest_ts", "timestamp", True, "when the source recorded this version, UTC"),
         _BATCH_ID,
         _SOURCE_FILE,
+        _SOURCE_RECORD,
     ),
     partition_by=("return_date",),
     checks=MappingProxyType({"qty_positive": "qty > 0", "amount_not_negative": "amount >= 0"}),
@@ -63,6 +67,7 @@ QUARANTINE = TableContract(
         Column("raw_record", "string", False, "the delivered text; for Parquet a JSON object of our columns as text"),
         Column("reasons", "array<string>", False, "every reason code that applies"),
         _SOURCE_FILE,
+        _SOURCE_RECORD,
         _BATCH_ID,
         Column("quarantined_at", "timestamp", False, "when it was rejected, UTC"),
         Column("attempts", "integer", False, "how often it was validated"),

@@ -16,7 +16,7 @@ import pyarrow.csv
 
 from pyspark_interview_project.sources.delimited import LINE_ENDS, Dialect, Record
 from pyspark_interview_project.sources.delimited_fast import _PIECE_CHARS, _end_of_last_line, _FastRecordReader
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
+from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _MIN_CHARS = 32 * 1024  # below that a call of pyarrow costs more than it saves
 _LF_IN_QUOTES = "\0"  # stands for it while records are cut at LF: no text has this character

@@ -4,67 +4,73 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.config.settings import LandingLimits
-from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.sources.preflight import screened_sha256
+from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.storage.files import UNFINISHED, Files, LocalFiles, StoredFile, sha256_and_size
 
-_FORMATS: Mapping[str, str] = {
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".csv": "csv",
-    ".parquet": "parquet",
+Format = Literal["delimited", "json", "parquet"]
+_FORMATS: Mapping[str, Format] = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "delimited"),
+    **dict.fromkeys((".json", ".jsonl", ".ndjson"), "json"),
+    **dict.fromkeys((".parquet", ".parq", ".pq"), "parquet"),
 }
+_PACKINGS = (".gz", ".gzip", ".bz2", ".xz", ".zst")
 _LANDING_DAY = re.compile(r"\Adt=([0-9]{4}-[0-9]{2}-[0-9]{2})\Z")
 
 
 @dataclass(frozen=True)
 class LandedFile:
-    """A file as it was planned. `path` is relative to the root of the lake; `modified_ns` is its modification time."""
+    """A file as it was planned. `path` is relative to the root of the lake; `modified_ns` is its modification time.
+
+    `feed` is the name of the feed that it belongs to, if it has one, and `encoding` that of its text.
+    """
 
     path: str
     size: int
     modified_ns: int
     sha256: str
+    feed: str | None = None
+    encoding: str | None = None
 
     @property
-    def format(self) -> str:
-        """json, csv or parquet."""
-        found = format_of(self.path)
-        assert found is not None, self.path
-        return found
-
-    @property
-    def is_gzipped(self) -> bool:
-        return self.path.endswith(".gz")
+    def landed_day(self) -> str | None:
+        """The day of the directory dt=… that it landed in, as YYYY-MM-DD."""
+        days = [day for part in self.path.split("/")[:-1] if (day := _day_of(part))]
+        return days[-1].isoformat() if days else None
 
 
 @dataclass(frozen=True)
 class Listing:
-    """What stands under bronze: the files with data, and the paths of the others, each with why it is ignored.
+    """What stands under bronze: the files with data, and the paths of the others, each with why it is ignored, or
+    rejected because it cannot be opened as what its name claims.
 
-    Hidden files, and files marked as unfinished, are in neither.
+    Hidden files, and files marked as unfinished, are in none of them.
     """
 
     files: tuple[StoredFile, ...]
     ignored: Mapping[str, str]
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
 
-def format_of(path: str) -> str | None:
-    """The format that a file's name claims; None where it is no data."""
-    name = path.rsplit("/", 1)[-1]
-    plain = name.removesuffix(".gz")
-    found = _FORMATS.get(os.path.splitext(plain)[1])
-    return None if found == "parquet" and plain != name else found
+def format_of(path: str) -> Format | None:
+    """The format that a file's name claims, in any case; None where it is no data."""
+    plain, extension = os.path.splitext(path.rsplit("/", 1)[-1].lower())
+    is_packed = extension in _PACKINGS
+    found = _FORMATS.get(os.path.splitext(plain)[1] if is_packed else extension)
+    return None if found == "parquet" and is_packed else found
+
+
+def in_order_of_delivery(files: Iterable[LandedFile]) -> list[LandedFile]:
+    """The files from the one that was delivered first to the last: by landing day, modification time and path."""
+    return sorted(files, key=lambda file: (file.landed_day or "", file.modified_ns, file.path))
 
 
 def landing_directory(lake: LakePaths) -> Path:
@@ -78,11 +84,10 @@ def landing_directory(lake: LakePaths) -> Path:
 def find_landed(lake: LakePaths, as_of: date) -> Listing:
     """List the landed files in the order of their paths, without those in a directory dt=… later than `as_of`.
 
-    Raises ConfigurationError where the landing directory does not exist or a link leads out of the lake, and
-    UnreadableInputError for a file with data whose name is not UTF-8.
+    Raises ConfigurationError where the landing directory does not exist.
     """
     landing_directory(lake)
-    files, ignored = [], {}
+    files, ignored, rejected = [], {}, {}
     landed = LocalFiles(lake.root).list(paths.LANDED, enters=lambda directory: _is_visible(f"{directory}/", as_of))
     for file in sorted(landed, key=lambda file: file.path.split("/")):
         if not _is_visible(file.path, as_of):
@@ -91,14 +96,21 @@ def find_landed(lake: LakePaths, as_of: date) -> Listing:
         if file.link == "nowhere":
             ignored[shown] = "it is a link to a directory, or to nothing"
         elif format_of(file.path) is None:
-            ignored[shown] = "its name claims none of the formats"
+            ignored[shown] = _of_no_format(file.path)
         elif shown != file.path:
-            raise UnreadableInputError(shown, "its name is not UTF-8")
+            rejected[shown] = "its name is not UTF-8; give it another one"
         elif file.link == "outside":
-            raise ConfigurationError(file.path, "it is a link out of the lake; land the file itself")
+            rejected[shown] = "it is a link out of the lake; land the file itself"
         else:
             files.append(file)
-    return Listing(tuple(files), ignored)
+    return Listing(tuple(files), ignored, rejected)
+
+
+def _of_no_format(path: str) -> str:
+    extension = os.path.splitext(path.rsplit("/", 1)[-1])[1]
+    names = " ".join(_FORMATS)
+    found = f"its name ends with {extension}" if extension else "its name has no extension"
+    return f"{found}; taken are {names}, text also behind {' '.join(_PACKINGS)}"
 
 
 def _is_visible(path: str, as_of: date) -> bool:
@@ -110,36 +122,21 @@ def _is_visible(path: str, as_of: date) -> bool:
 
 
 def _is_of_a_later_day(directory: str, as_of: date) -> bool:
+    day = _day_of(directory)
+    return day is not None and day > as_of
+
+
+def _day_of(directory: str) -> date | None:
     day = _LANDING_DAY.match(directory)
     try:
-        return day is not None and date.fromisoformat(day[1]) > as_of
+        return date.fromisoformat(day[1]) if day else None
     except ValueError:  # dt=2026-02-30 names no day and is a directory like any other
-        return False
+        return None
 
 
 def _readable(path: str) -> str:
     r"""The path with \xe9 and the like for bytes that are not UTF-8."""
     return os.fsencode(path).decode("utf-8", errors="backslashreplace")
-
-
-def new_files(
-    lake: LakePaths, landed: Iterable[StoredFile], known: Iterable[LandedFile], limits: LandingLimits
-) -> Iterator[LandedFile]:
-    """Those of the landed files that are not known by path, size and content, one by one.
-
-    A file is not hashed again where its path, size and modification time are known.
-    Raises UnreadableInputError naming a file that cannot be read or is beyond the limits.
-    """
-    known = list(known)
-    by_time = {(file.path, file.size, file.modified_ns) for file in known}
-    by_content = {(file.path, file.size, file.sha256) for file in known}
-    stored = LocalFiles(lake.root)
-    for file in landed:
-        if (file.path, file.size, file.modified_ns) in by_time:
-            continue
-        sha256 = screened_sha256(stored, file.path, limits)
-        if (file.path, file.size, sha256) not in by_content:
-            yield LandedFile(file.path, file.size, file.modified_ns, sha256)
 
 
 def changed_files(lake: LakePaths, files: Iterable[LandedFile]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 
 from pyspark_interview_project.sources.json_lines import Members, members_of, strict_decoder
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
+from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _Found = tuple[Members, frozenset[str]] | None
 _STRING = r'"[^"\\\n]*+(?:\\[^\n][^"\\\n]*+)*+"'

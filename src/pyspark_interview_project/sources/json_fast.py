@@ -13,7 +13,7 @@ from itertools import chain
 
 from pyspark_interview_project.sources.json_documents import JsonRecord, RecordTooLong, json_records
 from pyspark_interview_project.sources.json_lines import Members, _refuse_constant, members_of, strict_decoder
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
+from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _PIECE_CHARS = 64 * 1024
 _MAX_WAITING_CHARS = 1024 * 1024  # without a place to cut: the definition reads on alone

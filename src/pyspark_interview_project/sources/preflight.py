@@ -1,92 +1,72 @@
-"""Screening a landed file before an engine reads it: its hash, and whether it stays within the limits.
+"""Screening a landed file before it is planned: its hash, whether it can be taken, and within which limits it stays.
 
 A file is read in pieces, so that one that unpacks to more than any disk holds costs no memory here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.sources.lines import open_gzip
+from pyspark_interview_project.sources.discovery import LandedFile, format_of
+from pyspark_interview_project.sources.landed_text import read_options
+from pyspark_interview_project.sources.parquet_layout import parquet_layout
 from pyspark_interview_project.sources.parquet_size import decoded_bytes
-from pyspark_interview_project.storage.files import CHUNK_BYTES, LocalFiles, sha256_and_size
+from pyspark_interview_project.sources.text_look import check_columns
+from pyspark_interview_project.sources.text_opening import encoding_of
+from pyspark_interview_project.storage.files import LocalFiles, StoredFile, sha256_and_size
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 # Below this a ratio says nothing: a small file of blanks is packed to a thousandth.
 _RATIO_COUNTS_FROM_BYTES = 64 * 1024 * 1024
 
 
-def screened_sha256(files: LocalFiles, path: str, limits: LandingLimits) -> str:
-    """The SHA-256 of the file as it landed.
+def screened(files: LocalFiles, file: StoredFile, feed: Feed | None, limits: LandingLimits) -> LandedFile:
+    """The file as it can be planned.
 
-    Raises UnreadableInputError where it cannot be read or unpacked to its end, has a line longer than
-    `limits.line_bytes`, or unpacks to more than `limits.unpacked_bytes` or `limits.unpacked_ratio` times its size.
+    Raises UnreadableInputError where it cannot be taken: it cannot be read or unpacked to its end, is no text or table
+    of its format, lacks a required column, or unpacks to more than `limits.unpacked_bytes` or `limits.unpacked_ratio`
+    times its size.
     """
+    path, place = file.path, Path(files.place(file.path))
+    encoding = None
     try:
-        if path.endswith(".parquet"):
-            _check_parquet(files, path, limits)
-        elif path.endswith(".gz"):
-            _check_gzip(files, path, limits)
+        sha256, size = sha256_and_size(files.chunks(path))
+        if format_of(path) == "parquet":
+            _check_parquet(place, path, limits, feed)
         else:
-            digest = hashlib.sha256()
-            _check_lines(_hashed(files.chunks(path), digest), path, limits)
-            return digest.hexdigest()
-        return sha256_and_size(files.chunks(path))[0]
+            options = read_options(path, feed, limits.record_bytes)
+            encoding = encoding_of(place, path, options.encodings, _limited(path, size, limits))
+            check_columns(place, path, options, encoding, feed)
     except (OSError, EOFError, zlib.error) as error:
-        problem = (error.strerror if isinstance(error, OSError) else None) or f"cannot be read to its end: {error}"
-        raise UnreadableInputError(path, problem) from error
+        fault = error.strerror if isinstance(error, OSError) else None
+        raise UnreadableInputError(path, fault or f"cannot be read to its end: {error}", bool(fault)) from error
+    return LandedFile(path, file.size, file.modified_ns, sha256, feed.feed if feed else None, encoding)
 
 
-def _hashed(chunks: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for chunk in chunks:
-        digest.update(chunk)
-        yield chunk
+def _limited(path: str, packed: int, limits: LandingLimits) -> Callable[[int], None]:
+    """What counts unpacked bytes, and refuses a file that has too many."""
+    unpacked = 0
+
+    def count(size: int) -> None:
+        nonlocal unpacked
+        unpacked += size
+        if unpacked > packed:  # a file that is not packed has just its bytes
+            _check_unpacked(unpacked, packed, path, limits)
+
+    return count
 
 
-def _check_lines(chunks: Iterable[bytes], path: str, limits: LandingLimits) -> None:
-    """Read every chunk, and refuse a line that is too long."""
-    begun = 0  # bytes of the line that the chunks so far have not ended
-    for chunk in chunks:
-        begun, longest = _lengths(chunk, begun, limits.line_bytes)
-        if longest > limits.line_bytes:
-            raise UnreadableInputError(path, f"has a line of more than {limits.line_bytes:,} bytes (max_line_bytes)")
-
-
-def _lengths(chunk: bytes, begun: int, limit: int) -> tuple[int, int]:
-    """The length of the line that a chunk leaves open, and of the longest line where one is beyond `limit`."""
-    first, last = chunk.find(b"\n"), chunk.rfind(b"\n")
-    if first < 0:
-        return begun + len(chunk), begun + len(chunk)
-    left = len(chunk) - last - 1
-    # A line inside a chunk is shorter than the chunk, so only a limit below that needs a look at these lines.
-    inside = max(map(len, chunk[first + 1 : last].split(b"\n")), default=0) if limit < len(chunk) else 0
-    return left, max(begun + first, inside, left)
-
-
-def _check_gzip(files: LocalFiles, path: str, limits: LandingLimits) -> None:
-    place = files.place(path)
-    packed = place.stat().st_size
-
-    def unpacked_chunks() -> Iterator[bytes]:
-        unpacked = 0
-        with open_gzip(place) as file:
-            for chunk in iter(partial(file.read, CHUNK_BYTES), b""):
-                unpacked += len(chunk)
-                _check_unpacked(unpacked, packed, path, limits)
-                yield chunk
-
-    _check_lines(unpacked_chunks(), path, limits)
-
-
-def _check_parquet(files: LocalFiles, path: str, limits: LandingLimits) -> None:
-    place = files.place(path)
+def _check_parquet(place: Path, path: str, limits: LandingLimits, feed: Feed | None) -> None:
     try:
         metadata = pq.read_metadata(place)
         unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
@@ -94,7 +74,8 @@ def _check_parquet(files: LocalFiles, path: str, limits: LandingLimits) -> None:
         # The ratio does not count here: a file of few different values may well decode to a thousand times its size.
         _check_bytes(decoded_bytes(place, metadata, limits.unpacked_bytes), path, limits)
     except pa.ArrowException:
-        return  # the look at its columns says what is wrong with it
+        pass  # the look at its columns says what is wrong with it
+    parquet_layout(place, path)
 
 
 def _check_bytes(unpacked: int, path: str, limits: LandingLimits) -> None:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
+from typing import TYPE_CHECKING
 
+from pyspark_interview_project import __version__
 from pyspark_interview_project.config import paths
+from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.storage.files import Files
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 logger = logging.getLogger(__name__)
 
@@ -17,16 +24,23 @@ logger = logging.getLogger(__name__)
 class RejectedFile:
     """A file that could not be taken, as it was then, and why.
 
-    `definition` is the hash of its feed's definition (None: it has no feed). A file is looked at again where it is not
-    this file any more or its feed has another definition. `since` is when it was first rejected (ISO 8601, UTC).
+    It is looked at again where it is not this file any more or `judged_by` is another one, and by each run where the
+    fault `may_pass` because it is the storage's. `since` is when it was first rejected (ISO 8601, UTC).
     """
 
     path: str
     size: int
     modified_ns: int
-    definition: str | None
+    judged_by: str
     problem: str
     since: str
+    may_pass: bool = False
+
+
+def judged_by(feed: Feed | None, limits: LandingLimits) -> str:
+    """A hash of what decides whether a file can be taken: its feed's definition, the limits, and this version."""
+    decides = [feed.definition_hash if feed else None, astuple(limits), __version__]
+    return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 
 def read_rejected(files: Files) -> tuple[RejectedFile, ...]:

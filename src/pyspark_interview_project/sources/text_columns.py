@@ -13,7 +13,7 @@ from pyspark_interview_project.sources.delimited_columns import ColumnReader, Co
 from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong
 from pyspark_interview_project.sources.json_fast import fast_json_records
 from pyspark_interview_project.sources.json_lines import Members
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
+from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 from pyspark_interview_project.sources.text_layout import (
     ReadOptions,
     below_head,

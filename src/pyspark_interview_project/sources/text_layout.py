@@ -14,7 +14,7 @@ from typing import Literal
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, OpenQuote, RefusedText, records
-from pyspark_interview_project.sources.text_opening import decoded_blocks, encoding_of
+from pyspark_interview_project.sources.text_opening import decoded_blocks
 from pyspark_interview_project.sources.unpacking import Source
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -41,11 +41,12 @@ class ReadOptions:
 
 @dataclass
 class Layout:
-    """The columns of a file, normalised, and how its text is taken apart; JSON has no delimiter."""
+    """The columns of a file as they match, and how its text is taken apart; JSON has no delimiter and no header."""
 
     names: tuple[str, ...]
     delimiter: str | None
     encoding: str
+    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,14 +57,12 @@ class Head:
     delimiter: str | None
 
 
+def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[str], encoding: str) -> Layout:
+    """The layout of a file, read from its first lines. `wanted` are the columns that matter: they tell the delimiter,
+    and are all that JSON gives.
 
-
-def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[str]) -> Layout:
-    """The layout of a file. `wanted` are the columns that matter: they tell the delimiter, and are all that JSON gives.
-
-    Raises UnreadableInputError naming the file `name` where it is no such text, or its header cannot be used.
+    Raises UnreadableInputError naming the file `name` where its header cannot be used.
     """
-    encoding = encoding_of(source, name, options.encodings)
     names = tuple(map(matching_name, wanted))
     if options.format == "json":
         return Layout(names, None, encoding)
@@ -77,7 +76,7 @@ def layout_of(source: Source, name: str, options: ReadOptions, wanted: Sequence[
     if clash := next((column for column, count in Counter(columns).items() if count > 1), None):
         same = ", ".join(repr(field) for field in header if matching_name(field) == clash)
         raise UnreadableInputError(name, f"its columns {same} have one name, {clash}; leave or rename all but one")
-    return Layout(columns, delimiter, encoding)
+    return Layout(columns, delimiter, encoding, tuple(header))
 
 
 def column_names(header: Sequence[str]) -> tuple[str, ...]:

@@ -7,14 +7,14 @@ its neighbours. Memory does not grow with the file.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from itertools import chain
 
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 from pyspark_interview_project.sources.unpacking import Source, unpacked_blocks
 
+BYTE_ORDER_MARK = "\ufeff"
 _MARKED = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
@@ -31,16 +31,18 @@ class _Misfit(Exception):
         self.why, self.binary = why, binary
 
 
-def encoding_of(source: Source, name: str, encodings: Sequence[str]) -> str:
+def encoding_of(
+    source: Source, name: str, encodings: Sequence[str], watch: Callable[[int], None] = lambda size: None
+) -> str:
     """The encoding in which the whole text can be read: that of its byte-order mark, or the first of `encodings`.
 
-    Raises UnreadableInputError naming the file `name` where none fits, or where it is no text.
+    `watch` is given the sizes of the blocks as they are unpacked, and may raise. Raises UnreadableInputError naming the file `name` where none fits, or where it is no text.
     """
     marked = _encoding_of_mark(source, name)
     misfits = []
     for encoding in (marked,) if marked else encodings:
         try:
-            for _ in _decoded(source, name, encoding):
+            for _ in _decoded(source, name, encoding, watch):
                 pass
             return encoding
         except _Misfit as misfit:
@@ -50,7 +52,8 @@ def encoding_of(source: Source, name: str, encodings: Sequence[str]) -> str:
     tried = ", ".join(misfit.why for misfit in misfits)
     mark = " though its byte-order mark says so" if marked else ""
     raise UnreadableInputError(
-        name, f"its text is {tried}{mark}; `read: {{encoding: …}}` of a feed takes files of other encodings"
+        name,
+        f"its text is {tried}{mark}; `read: {{encoding: …}}` of a feed takes files of other encodings, such as cp1252",
     )
 
 
@@ -71,13 +74,16 @@ def _encoding_of_mark(source: Source, name: str) -> str | None:
     return next((encoding for mark, encoding in _MARKED if start.startswith(mark)), None)
 
 
-def _decoded(source: Source, name: str, encoding: str) -> Generator[str, None, None]:
+def _decoded(
+    source: Source, name: str, encoding: str, watch: Callable[[int], None] = lambda size: None
+) -> Generator[str, None, None]:
     decoder = codecs.getincrementaldecoder(encoding)()
     read = 0  # bytes up to the end of this block
     is_start = True
     with closing(unpacked_blocks(source, name)) as content:
         for block in chain(content, (b"",)):
             read += len(block)
+            watch(len(block))
             try:
                 text = decoder.decode(block, final=not block)
             except UnicodeDecodeError as error:

@@ -68,7 +68,7 @@ def unpacked_blocks(source: Source, name: str) -> Generator[bytes, None, None]:
             yield from blocks
     except (OSError, EOFError, zlib.error, lzma.LZMAError, pa.ArrowException) as error:
         if isinstance(error, OSError) and error.strerror:
-            raise UnreadableInputError(name, error.strerror) from error
+            raise UnreadableInputError(name, error.strerror, may_pass=True) from error
         raise UnreadableInputError(
             name, f"it is packed with {packing} and cannot be unpacked to its end ({error}); fetch it again"
         ) from error

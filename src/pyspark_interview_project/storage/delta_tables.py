@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.storage.commits import (
     CommitMetadata,
@@ -225,8 +226,17 @@ class DeltaTables:
                 )
             if unknown := [name for name in names if name not in table.names]:
                 raise ConfigurationError(table.place, f"the table has a column {unknown[0]} that its contract lacks")
-            if len(names) != len(table.names):
+            if any(not column.nullable for column in self._missing_columns(table, names)):
                 raise ConfigurationError(table.place, "the table lacks columns of its contract")
+
+    def missing_columns(self, table: TableContract) -> Sequence[Column]:
+        """The columns of the contract that an older table lacks; its rows have null there."""
+        with log_errors(table):
+            return self._missing_columns(table, [field.name for field in self._newest(table).schema().fields])
+
+    @staticmethod
+    def _missing_columns(table: TableContract, names: Collection[str]) -> Sequence[Column]:
+        return [column for column in table.columns if column.name not in names]
 
     def missing_checks(self, table: TableContract) -> Mapping[str, str]:
         """The constraints of the contract that the table lacks: a run was killed while it made the table."""

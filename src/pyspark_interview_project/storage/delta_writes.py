@@ -77,6 +77,9 @@ class DeltaWrites:
                 )
         self._tables.check_shapes()
         for table in TABLES:
+            if columns := self._tables.missing_columns(table):
+                added = Schema.from_json(delta_schema_json(columns)).fields
+                self._tables.open(table).alter.add_columns(added)
             if properties := self._tables.missing_properties(table):
                 delta = self._tables.open(table)
                 if delta.protocol().min_writer_version < _WRITER_WITH_FEATURES:

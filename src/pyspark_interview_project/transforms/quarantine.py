@@ -17,7 +17,8 @@ def quarantine_slice(validated: DataFrame, batch_id: str, quarantined_at: dateti
     so that validating the batch again gives the same ids.
     """
     rejected = validated.filter(F.col("reasons").isNotNull())
-    equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_file")
+    # By their number in the file where they have one, else as they come.
+    equal_records = Window.partitionBy("source_file", "raw_record").orderBy("source_record")
     numbered = rejected.withColumn("occurrence", F.row_number().over(equal_records))
     occurrence = F.col("occurrence").cast("string")
     identity = hash_of(F.lit(batch_id), F.col("source_file"), occurrence, F.col("raw_record"))
