@@ -60,7 +60,8 @@ def plan_batch(
 ) -> BatchPlan:
     """Look at the landed files and plan a batch of the new ones, up to max_batch_bytes. Writes nothing.
 
-    `unreadable` are files that a run has tried in vain: why, by path. Raises RejectedFilesError where a file cannot be taken and unreadable_files says that nothing is done then.
+    `unreadable` are files that a run has tried in vain: why, by path. Raises RejectedFilesError where a file cannot be
+    taken and unreadable_files says that nothing is done then.
     """
     landing = find_landed(settings.paths, as_of)
     known = ledger.known_files()
@@ -115,7 +116,7 @@ def put_on_record(run: RunContext, planned: BatchPlan) -> None:
 
 
 def set_aside(run: RunContext, batch: Batch, problems: Mapping[str, UnreadableInputError]) -> None:
-    """Put files of a batch among the rejected ones: reading them has failed. A fault that may pass counts for this run."""
+    """Put files of a batch among the rejected ones: reading them failed. A fault that may pass counts for this run."""
     run.unreadable.update({path: error.problem for path, error in problems.items() if error.may_pass})
     now, limits = datetime.now(UTC).isoformat(timespec="seconds"), run.settings.landing_limits
     found = {

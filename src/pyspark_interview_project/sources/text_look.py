@@ -47,7 +47,8 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
         separated = f"is separated by {_shown_delimiter(layout)} and " if layout.delimiter != "," else ""
         raise UnreadableInputError(
             path,
-            f'it {separated}has amounts with a decimal comma; `amount: {{from: amount, decimal: ","}}` of a feed takes it',
+            f"it {separated}has amounts with a decimal comma; "
+            '`amount: {from: amount, decimal: ","}` of a feed takes it',
         )
 
 

@@ -36,7 +36,8 @@ def encoding_of(
 ) -> str:
     """The encoding in which the whole text can be read: that of its byte-order mark, or the first of `encodings`.
 
-    `watch` is given the sizes of the blocks as they are unpacked, and may raise. Raises UnreadableInputError naming the file `name` where none fits, or where it is no text.
+    `watch` is given the sizes of the blocks as they are unpacked, and may raise. Raises UnreadableInputError naming the
+    file `name` where none fits, or where it is no text.
     """
     marked = _encoding_of_mark(source, name)
     misfits = []
