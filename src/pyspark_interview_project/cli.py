@@ -11,7 +11,7 @@ from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.doctor import command as doctor_command
 from pyspark_interview_project.dr import dr_runner
 from pyspark_interview_project.metrics import ingest_pipeline_metrics, metrics_exporter
-from pyspark_interview_project.pipeline import bronze_to_silver, finalize, plan, run_pipeline, silver_to_gold
+from pyspark_interview_project.pipeline import bronze_to_silver, feeds, finalize, plan, run_pipeline, silver_to_gold
 from pyspark_interview_project.report import command as report_command
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -24,6 +24,7 @@ app.command("exporter")(metrics_exporter.exporter)
 app.command("ingest-metrics")(ingest_pipeline_metrics.ingest_metrics)
 app.command("report")(report_command.report)
 app.command("doctor")(doctor_command.doctor)
+app.add_typer(feeds.app, name="feeds")
 app.add_typer(dr_runner.app, name="dr")
 
 

@@ -14,7 +14,7 @@ from pyspark_interview_project.config.feed_source import WrongKey
 from pyspark_interview_project.config.settings import StrictLoader
 from pyspark_interview_project.errors import ConfigurationError
 
-__all__ = ["Feed", "FeedRule", "feed_for", "load_feeds", "shipped_feeds"]
+__all__ = ["Feed", "FeedRule", "feed_for", "load_feed", "load_feeds", "shipped_feeds"]
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_BYTES = 1 << 20  # a definition is a page long
@@ -23,6 +23,11 @@ _MAX_BYTES = 1 << 20  # a definition is a page long
 def shipped_feeds() -> Path:
     """The directory of the feeds that come with the package."""
     return Path(__file__).resolve().parent.parent / "feeds"
+
+
+def load_feed(path: Path, reserved_codes: Collection[str] = ()) -> Feed:
+    """One definition. Raises ConfigurationError naming file, line and key."""
+    return _loaded(path, reserved_codes)
 
 
 def load_feeds(directories: Iterable[Path | str], reserved_codes: Collection[str] = ()) -> tuple[Feed, ...]:

@@ -17,8 +17,14 @@ from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, in_sparks_
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.shown_text import without_values
-from pyspark_interview_project.sources.discovery import LandedFile, format_of
-from pyspark_interview_project.sources.landed_text import TextFile, record_schema, text_batches, text_file
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.landed_text import (
+    TextFile,
+    is_read_as_text,
+    record_schema,
+    text_batches,
+    text_file,
+)
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.transforms.map_columns import map_columns
 from pyspark_interview_project.transforms.normalise import Kind
@@ -60,12 +66,12 @@ class LandedReader:
         self.failures.clear()
         texts: dict[str | None, list[TextFile]] = {}
         for file in files:
-            if format_of(file.path) != "parquet":
+            if is_read_as_text(file):
                 feed = feeds[file.feed] if file.feed else None
                 place = self._paths.place(file.path)
                 texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
         deliveries = [self._text(group, feeds[name] if name else None) for name, group in texts.items()]
-        tables = [file for file in files if format_of(file.path) == "parquet"]
+        tables = [file for file in files if not is_read_as_text(file)]
         return [
             *deliveries,
             *(self._parquet(group, kinds, time_zone) for kinds, group in self._layouts.parquet(tables)),

@@ -17,8 +17,14 @@ from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
 from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.sources.discovery import LandedFile, format_of
-from pyspark_interview_project.sources.landed_text import TextFile, record_schema, text_batches, text_file
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.landed_text import (
+    TextFile,
+    is_read_as_text,
+    record_schema,
+    text_batches,
+    text_file,
+)
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.transforms.map_columns import map_columns
 from pyspark_interview_project.transforms.normalise import Kind
@@ -61,7 +67,7 @@ class SparkReader:
         texts: dict[str | None, list[TextFile]] = {}
         sizes: dict[str, int] = {}
         for file in files:
-            if format_of(file.path) != "parquet":
+            if is_read_as_text(file):
                 feed = feeds[file.feed] if file.feed else None
                 place = self._paths.place(file.path)
                 texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
@@ -74,7 +80,7 @@ class SparkReader:
             deliveries.append(Delivery(mapped, ALL_TEXT, name))
         if problems:
             raise UnreadableBatchError(problems)
-        tables = [file for file in files if format_of(file.path) == "parquet"]
+        tables = [file for file in files if not is_read_as_text(file)]
         deliveries += [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(tables)]
         self._rows.update(self._layouts.parquet_rows)
         return deliveries

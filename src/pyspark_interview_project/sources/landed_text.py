@@ -17,6 +17,7 @@ from pyspark_interview_project.config.column_names import matching_name, name_in
 from pyspark_interview_project.config.feed_definition import Feed
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
+from pyspark_interview_project.sources.parquet_text import parquet_text, raw_records
 from pyspark_interview_project.sources.path_columns import path_columns
 from pyspark_interview_project.sources.text_columns import NoteUnknown
 from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
@@ -38,7 +39,7 @@ class TextFile:
     place: str
     path: str
     options: ReadOptions
-    encoding: str
+    encoding: str | None  # None: it is Parquet
     wanted: tuple[str, ...]
     columns: tuple[str, ...]
     constants: tuple[tuple[str, str | None], ...]
@@ -48,8 +49,7 @@ class TextFile:
 
 
 def text_file(place: str, file: LandedFile, feed: Feed | None, max_record_chars: int) -> TextFile:
-    """How a file is read that was planned with its encoding."""
-    assert file.encoding is not None, file.path
+    """How a file is read as text: any file but Parquet without a feed. It was planned with its encoding."""
     wanted = feed.own_columns if feed else DELIVERED_NAMES
     modified_at = _EPOCH + timedelta(microseconds=file.modified_ns // 1000)
     return TextFile(
@@ -106,6 +106,9 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
 
     Raises UnreadableInputError, also behind batches: then none of them counts.
     """
+    if file.encoding is None:
+        yield from _parquet_batches(file)
+        return
     layout = layout_of(Path(file.place), file.path, file.options, file.wanted, file.encoding)
     ours = frozenset(file.wanted)
     if layout.header and not file.has_feed and (unknown := unknown_columns(layout, ours)):
@@ -115,16 +118,41 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
     schema = record_schema(file.columns, file.has_feed)
     for batch in read_records(Path(file.place), file.path, file.options, layout, note_unknown):
         *_, raw_record, is_corrupt, _problem, source_record = batch.columns
-        rows = batch.num_rows
         own = [
-            batch.column(places[name]) if name in places else _constant(constants.get(name), rows)
+            batch.column(places[name]) if name in places else _constant(constants.get(name), batch.num_rows)
             for name in file.wanted
         ]
         if layout.delimiter is None:  # a key of JSON may be there in some records only
             own = [_or_constant(column, constants.get(name)) for name, column in zip(file.wanted, own)]
-        facts = [_of_one_value(fact, rows) for fact in (file.modified_at, file.landed_day)] if file.has_feed else []
-        arrays = [*own, raw_record, is_corrupt, _of_one_value(file.path, rows), source_record, *facts]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+        yield _with_facts(file, schema, own, raw_record, is_corrupt, source_record)
+
+
+def _parquet_batches(file: TextFile) -> Iterator[pa.RecordBatch]:
+    schema, constants = record_schema(file.columns, file.has_feed), dict(file.constants)
+    for batch, first in parquet_text(Path(file.place), file.path, file.wanted):
+        rows, there = batch.num_rows, set(batch.schema.names)
+        own = [batch.column(name) if name in there else _constant(constants.get(name), rows) for name in file.wanted]
+        is_corrupt = pa.repeat(pa.scalar(False), rows)
+        yield _with_facts(file, schema, own, raw_records(batch), is_corrupt, pa.arange(first, first + rows))
+
+
+def _with_facts(
+    file: TextFile,
+    schema: pa.Schema,
+    own: Sequence[pa.Array],
+    raw_record: pa.Array,
+    is_corrupt: pa.Array,
+    source_record: pa.Array,
+) -> pa.RecordBatch:
+    rows = len(raw_record)
+    facts = [_of_one_value(fact, rows) for fact in (file.modified_at, file.landed_day)] if file.has_feed else []
+    arrays = [*own, raw_record, is_corrupt, _of_one_value(file.path, rows), source_record, *facts]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def is_read_as_text(file: LandedFile) -> bool:
+    """Whether a file goes through this module. Without a feed each engine reads Parquet itself."""
+    return format_of(file.path) != "parquet" or file.feed is not None
 
 
 def unknown_columns(layout: Layout, ours: frozenset[str]) -> list[str]:

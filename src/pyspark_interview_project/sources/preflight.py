@@ -19,6 +19,8 @@ from pyspark_interview_project.sources.discovery import LandedFile, format_of
 from pyspark_interview_project.sources.landed_text import read_options
 from pyspark_interview_project.sources.parquet_layout import parquet_layout
 from pyspark_interview_project.sources.parquet_size import decoded_bytes
+from pyspark_interview_project.sources.parquet_text import parquet_columns
+from pyspark_interview_project.sources.path_columns import path_columns
 from pyspark_interview_project.sources.text_look import check_columns
 from pyspark_interview_project.sources.text_opening import encoding_of
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile, sha256_and_size
@@ -42,7 +44,11 @@ def screened(files: LocalFiles, file: StoredFile, feed: Feed | None, limits: Lan
     try:
         sha256, size = sha256_and_size(files.chunks(path))
         if format_of(path) == "parquet":
-            _check_parquet(place, path, limits, feed)
+            _check_parquet_size(place, path, limits)
+            if feed is None:
+                parquet_layout(place, path)
+            elif missing := feed.missing_columns([*parquet_columns(place, path), *path_columns(path)]):
+                raise UnreadableInputError(path, f"it lacks {', '.join(missing)}, which the feed {feed.feed} reads")
         else:
             options = read_options(path, feed, limits.record_bytes)
             encoding = encoding_of(place, path, options.encodings, _limited(path, size, limits))
@@ -66,7 +72,7 @@ def _limited(path: str, packed: int, limits: LandingLimits) -> Callable[[int], N
     return count
 
 
-def _check_parquet(place: Path, path: str, limits: LandingLimits, feed: Feed | None) -> None:
+def _check_parquet_size(place: Path, path: str, limits: LandingLimits) -> None:
     try:
         metadata = pq.read_metadata(place)
         unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
@@ -75,7 +81,6 @@ def _check_parquet(place: Path, path: str, limits: LandingLimits, feed: Feed | N
         _check_bytes(decoded_bytes(place, metadata, limits.unpacked_bytes), path, limits)
     except pa.ArrowException:
         pass  # the look at its columns says what is wrong with it
-    parquet_layout(place, path)
 
 
 def _check_bytes(unpacked: int, path: str, limits: LandingLimits) -> None:
