@@ -14,6 +14,7 @@ import typer
 
 from pyspark_interview_project import engine as engine_api
 from pyspark_interview_project.command_line import main_of, prepare
+from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.feed_choice import FeedChoice
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engines.base import Engine
@@ -54,22 +55,21 @@ def feeds(context: typer.Context, as_json: JsonOption = False) -> None:
     settings = prepare({})
     choice = FeedChoice(settings.feeds_dir, REASON_CODES)
     taken: dict[str | None, list[str]] = {feed.feed: [] for feed in choice.feeds}
-    if Path(settings.paths.place("bronze/returns_raw")).is_dir():
+    if Path(settings.paths.place(paths.LANDED)).is_dir():
         for file in find_landed(settings.paths, date.max).files:
             feed = choice.feed_of(file.path)
             taken.setdefault(feed.feed if feed else None, []).append(file.path)
     shipped = FeedChoice(None, REASON_CODES).feeds
     listed = [
-        {"feed": feed.feed, "files": feed.files, "is_shipped": feed in shipped, "takes": taken[feed.feed]}
-        for feed in choice.feeds
+        (feed.feed, "shipped" if feed in shipped else "own", feed.files, taken[feed.feed]) for feed in choice.feeds
     ]
     without = taken.get(None, [])
     if as_json:
-        print(json.dumps({"feeds": listed, "without_feed": without}, indent=1))
+        keys = ("feed", "whose", "files", "takes")
+        print(json.dumps({"feeds": [dict(zip(keys, each)) for each in listed], "without_feed": without}, indent=1))
         return
-    for entry in listed:
-        whose = "shipped" if entry["is_shipped"] else "own"
-        print(f"{entry['feed']:<24} {whose:<8} {entry['files']:<36} {_named(entry['takes'])}")
+    for name, whose, pattern, takes in listed:
+        print(f"{name:<24} {whose:<8} {pattern:<36} {_named(takes)}")
     print(f"without a feed, with the columns of a return: {_named(without)}")
 
 
@@ -83,7 +83,8 @@ def _named(paths: Sequence[str]) -> str:
 def try_feed(
     file: FileArgument,
     feed: Annotated[
-        str | None, typer.Option("--feed", metavar="NAME", help="The feed; that of the file's directory by default.")
+        str | None,
+        typer.Option("--feed", metavar="NAME", help="The feed, or a file with one; by default that of the directory."),
     ] = None,
     most: Annotated[int, typer.Option("--records", min=1, max=1000, help="How many records to show.")] = 5,
     engine: EngineOption = None,
@@ -106,6 +107,11 @@ def try_feed(
 
 
 def _feed_named(choice: FeedChoice, name: str) -> Feed:
+    """The feed of that name, or of that file, which need not be in feeds_dir yet."""
+    if name.endswith((".yaml", ".yml")):
+        from pyspark_interview_project.config.feeds import load_feed
+
+        return load_feed(Path(name), REASON_CODES)
     for feed in choice.feeds:
         if feed.feed == name:
             return feed
@@ -115,7 +121,7 @@ def _feed_named(choice: FeedChoice, name: str) -> Feed:
 def _as_landed(file: Path) -> str:
     """The path by which feeds know a file: below bronze/returns_raw where it lies there, else from the root."""
     path = file.resolve().as_posix()
-    _, landing, below = path.rpartition("/bronze/returns_raw/")
+    _, landing, below = path.rpartition(f"/{paths.LANDED}/")
     return below if landing else path.lstrip("/")
 
 
@@ -181,9 +187,8 @@ def _before_and_after(delivered: Mapping[str, Any], validated: Mapping[str, Any]
 
 def _print_tried(tried: Mapping[str, Any]) -> None:
     for record in tried["first"]:
-        print(
-            f"record {record['source_record']}, {', '.join([record['outcome'], *record['reasons'], *record['warnings']])}"
-        )
+        said = [record["outcome"], *record["reasons"], *record["warnings"]]
+        print(f"record {record['source_record']}: {', '.join(said)}")
         print(f"  before  {printable(shortened(str(record['before']), _LONGEST_RECORD))}")
         values = [f"{name}={value}" for name, value in record["after"].items() if value is not None]
         print(f"  after   {printable('  '.join(values))}")

@@ -1,4 +1,4 @@
-"""Parquet files of a feed: their columns as text, as a feed wants them, with the same columns behind them as text has."""
+"""Parquet files of a feed: the columns that it wants, as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ROWS_AT_A_TIME = 20_000
 def parquet_columns(place: Path, path: str) -> Sequence[str]:
     """The names of a file's columns. Raises UnreadableInputError where it is no Parquet or two match each other."""
     try:
-        names = pq.read_schema(place).names
+        names: Sequence[str] = pq.read_schema(place).names
     except (OSError, pa.ArrowException) as error:
         raise UnreadableInputError(path, f"is no readable Parquet: {error}") from error
     matching = [matching_name(name) for name in names]
