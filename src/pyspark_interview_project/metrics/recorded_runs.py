@@ -16,6 +16,7 @@ from uuid import NAMESPACE_OID, uuid5
 from pydantic import ValidationError
 
 from pyspark_interview_project.metrics.run_record import (
+    FAILED,
     SUCCEEDED,
     AttemptRecord,
     ExitCode,
@@ -64,10 +65,16 @@ class RecordedRun(RunRecord):
         return max([self.started_at, self.finished_at, *(end.finished_at for end in self.attempts), *recovery])
 
     @property
+    def has_looked(self) -> bool:
+        """Whether it says which landed files cannot be taken. A run may fail before it has looked at them."""
+        return self.status != FAILED or bool(self.files_rejected)
+
+    @property
     def ends(self) -> list[RecordedRun]:
         """Each end of the run as a run of its own. The last one has all that is recorded once; of a run that is not
         complete it is no end."""
         once = {"complete": True, "gates": [], "warnings": [], "tables": {}, "dr": {}, "attempts": []}
+        once |= {"files_rejected": [], "files_ignored": []}
         fields = AttemptRecord.model_fields
         earlier = [
             self.model_copy(update=once | {name: getattr(attempt, name) for name in fields})

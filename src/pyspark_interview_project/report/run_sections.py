@@ -14,7 +14,7 @@ from pyspark_interview_project.schemas.outcomes import OUTCOMES
 RUNS_SHOWN = 30
 _NOT_RECORDED = "–"
 _COLOUR_OF_STATUS = {SUCCEEDED: "good", FAILED: "bad", NO_NEW_DATA: "idle"}
-_COLOUR_OF_OUTCOME = dict(zip(OUTCOMES, ("hue-0", "hue-1", "hue-2", "hue-3", "bad"), strict=True))
+_COLOUR_OF_OUTCOME = dict(zip(OUTCOMES, ("hue-0", "hue-1", "hue-2", "hue-3", "bad", "idle"), strict=True))
 
 
 def moment(time: datetime) -> str:
