@@ -20,6 +20,12 @@ class PipelineError(Exception):
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
 
+    @property
+    def lines(self) -> Sequence[str]:
+        """The message as a person is shown it. It is one line but where it is a list, whose parts may have line ends
+        of their own."""
+        return [str(self)]
+
     def add(self, sentence: str) -> None:
         """Put one more sentence behind the message."""
         self.args = (f"{self}; {without_secrets(sentence)}",)
@@ -80,11 +86,13 @@ class RejectedFilesError(PipelineError):
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         self.problems = dict(problems)
-        each = "\n".join(f"  {path}: {problem}" for path, problem in self.problems.items())
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> Sequence[str]:
         files = "1 landed file was" if len(self.problems) == 1 else f"{len(self.problems)} landed files were"
-        super().__init__(
-            f"{files} set aside, all others are done; mend, remove or skip (skip_files) each, then run again:\n{each}"
-        )
+        done = f"{files} set aside, all others are done; mend, remove or skip (skip_files) each, then run again:"
+        return [done, *(without_secrets(f"  {path}: {problem}") for path, problem in self.problems.items())]
 
 
 class StorageError(PipelineError):
