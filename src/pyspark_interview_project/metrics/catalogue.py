@@ -163,7 +163,7 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     _gate("gate_limit", "Beyond which value each quality gate warns or fails.", lambda gate: gate.limit),
     _gate(
         "gate_passed",
-        "1 for a quality gate that last passed, 0 for one that warned or failed; none where it had too little to judge.",
+        "1 for a quality gate that last passed, 0 for one that warned or failed, none for one that was not judged.",
         lambda gate: None if gate.status == "not_judged" else gate.status == "passed",
     ),
     _each(

@@ -16,7 +16,6 @@ from uuid import NAMESPACE_OID, uuid5
 from pydantic import ValidationError
 
 from pyspark_interview_project.metrics.run_record import (
-    FAILED,
     SUCCEEDED,
     AttemptRecord,
     ExitCode,
@@ -63,11 +62,6 @@ class RecordedRun(RunRecord):
         """The latest of all times in it."""
         recovery = [time for part in self.dr.values() for time in (part.finished_at, part.protected_until) if time]
         return max([self.started_at, self.finished_at, *(end.finished_at for end in self.attempts), *recovery])
-
-    @property
-    def has_looked(self) -> bool:
-        """Whether it says which landed files cannot be taken. A run may fail before it has looked at them."""
-        return self.status != FAILED or bool(self.files_rejected)
 
     @property
     def ends(self) -> list[RecordedRun]:
