@@ -137,14 +137,15 @@ def ended_apart(tmp_path: Path) -> Path:
     return lake
 
 
+@pytest.mark.parametrize("recovery", [(), ("--with-dr",)], ids=["alone", "with recovery"])
 def test_finalize_of_a_run_that_set_files_aside_does_everything_and_ends_with_4(
-    ended_apart: Path, tmp_path: Path
+    ended_apart: Path, tmp_path: Path, recovery: tuple[str, ...]
 ) -> None:
     put_on_record(ended_apart)
     (before,) = history(ended_apart).values()
     for _ in range(2):  # a scheduler may try it again
         ended = returns(
-            ended_apart, "finalize", *APART, INGEST, "--with-dr", APP_ENV="test", DR_ROOT=str(tmp_path / "dr")
+            ended_apart, "finalize", *APART, INGEST, *recovery, APP_ENV="test", DR_ROOT=str(tmp_path / "dr")
         )
         assert (ended.exit_code, ended.stderr.splitlines()[-3:]) == (4, f"error: {SET_ASIDE}".splitlines())
         assert ended.lines[-1] == f"run {RUN_ID} is finalized"
@@ -152,7 +153,7 @@ def test_finalize_of_a_run_that_set_files_aside_does_everything_and_ends_with_4(
     assert after == lake_reading.latest_run_record(ended_apart)
     assert after == before | {"exit_code": 4, "error": SET_ASIDE, "dr": after["dr"]}
     assert (after["status"], after["complete"]) == ("succeeded", True)
-    assert [backup["status"] for backup in after["dr"].values()] == ["succeeded"]
+    assert [backup["status"] for backup in after["dr"].values()] == ["succeeded" for _ in recovery]
     found = values(ended_apart / "metrics/runs")
     assert (found["last_run_exit_code"], found["last_run_files_rejected"]) == (4, 2)
     assert (found["runs_total succeeded"], found["rows_total bronze_to_silver inserted"]) == (1, 1)

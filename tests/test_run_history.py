@@ -219,6 +219,14 @@ def test_families_of_a_run_tried_again_behind_files_set_aside_lose_no_row(tmp_pa
     assert (after["runs_total succeeded"], after["last_run_files_rejected"]) == (2, 0)
 
 
+def test_ends_of_a_run_before_its_last_one_say_nothing_of_files_set_aside(tmp_path: Path) -> None:
+    retried = with_feeds(1, run_id="run-0", attempts=[ended(0, "failed", 6, stages=[])])
+    write(tmp_path / "runs", retried)
+    first, last = read_run(tmp_path / "runs" / "run-0.json").ends
+    assert (first.has_looked, len(first.files_rejected), len(first.files_ignored)) == (False, 0, 0)
+    assert (last.has_looked, len(last.files_rejected), len(last.files_ignored)) == (True, 1, 2)
+
+
 @pytest.mark.parametrize(("status", "passed"), [("passed", 1), ("warned", 0), ("failed", 0), ("not_judged", None)])
 def test_families_gate_that_was_not_judged_neither_passed_nor_failed(
     tmp_path: Path, status: str, passed: int | None
