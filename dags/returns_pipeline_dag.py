@@ -2,7 +2,7 @@
 
 | Task | Command | What it does |
 |---|---|---|
-| `bronze` | `returns plan --commit` | checks that the landed files can be read, and writes the day's batch down |
+| `bronze` | `returns plan --commit` | sets aside landed files that cannot be taken, and writes the day's batch down |
 | `silver` | `returns bronze-to-silver` | judges the batch into quarantine and silver |
 | `gold` | `returns silver-to-gold` | brings gold up to silver; who waits for the asset `returns_gold` is told |
 | `finalize` | `returns finalize` and `report` | takes in metrics, backs up if told to, reports |
@@ -12,9 +12,14 @@ it is; a run without a logical date, which has no interval, until that of the da
 tasks write one run record, under one run id, and each try of a run has both again. Whatever ended a try, the next one
 goes on from there.
 
-A task whose command ended with 2 (settings), 3 (a quality gate), 4 (an unreadable file) or 7 (wrong tables) needs a
-person and is not tried again: the log names the thing and the next step. Mend it, then clear the task. Full or absent
-storage (5), a locked lake (6) and whatever kills a process may pass, and are tried again.
+A landed file that cannot be taken is set aside, and holds up no other: only `finalize` fails for it, with 4, when
+tables, metrics, backup and report are done, and so does that of each later run until the file is mended, removed or
+named in `skip_files`. There is nothing to clear: the next run looks again. (With `unreadable_files: fail` it is
+`bronze` that fails, and nothing is done.)
+
+A task whose command ended with 2 (settings), 3 (a quality gate), 4 (landed files) or 7 (wrong tables) needs a person
+and is not tried again: the log names the thing and the next step. Mend it; then, but for the files above, clear the
+task. Full or absent storage (5), a locked lake (6) and whatever kills a process may pass, and are tried again.
 
 Environment of the worker: `RETURNS_COMMAND` is the path of the installed `returns`, in the pipeline's own environment;
 every setting of the pipeline is a variable of its own (`DATA_ROOT`, `APP_ENV`, `ENGINE`, ...). `RETURNS_WITH_DR=1` adds
@@ -44,6 +49,8 @@ logger = logging.getLogger(__name__)
 TIME_ZONE = os.environ.get("SPARK_TZ") or "UTC"
 # Exit codes of `returns` that another try would only repeat, and the shell's for a command that is not there.
 NEEDS_A_PERSON = (2, 3, 4, 7, 126, 127)
+# With this `returns finalize` ends where landed files were set aside; all else is done, so there is a report to write.
+FILES_SET_ASIDE = 4
 # Variables that are Airflow's own: its secrets, and what would lead another Python into its packages.
 AIRFLOW_ONLY = ("AIRFLOW", "_AIRFLOW", "__AIRFLOW", "PYTHON", "VIRTUAL_ENV")
 WEBHOOK_SECONDS = 10
@@ -118,6 +125,18 @@ def returns(arguments: str) -> str:
     return f'"${{RETURNS_COMMAND:-returns}}" {arguments}'
 
 
+def finalize_and_report() -> str:
+    """A report also where files were set aside; then the code of `finalize` is that of the task."""
+    return "\n".join(
+        [
+            returns("finalize {{ run_options(dag_run) }} --ingest-metrics-json{{ recovery_options() }}"),
+            "ended=$?",
+            f'if [ "$ended" = 0 ] || [ "$ended" = {FILES_SET_ASIDE} ]; then {returns("report")} || exit; fi',
+            'exit "$ended"',
+        ]
+    )
+
+
 with DAG(
     dag_id="returns_pipeline",
     description="Product returns, from landed files to gold",
@@ -146,7 +165,7 @@ with DAG(
     bronze = ReturnsOperator(
         task_id="bronze",
         bash_command=returns("plan --commit {{ run_options(dag_run) }}"),
-        doc_md="Checks that the landed files can be read, and plans the batch.",
+        doc_md="Sets aside landed files that cannot be taken, and plans the batch.",
     )
     silver = ReturnsOperator(
         task_id="silver",
@@ -163,10 +182,8 @@ with DAG(
     )
     finalize = ReturnsOperator(
         task_id="finalize",
-        bash_command=returns("finalize {{ run_options(dag_run) }} --ingest-metrics-json{{ recovery_options() }}")
-        + " && "
-        + returns("report"),
+        bash_command=finalize_and_report(),
         execution_timeout=timedelta(hours=4),
-        doc_md="Takes the metrics into the history, backs up if told to, and writes the report.",
+        doc_md="Takes metrics in, backs up if told to, reports; fails last where files were set aside.",
     )
     chain(bronze, silver, gold, finalize)

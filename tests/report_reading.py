@@ -13,7 +13,7 @@ from commands import returns, succeeded
 from lake_reading import GOLD_BY_SKU_REASON
 from test_run_history import write
 
-OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined")
+OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined", "excluded")
 
 _VOID = {"meta", "link"}
 

@@ -13,8 +13,8 @@ import pytest
 from commands import as_a_process, environment, module, returns, run
 from landing import write_text
 from pyspark_interview_project import __version__
-from pyspark_interview_project.command_line import prepare
-from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.command_line import prepare, run_command
+from pyspark_interview_project.errors import ConfigurationError, RejectedFilesError
 
 RUN_ID = "6f0a2c44-6d0e-4bb5-9f36-1f3f3a1d5b0e"
 
@@ -75,6 +75,24 @@ def test_command_whose_output_finds_no_space_exits_5_with_one_line(tmp_path: Pat
     script = "from pyspark_interview_project.command_line import run_command; run_command(lambda: print('x'), [])"
     ended = run(["bash", "-c", '"$1" -c "$2" > /dev/full', "bash", sys.executable, script], environment(tmp_path))
     assert (ended.exit_code, ended.stderr) == (5, "error: [Errno 28] No space left on device\n")
+
+
+def test_command_that_set_files_aside_has_a_line_for_each_and_no_path_makes_another(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command() -> None:
+        secret = "s3://me:key@b/c.csv"  # pragma: allowlist secret
+        raise RejectedFilesError({"a\nerror: all is lost.csv": "UTF-16", secret: "cut short\x1b[2J"})
+
+    with as_a_process({}), pytest.raises(SystemExit) as ended:
+        run_command(command, [])
+    assert ended.value.code == 4
+    assert capsys.readouterr().err.splitlines() == [
+        "error: 2 landed files were set aside, all others are done; mend, remove or skip (skip_files) each, "
+        "then run again:",
+        r"  a\nerror: all is lost.csv: UTF-16",
+        r"  s3://***@b/c.csv: cut short\x1b[2J",
+    ]
 
 
 def test_version_is_printed_by_the_command_and_by_the_module(tmp_path: Path) -> None:

@@ -21,11 +21,26 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.doctor import lake_state, machine
 from pyspark_interview_project.engines.spark_jars import JARS
+from pyspark_interview_project.sources.rejected_files import RejectedFile, write_rejected
+from pyspark_interview_project.storage.files import LocalFiles
 from pyspark_interview_project.storage.lease import leased
 from pyspark_interview_project.storage.lock import writing
 
 PAIR = "pyspark 4.2.0 with delta-spark 4.4.0"
-NAMES = ["settings", "engine", "java", "spark", "jars", "port", "data_root", "disk", "clock", "lock", "backup"]
+NAMES = [
+    "settings",
+    "engine",
+    "java",
+    "spark",
+    "jars",
+    "port",
+    "data_root",
+    "disk",
+    "clock",
+    "lock",
+    "rejected",
+    "backup",
+]
 
 
 @pytest.fixture
@@ -112,6 +127,7 @@ def test_doctor_where_all_is_well_has_a_line_for_each_check_and_ends_with_0(lake
     assert found["port"] == ("ok", "a run serves no metrics (serve_metrics is off)")
     assert found["data_root"] == ("ok", f"{lake} can be read and written by user id {os.geteuid()}")
     assert found["lock"] == ("ok", "free")
+    assert found["rejected"] == ("ok", "no landed file is set aside")
     none = "there is no backup by the strategy local; returns dr backup makes one, returns dr drill proves it"
     assert found["backup"] == ("note", none)
     assert re.fullmatch(rf"[0-9.]+ GiB free at {re.escape(str(lake))}", found["disk"][1])
@@ -311,6 +327,46 @@ def _situation(lake: Path) -> lake_state.Situation:
     from conftest import _settings
 
     return lake_state.Situation(_settings(lake, "UTC"), "embedded", is_on_databricks=False)
+
+
+# ------------------------------------------------------------------------------------------------- files set aside
+def reject(lake: Path, *names: str) -> list[RejectedFile]:
+    """Land files, and put on record that they were set aside."""
+    rejected = []
+    for number, name in enumerate(names):
+        path = f"bronze/returns_raw/{name}"
+        (lake / path).write_bytes(b"x" * number)
+        found = (lake / path).stat()
+        rejected.append(
+            RejectedFile(path, number, found.st_mtime_ns, None, f"problem {number}", "2026-11-20T08:00:00Z")
+        )
+    write_rejected(LocalFiles(lake), rejected)
+    return rejected
+
+
+SET_ASIDE = "set aside, with which each run ends with 4:"
+MEND = "mend, remove or skip (skip_files) each, then run again"
+
+
+def test_doctor_of_files_set_aside_names_three_of_them_and_what_to_do(lake: Path) -> None:
+    reject(lake, "a.csv")
+    assert_failed(doctor(lake), "rejected", f"1 {SET_ASIDE} bronze/returns_raw/a.csv (problem 0); {MEND}")
+    reject(lake, *(f"{name}.csv" for name in "abcde"))
+    named = ", ".join(f"bronze/returns_raw/{name}.csv (problem {number})" for number, name in enumerate("abc"))
+    expected = f"5 {SET_ASIDE} {named}, and 2 more in ops/rejected_files.json; {MEND}"
+    assert_failed(doctor(lake), "rejected", expected)
+
+
+def test_doctor_of_files_set_aside_that_changed_or_went_or_are_skipped_lets_them_rest(lake: Path) -> None:
+    skipped, gone, mended = reject(lake, "a.csv", "b.csv", "c.csv")
+    (lake / gone.path).unlink()
+    (lake / mended.path).write_text("mended", encoding="utf-8")
+    ended = doctor(lake, SKIP_FILES=json.dumps([skipped.path]))
+    assert lines(ended)["rejected"] == (
+        "note",
+        "2 that were set aside have changed or are gone; the next run looks again",
+    )
+    assert ended.exit_code == 0
 
 
 # ------------------------------------------------------------------------------------------ clock, lock and backups

@@ -17,7 +17,7 @@ from landing import land, row_of
 from monitoring_files import PROMETHEUS, parsed
 from pyspark_interview_project.metrics.catalogue import JOB
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import SHIPPED_TARGET
-from test_run_history import record, write
+from test_run_history import record, values, write
 
 RUN_ID, OTHER_RUN_ID = "3c9f6cfd-5f0c-4d3b-9d2f-0b8a6f1f0c11", "0af76519-16cd-43dd-8448-eb211c80319c"
 BARE = {"stages": [{"name": "bronze_to_silver", "rows": 3, "duration_sec": 1.5}]}
@@ -109,6 +109,61 @@ def test_finalize_of_a_latest_record_that_is_none_warns_and_changes_nothing(plan
     ]
     assert ended.lines == [f"run {RUN_ID} is finalized"]
     assert history(planned) == before
+
+
+SET_ASIDE = (
+    "2 landed files were set aside, all others are done; mend, remove or skip (skip_files) each, then run again:\n"
+    "  bronze/returns_raw/b.csv: UTF-16\n"
+    "  bronze/returns_raw/c.csv: cut short"
+)
+REJECTED = [
+    {"path": "bronze/returns_raw/b.csv", "problem": "UTF-16"},
+    {"path": "bronze/returns_raw/c.csv", "problem": "cut short"},
+]
+
+
+def put_on_record(lake: Path, **changes: Any) -> None:
+    """Put more on the record of the run whose stages have ended."""
+    for path in (latest_of(lake), *(lake / "metrics/runs").glob("*.json")):
+        path.write_text(json.dumps(lake_reading.read_json(path) | {"files_rejected": REJECTED} | changes))
+
+
+@pytest.fixture
+def ended_apart(tmp_path: Path) -> Path:
+    """A lake with a run whose stages have all ended well."""
+    lake = land_one(tmp_path / "lake")
+    for stage in ("bronze-to-silver", "silver-to-gold"):
+        succeeded(returns(lake, stage, *APART))
+    return lake
+
+
+@pytest.mark.parametrize("recovery", [(), ("--with-dr",)], ids=["alone", "with recovery"])
+def test_finalize_of_a_run_that_set_files_aside_does_everything_and_ends_with_4(
+    ended_apart: Path, tmp_path: Path, recovery: tuple[str, ...]
+) -> None:
+    put_on_record(ended_apart)
+    (before,) = history(ended_apart).values()
+    for _ in range(2):  # a scheduler may try it again
+        ended = returns(
+            ended_apart, "finalize", *APART, INGEST, *recovery, APP_ENV="test", DR_ROOT=str(tmp_path / "dr")
+        )
+        assert (ended.exit_code, ended.stderr.splitlines()[-3:]) == (4, f"error: {SET_ASIDE}".splitlines())
+        assert ended.lines[-1] == f"run {RUN_ID} is finalized"
+    (after,) = history(ended_apart).values()
+    assert after == lake_reading.latest_run_record(ended_apart)
+    assert after == before | {"exit_code": 4, "error": SET_ASIDE, "dr": after["dr"]}
+    assert (after["status"], after["complete"]) == ("succeeded", True)
+    assert [backup["status"] for backup in after["dr"].values()] == ["succeeded" for _ in recovery]
+    found = values(ended_apart / "metrics/runs")
+    assert (found["last_run_exit_code"], found["last_run_files_rejected"]) == (4, 2)
+    assert (found["runs_total succeeded"], found["rows_total bronze_to_silver inserted"]) == (1, 1)
+
+
+def test_finalize_of_a_run_that_failed_says_nothing_of_the_files_that_it_set_aside(ended_apart: Path) -> None:
+    put_on_record(ended_apart, status="failed", exit_code=5, error="full")
+    before = history(ended_apart)
+    assert succeeded(returns(ended_apart, "finalize", *APART)).lines == [f"run {RUN_ID} is finalized"]
+    assert history(ended_apart) == before
 
 
 @pytest.mark.parametrize(

@@ -144,6 +144,7 @@ def test_prometheus_answers_from_a_year_of_records(tmp_path: Path) -> None:
             "superseded bronze_to_silver": good,
             "duplicate bronze_to_silver": good,
             "quarantined bronze_to_silver": 2 * good,
+            "excluded bronze_to_silver": 0,
         }
         read = f'sum_over_time({PREFIX}stage_rows_read{{stage="bronze_to_silver"}}[400d])'
         assert server.query(read, last) == {"bronze_to_silver": 10 * _DAYS}

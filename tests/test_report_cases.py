@@ -14,7 +14,7 @@ from commands import returns, succeeded
 from lake_reading import GOLD_BY_DATE_REASON, GOLD_BY_SKU_REASON
 from pyspark_interview_project.report.gold import PLACES
 from report_reading import OUTCOMES, lake_of, page_of, write_gold
-from test_run_history import failed, record
+from test_run_history import failed, record, with_feeds
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -38,12 +38,12 @@ def test_report_of_one_run(tmp_path: Path) -> None:
     page = page_of(lake_of(tmp_path / "lake", record(0)))
     assert page.headline == "The last run succeeded"
     assert page.table("law") == [
-        [term, rows, "–"] for term, rows in zip(("read", *OUTCOMES), ("10", "5", "1", "1", "1", "2"))
+        [term, rows, "–"] for term, rows in zip(("read", *OUTCOMES), ("10", "5", "1", "1", "1", "2", "0"))
     ]
-    assert page.verdicts == ["read = inserted + updated + superseded + duplicate + quarantined."]
+    assert page.verdicts == [f"read = {' + '.join(OUTCOMES)}."]
     assert page.table("reasons") == [["qty_missing", "2"], ["sku_missing", "1"]]
     assert page.table("runs") == [
-        [*("2024-11-01 03:01:30", "succeeded", "0", "90.000", "10", "5", "1", "1", "1", "2", "1", "run-0")]
+        [*("2024-11-01 03:01:30", "succeeded", "0", "90.000", "10", "5", "1", "1", "1", "2", "0", "1", "run-0")]
     ]
     assert page.lists["warnings"] == ["odd"]
 
@@ -89,10 +89,61 @@ def stopped_by_a_gate(day: int) -> dict[str, Any]:
 
 def test_report_of_a_run_that_a_gate_stopped_shows_no_term_as_counted_that_was_not(tmp_path: Path) -> None:
     page = page_of(lake_of(tmp_path / "lake", record(0), stopped_by_a_gate(1)))
-    not_counted = [[term, "–", "–"] for term in ("inserted", "updated", "superseded", "duplicate")]
-    assert page.table("law") == [["read", "10", "1,000.00"], *not_counted, ["quarantined", "2", "250.00"]]
+    *not_counted, not_excluded = [[term, "–", "–"] for term in OUTCOMES if term != "quarantined"]
+    assert page.table("law") == [["read", "10", "1,000.00"], *not_counted, ["quarantined", "2", "250.00"], not_excluded]
     assert page.verdicts == ["The run was stopped before every row had ended somewhere."]
     assert page.table("runs")[0][1:10] == ["failed", "3", "90.000", "10", "–", "–", "–", "–", "2"]
+
+
+def test_report_of_a_record_from_before_there_were_feeds_keeps_the_law_for_its_amounts_too(tmp_path: Path) -> None:
+    old = record(0)
+    amounts = {term: "0.00" for term in OUTCOMES if term != "excluded"} | {"read": "5.01", "inserted": "5.01"}
+    old["stages"][0] |= {"amounts": amounts}
+    page = page_of(lake_of(tmp_path / "lake", old))
+    assert page.verdicts == [f"read = {' + '.join(OUTCOMES)}, also for amounts."]
+    assert page.table("law")[-1] == ["excluded", "0", "0.00"]
+
+
+def test_report_of_a_run_that_set_files_aside_names_each_with_its_problem(tmp_path: Path) -> None:
+    page = page_of(lake_of(tmp_path / "lake", with_feeds(0)))
+    assert (page.headline, page.facts["exit code"]) == ("The last run succeeded; 1 landed file is set aside", "4")
+    assert page.tables["rejected"] == [["file", "problem"], ["bronze/returns_raw/a.csv", "UTF-16"]]
+    assert page.tables["ignored"] == [
+        ["file", "problem"],
+        *([f"bronze/returns_raw/{name}", "no known name"] for name in ("a.doc", "b.doc")),
+    ]
+    assert page.table("law")[0] == ["read", "13", "–"]
+    assert page.table("law")[-1] == ["excluded", "3", "–"]
+    assert page.table("warned") == [["fba_test_order", "4"], ["another odd", "2"], ["Odd Name", "1"]]
+    ambiguous = "2 returns are ambiguous: two versions have one ingest_ts and differ. Most often the key is too short."
+    assert ambiguous in page.notes
+    assert page.table("runs")[0][1:11] == ["succeeded", "4", "90.000", "13", "5", "1", "1", "1", "2", "3"]
+
+
+def test_report_of_many_files_set_aside_has_fifty_and_says_how_many_more_there_are(tmp_path: Path) -> None:
+    many = [{"path": f"{number:04}.csv", "problem": "<b>"} for number in range(1051)]
+    page = page_of(lake_of(tmp_path / "lake", with_feeds(0, files_rejected=many)))
+    assert page.headline == "The last run succeeded; 1,051 landed files are set aside"
+    assert page.table("rejected") == [[f"{number:04}.csv", "<b>"] for number in range(50)]
+    assert "And 1,001 more files; the run record has them all." in page.notes
+
+
+def test_report_shows_files_set_aside_until_a_run_has_looked_again(tmp_path: Path) -> None:
+    locked_out = failed(1, exit_code=6, stages=[])
+    page = page_of(lake_of(tmp_path / "locked out", with_feeds(0), locked_out))
+    assert (page.headline, len(page.table("rejected"))) == ("The last run failed", 1)
+    page = page_of(lake_of(tmp_path / "mended", with_feeds(0), record(1)))
+    assert page.headline == "The last run succeeded"
+    assert page.tables.keys() & {"rejected", "ignored"} == set()
+
+
+def test_report_says_of_a_gate_that_was_not_judged_that_it_did_not_pass(tmp_path: Path) -> None:
+    gate = {"name": "quarantined_ratio", "status": "not_judged", "value": 0.5, "limit": 0.25}
+    page = page_of(lake_of(tmp_path / "lake", record(0, gates=[gate])))
+    assert page.table("gates") == [["quarantined_ratio", "not_judged", "0.5", "0.25"]]
+    note = "A gate that says not_judged had too little to judge: it neither passed nor failed."
+    assert note in page.notes
+    assert note not in page_of(lake_of(tmp_path / "judged", record(0))).notes
 
 
 def test_report_names_broken_records_and_passes_them_over(tmp_path: Path) -> None:

@@ -89,6 +89,7 @@ AFTER_ONE = {
     "rows_total bronze_to_silver superseded": 1,
     "rows_total bronze_to_silver duplicate": 1,
     "rows_total bronze_to_silver quarantined": 2,
+    "rows_total bronze_to_silver excluded": 0,
     "rows_total silver_to_gold written": 4,
     "quarantined_reasons_total qty_missing": 2,
     "quarantined_reasons_total sku_missing": 1,
@@ -99,6 +100,8 @@ AFTER_ONE = {
     "last_run_status no_new_data": 0,
     "last_run_exit_code": 0,
     "last_run_warnings": 1,
+    "last_run_files_rejected": 0,
+    "last_run_files_ignored": 0,
     "run_duration_seconds": 90,
     "stage_duration_seconds bronze_to_silver": 1.5,
     "stage_duration_seconds silver_to_gold": 0.5,
@@ -108,6 +111,7 @@ AFTER_ONE = {
     "stage_rows bronze_to_silver superseded": 1,
     "stage_rows bronze_to_silver duplicate": 1,
     "stage_rows bronze_to_silver quarantined": 2,
+    "stage_rows bronze_to_silver excluded": 0,
     "stage_rows silver_to_gold written": 4,
     "quarantined_rows qty_missing": 2,
     "quarantined_rows sku_missing": 1,
@@ -148,6 +152,91 @@ def test_families_after_a_run_that_a_gate_stopped_keep_the_last_success_and_the_
     assert changed(after, AFTER_ONE) == A_FAILED_RUN_MORE | {"last_run_exit_code": 3}
 
 
+def with_feeds(day: int, **changes: Any) -> dict[str, Any]:
+    """The record of a good run of files with feeds: 3 rows are no returns, 2 returns are ambiguous, 4 rows are warned
+    of, and a file was set aside."""
+    silver, gold = record(day)["stages"]
+    silver |= {"rows_read": 13, "rows_excluded": 3, "returns_ambiguous": 2}
+    silver |= {"warned_by_rule": {"fba_test_order": 4, "Odd Name": 1, "another odd": 2}}
+    rejected = {"path": "bronze/returns_raw/a.csv", "problem": "UTF-16"}
+    ignored = [{"path": f"bronze/returns_raw/{name}", "problem": "no known name"} for name in ("a.doc", "b.doc")]
+    return record(day, stages=[silver, gold]) | {
+        **{"exit_code": 4, "error": "1 landed file was set aside", "files_rejected": [rejected]},
+        **{"files_ignored": ignored, **changes},
+    }
+
+
+def test_families_of_a_run_that_set_a_file_aside_are_those_of_a_good_one_and_more(tmp_path: Path) -> None:
+    after = values(write(tmp_path / "runs", record(0), with_feeds(1)))
+    a_day_later = ("last_success_timestamp_seconds", "last_completion_timestamp_seconds")
+    assert changed(after, AFTER_ONE) == {
+        **{name: 2 * value for name, value in AFTER_ONE.items() if "_total" in name and value},
+        **dict.fromkeys((*a_day_later, "table_last_change_timestamp_seconds silver_returns"), FINISHED + DAY),
+        **{"table_rows silver_returns": 7, "table_version silver_returns": 1},
+        "last_run_exit_code": 4,
+        "last_run_files_rejected": 1,
+        "last_run_files_ignored": 2,
+        "rows_total bronze_to_silver excluded": 3,
+        "stage_rows_read bronze_to_silver": 13,
+        "stage_rows bronze_to_silver excluded": 3,
+        "stage_returns_ambiguous bronze_to_silver": 2,
+        **{"warned_rows fba_test_order": 4, "warned_rows other": 3},
+        **{"warned_rules_total fba_test_order": 4, "warned_rules_total other": 3},
+    }
+
+
+def test_families_rule_that_no_row_breaks_any_more_is_zero_and_stays_in_the_total(tmp_path: Path) -> None:
+    after = values(write(tmp_path / "runs", with_feeds(0), record(1)))
+    assert {name: value for name, value in after.items() if name.startswith("warned")} == {
+        **{"warned_rows fba_test_order": 0, "warned_rows other": 0},
+        **{"warned_rules_total fba_test_order": 4, "warned_rules_total other": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("next_run", "files"),
+    [
+        (record(1), (0, 0)),
+        (with_feeds(1, status="no_new_data", stages=[]), (1, 2)),
+        (failed(1, exit_code=6, stages=[]), (1, 2)),  # it was locked out, and has not looked
+        (with_feeds(1, status="failed", files_ignored=[]), (1, 0)),
+    ],
+    ids=["mended", "nothing new", "locked out", "failed when it had looked"],
+)
+def test_families_know_of_files_set_aside_until_a_run_has_looked_again(
+    tmp_path: Path, next_run: dict[str, Any], files: tuple[int, int]
+) -> None:
+    after = values(write(tmp_path / "runs", with_feeds(0), next_run))
+    assert (after["last_run_files_rejected"], after["last_run_files_ignored"]) == files
+
+
+def test_families_of_a_run_tried_again_behind_files_set_aside_lose_no_row(tmp_path: Path) -> None:
+    first = with_feeds(0)
+    attempt = ended(0, "succeeded", 4, stages=first["stages"])
+    after = values(write(tmp_path / "runs", record(1, run_id="run-0", attempts=[attempt])))
+    assert after["rows_total bronze_to_silver inserted"] == 10
+    assert after["rows_total bronze_to_silver excluded"] == 3
+    assert (after["runs_total succeeded"], after["last_run_files_rejected"]) == (2, 0)
+
+
+def test_ends_of_a_run_before_its_last_one_say_nothing_of_files_set_aside(tmp_path: Path) -> None:
+    retried = with_feeds(1, run_id="run-0", attempts=[ended(0, "failed", 6, stages=[])])
+    write(tmp_path / "runs", retried)
+    first, last = read_run(tmp_path / "runs" / "run-0.json").ends
+    assert (first.has_looked, len(first.files_rejected), len(first.files_ignored)) == (False, 0, 0)
+    assert (last.has_looked, len(last.files_rejected), len(last.files_ignored)) == (True, 1, 2)
+
+
+@pytest.mark.parametrize(("status", "passed"), [("passed", 1), ("warned", 0), ("failed", 0), ("not_judged", None)])
+def test_families_gate_that_was_not_judged_neither_passed_nor_failed(
+    tmp_path: Path, status: str, passed: int | None
+) -> None:
+    gates = [{"name": "volume", "status": status, "value": 3.0, "limit": 2.0}]
+    after = values(write(tmp_path / "runs", record(0, gates=[gates[0] | {"status": "failed"}]), record(1, gates=gates)))
+    assert after.get("gate_passed volume") == passed
+    assert (after["gate_value volume"], after["gate_limit volume"]) == (3.0, 2.0)
+
+
 def test_families_after_a_run_that_a_gate_stopped_count_only_what_it_read_and_rejected(tmp_path: Path) -> None:
     after = values(write(tmp_path / "runs", failed(0, tables={})))
     assert {name: after[name] for name in after if name.startswith(("rows_total", "stage_rows", "quarantined"))} == {
@@ -179,7 +268,7 @@ def test_families_after_a_run_whose_gold_failed_count_the_batch_that_silver_took
         "last_run_exit_code": 5,
         "stage_duration_seconds silver_to_gold": 0.25,
         "stage_rows silver_to_gold written": 1,
-        **{name: 2 * value for name, value in ONE_BATCH.items()},
+        **{name: 2 * value for name, value in ONE_BATCH.items() if value},
     }
     last = values(write(runs, gold_alone(2)))
     totals = {name: value for name, value in last.items() if name.startswith(("rows_total", "quarantined_reasons_t"))}
@@ -239,7 +328,7 @@ def test_openmetrics_has_the_batch_of_a_run_whose_gold_failed_from_when_that_end
         for sample in family.samples
         if sample.name == f"{PREFIX}rows_total"
     }
-    a_batch = {"inserted": 5, "updated": 1, "superseded": 1, "duplicate": 1, "quarantined": 2}
+    a_batch = {"inserted": 5, "updated": 1, "superseded": 1, "duplicate": 1, "quarantined": 2, "excluded": 0}
     batches = {(name, day): n * of_one for name, of_one in a_batch.items() for day, n in ((0, 1), (1, 2), (2, 2))}
     assert rows == batches | {("written", 1): 4, ("written", 2): 8}
 

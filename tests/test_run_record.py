@@ -85,6 +85,8 @@ def test_new_record_says_by_itself_what_a_run_has_until_it_ends() -> None:
         "error": None,
         "as_of": None,
         "files": [],
+        "files_rejected": [],
+        "files_ignored": [],
         "gates": [],
         "warnings": [],
         "overrides": {},
@@ -98,7 +100,12 @@ def test_new_record_says_by_itself_what_a_run_has_until_it_ends() -> None:
 def test_parts_are_written_as_they_were_given_and_no_more() -> None:
     full = {
         "files": [{"path": "a.csv", "bytes": 7, "rows": 1}],
-        "gates": [{"name": "volume", "status": "warned", "value": 6.5, "limit": 5.0}],
+        "files_rejected": [{"path": "b.csv", "problem": "UTF-16"}],
+        "files_ignored": [{"path": "b.doc", "problem": "no known name"}],
+        "gates": [
+            {"name": "volume", "status": "warned", "value": 6.5, "limit": 5.0},
+            {"name": "quarantined_ratio", "status": "not_judged", "value": 0.5, "limit": 0.2},
+        ],
         "warnings": ["odd \udcff"],  # the name of a file that is no UTF-8
         "overrides": {"accept_quarantined": 0.5},
         "dr": {
@@ -117,6 +124,7 @@ def test_parts_are_written_as_they_were_given_and_no_more() -> None:
                 **{"name": "bronze_to_silver", "rows": 0, "duration_sec": 1.5, "rows_read": 7, "rows_inserted": None},
                 **{"rows_updated": None, "rows_superseded": None, "rows_duplicate": None, "rows_quarantined": 7},
                 **{"amounts": {"read": "1.00", "quarantined": "1.00"}, "quarantined_by_reason": {"qty_missing": 7}},
+                **{"rows_excluded": 0, "returns_ambiguous": 2, "warned_by_rule": {"fba_test_order": 1}},
             },
             {"name": "silver_to_gold", "rows": 2, "duration_sec": 0.25, "rows_by_table": {"gold": 2}},
         ],
@@ -329,6 +337,28 @@ def test_two_starts_with_one_run_id_are_one_file_with_both_ends(
     attempt = {name: first[name] for name in ("status", "exit_code", "error", "finished_at", "stages")}
     both = {name: good[name] for name in ("batch_id", "files", "gates", "tables", "started_at")}
     assert kept == last | both | {"warnings": ["late", "odd"], "attempts": [attempt]}
+
+
+REJECTED = {"files_rejected": [{"path": "a.csv", "problem": "UTF-16"}]}
+IGNORED = {"files_ignored": [{"path": "a.doc", "problem": "no known name"}]}
+
+
+@pytest.mark.parametrize(
+    ("second", "expected"),
+    [
+        ({"status": FAILED, "exit_code": 6}, REJECTED | IGNORED),  # it was locked out before it had looked
+        ({"status": SUCCEEDED, **IGNORED}, {"files_rejected": [], **IGNORED}),  # mended meanwhile
+        ({"status": FAILED, "exit_code": 5, **REJECTED}, REJECTED | {"files_ignored": []}),
+    ],
+    ids=["locked out", "mended", "failed when it had looked"],
+)
+def test_files_set_aside_are_those_of_the_last_process_of_a_run_that_has_looked(
+    records: RunRecords, tmp_path: Path, second: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    records.write(ended(RUN_ID, 1, **REJECTED, **IGNORED))
+    records.write(ended(RUN_ID, 2, **second))
+    (kept,) = files(tmp_path / "runs")
+    assert {name: kept[name] for name in ("files_rejected", "files_ignored")} == expected
 
 
 def test_two_starts_that_are_recorded_as_two_files_become_one(records: RunRecords, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, PipelineError
 from pyspark_interview_project.logging_setup import configure_logging, is_for_a_person, set_run_id, set_trace
-from pyspark_interview_project.shown_text import printable, without_secrets
+from pyspark_interview_project.shown_text import printable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -125,7 +125,8 @@ def may_lose_its_reader(stream: Any) -> Any:
 
 
 def _end_by(error: BaseException) -> NoReturn:
-    """End the command because of an error: in one line where a person can act on it, else with the traceback."""
+    """End the command because of an error: in one line where a person can act on it (of several files in a line each),
+    else with the traceback."""
     if stop_signals.exit_code() is not None or isinstance(error, (KeyboardInterrupt, typer.Abort)):
         # An engine may have made any error of the stop: what counts is that one was asked for.
         said = f"{stop_signals.description() or 'interrupted'}; run again, it goes on where it stopped"
@@ -137,12 +138,10 @@ def _end_by(error: BaseException) -> NoReturn:
         said = f"{printable(error.format_message())} (see {program} --help)"
     elif isinstance(error, (PipelineError, OSError)):
         # A person's mistake or a full disk: what and where, not how we got there.
-        said = _one_line(error)
+        said = "\n".join(_lines_of(error))
     else:
         raise error
     print(f"error: {said}", file=sys.stderr)
-    for line in error.lines if isinstance(error, PipelineError) else ():
-        print(f"  {printable(without_secrets(line))}", file=sys.stderr)
     logger.debug("ended by %s", type(error).__name__, exc_info=error)
     sys.exit(exit_code_of(error))
 
@@ -163,8 +162,7 @@ def exit_code_of(error: BaseException) -> int:
     return 5 if isinstance(error, OSError) else 1
 
 
-def _one_line(error: PipelineError | OSError) -> str:
-    text = str(error)
-    if isinstance(error, OSError) and not isinstance(error, PipelineError) and error.filename:
-        text = f"{error.filename}: {error.strerror}"
-    return printable(text.strip())
+def _lines_of(error: PipelineError | OSError) -> list[str]:
+    if isinstance(error, PipelineError):
+        return [printable(line.rstrip()) for line in error.lines]
+    return [printable(f"{error.filename}: {error.strerror}" if error.filename else str(error).strip())]

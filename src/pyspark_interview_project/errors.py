@@ -16,10 +16,15 @@ class PipelineError(Exception):
     """
 
     exit_code = 1
-    lines: Sequence[str] = ()  # more for a person, a line each, behind the message
 
     def __init__(self, message: str) -> None:
         super().__init__(without_secrets(message))
+
+    @property
+    def lines(self) -> Sequence[str]:
+        """The message as a person is shown it. It is one line but where it is a list, whose parts may have line ends
+        of their own."""
+        return [str(self)]
 
     def add(self, sentence: str) -> None:
         """Put one more sentence behind the message."""
@@ -93,11 +98,13 @@ class RejectedFilesError(PipelineError):
 
     def __init__(self, problems: Mapping[str, str], others_are_done: bool = True) -> None:
         self.problems = dict(problems)
-        files = "1 landed file" if len(problems) == 1 else f"{len(problems)} landed files"
-        done = "set aside, all others are done" if others_are_done else "unreadable, nothing is done (unreadable_files)"
-        is_or_are = "is" if len(problems) == 1 else "are"
-        super().__init__(f"{files} {is_or_are} {done}; mend, move away or skip (--skip-file) each, then run again")
-        self.lines = tuple(f"{path}: {problem}" for path, problem in self.problems.items())
+        files = "1 landed file was" if len(problems) == 1 else f"{len(problems)} landed files were"
+        done = "set aside, all others are done" if others_are_done else "unreadable, so nothing is done"
+        super().__init__(f"{files} {done}; mend, move away or skip (--skip-file) each, then run again")
+
+    @property
+    def lines(self) -> Sequence[str]:
+        return [f"{self}:", *(without_secrets(f"  {path}: {problem}") for path, problem in self.problems.items())]
 
 
 class StorageError(PipelineError):

@@ -207,6 +207,18 @@ def test_failures_that_may_pass_are_tried_again_with_the_same_run_id(run_dag: Ru
     assert retried.calls == [plan] * 3 + [silver] * 2 + [gold] * 2 + [finalize, report] * 2
 
 
+def test_files_set_aside_fail_finalize_alone_when_the_report_is_written(run_dag: RunDag, tmp_path: Path) -> None:
+    ends: dict[str, Sequence[Any]] = {"finalize": (4, 4, 5), "report": (0, 5)}  # at last with a report tried again
+    aside = ran(run_dag, tmp_path, ends, {"runs": [moment(22), moment(23)], "change": AT_ONCE})
+    assert [aside.tries(number) for number in (0, 1)] == [
+        [["success", 1]] * 3 + [["failed", 1]],
+        [["success", 1]] * 3 + [["success", 3]],
+    ]
+    first, (*stages, finalize, report) = (calls_for(run, day) for run, day in zip(aside.runs, (22, 23), strict=True))
+    assert aside.calls == [*first, *stages, finalize, report, finalize, finalize, report]
+    assert aside.result["asset_events"] == ["returns_gold", "returns_gold"]
+
+
 @contextmanager
 def webhook() -> Iterator[tuple[str, list[dict[str, str]]]]:
     """An address, and what was posted to it."""

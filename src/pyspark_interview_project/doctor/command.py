@@ -21,6 +21,7 @@ _OF_THE_LAKE: dict[str, Check] = {
     "disk": lake_state.disk,
     "clock": lake_state.clock,
     "lock": lake_state.lock,
+    "rejected": lake_state.rejected,
     "backup": lake_state.backups,
 }
 

@@ -1,4 +1,4 @@
-"""Checks of the lake: its places and rights, disk, clock, lock, backups. They change nothing."""
+"""Checks of the lake: its places and rights, disk, clock, lock, files set aside, backups. They change nothing."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from pyspark_interview_project.errors import LockedError
 from pyspark_interview_project.metrics.recorded_runs import RecordedRun, runs_on_record
 from pyspark_interview_project.metrics.run_history import RunHistory
 from pyspark_interview_project.metrics.run_record import DRILL, SUCCEEDED
+from pyspark_interview_project.sources.rejected_files import RejectedFile, read_rejected
+from pyspark_interview_project.storage.files import LocalFiles
 from pyspark_interview_project.storage.lease import who_leased
 from pyspark_interview_project.storage.lock import who_holds
 from pyspark_interview_project.storage.places import check_places
 
 _LEAST_FREE_BYTES = 2**30
 _LEAST_FREE_FILES = 1000
+_FILES_NAMED = 3
 _WRITTEN = (*paths.TABLES, paths.BATCHES, paths.SCRATCH, paths.RUN_RECORDS)
 
 
@@ -97,6 +100,27 @@ def lock(situation: Situation) -> Finding:
     if held is None and settings.lease_terms is not None:
         held = who_leased(settings.lease_terms, settings.paths.root)
     return Finding(OK, "free") if held is None else Finding(NOTE, str(held))
+
+
+def rejected(situation: Situation) -> Finding:
+    """How many landed files are set aside, and why. Those that changed or went meanwhile wait for the next run only."""
+    settings = situation.settings
+    files = LocalFiles(settings.paths.root)
+    on_record = [file for file in read_rejected(files) if file.path not in settings.skip_files]
+    waiting = [file for file in on_record if _is_as_it_was(files, file)]
+    if not waiting:
+        changed = len(on_record)
+        again = f"{changed} that were set aside have changed or are gone; the next run looks again"
+        return Finding(NOTE, again) if changed else Finding(OK, "no landed file is set aside")
+    first = ", ".join(f"{file.path} ({file.problem})" for file in waiting[:_FILES_NAMED])
+    rest = f", and {len(waiting) - _FILES_NAMED} more in {paths.REJECTED_FILES}" if len(waiting) > _FILES_NAMED else ""
+    fix = "mend, remove or skip (skip_files) each, then run again"
+    return Finding(FAILED, f"{len(waiting)} set aside, with which each run ends with 4: {first}{rest}; {fix}")
+
+
+def _is_as_it_was(files: LocalFiles, rejected_file: RejectedFile) -> bool:
+    found = files.head(rejected_file.path)
+    return found is not None and (found.size, found.modified_ns) == (rejected_file.size, rejected_file.modified_ns)
 
 
 def backups(situation: Situation) -> Finding:

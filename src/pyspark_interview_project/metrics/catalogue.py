@@ -103,6 +103,12 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "reason",
         lambda h: h.quarantined,
     ),
+    _each(
+        "warned_rules_total",
+        "Rules that only warn and that rows which rows_total counts break; a row may break several.",
+        "rule",
+        lambda h: h.warned,
+    ),
     _one(
         "last_success_timestamp_seconds",
         "When the last run ended that succeeded or found nothing new.",
@@ -117,6 +123,16 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
     _each("last_run_status", "1 for how the last run ended, 0 for the other ways.", "status", _statuses),
     _last("last_run_exit_code", "Exit code of the last run; README.md says what each means.", lambda r: r.exit_code),
     _last("last_run_warnings", "Warnings on the record of the last run.", lambda run: len(run.warnings)),
+    _one(
+        "last_run_files_rejected",
+        "Landed files that are set aside because they cannot be taken, as of the last run that looked at them.",
+        lambda h: h.files_rejected,
+    ),
+    _one(
+        "last_run_files_ignored",
+        "Landed files that are ignored because of their names, as of the last run that looked at them.",
+        lambda h: h.files_ignored,
+    ),
     _last("run_duration_seconds", "How long the last run took.", lambda run: run.seconds),
     _stage("stage_duration_seconds", "How long each stage took when it last ran.", lambda stage: stage.duration_sec),
     _stage("stage_rows_read", "Rows that each stage read when it last ran.", lambda stage: stage.rows_read),
@@ -132,12 +148,23 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "reason",
         lambda h: h.last_quarantined,
     ),
+    _each(
+        "warned_rows",
+        "Rows that were kept though they break a rule that only warns, when rows were last validated.",
+        "rule",
+        lambda h: h.last_warned,
+    ),
+    _stage(
+        "stage_returns_ambiguous",
+        "Returns of which each stage, when it last ran, read two versions with one ingest_ts that differ.",
+        lambda stage: stage.returns_ambiguous,
+    ),
     _gate("gate_value", "What each quality gate last measured.", lambda gate: gate.value),
     _gate("gate_limit", "Beyond which value each quality gate warns or fails.", lambda gate: gate.limit),
     _gate(
         "gate_passed",
-        "1 for a quality gate that last passed, 0 for one that warned or failed.",
-        lambda gate: gate.status == "passed",
+        "1 for a quality gate that last passed, 0 for one that warned or failed, none for one that was not judged.",
+        lambda gate: None if gate.status == "not_judged" else gate.status == "passed",
     ),
     _each(
         "table_last_change_timestamp_seconds",

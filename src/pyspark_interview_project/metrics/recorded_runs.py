@@ -68,6 +68,7 @@ class RecordedRun(RunRecord):
         """Each end of the run as a run of its own. The last one has all that is recorded once; of a run that is not
         complete it is no end."""
         once = {"complete": True, "gates": [], "warnings": [], "tables": {}, "dr": {}, "attempts": []}
+        once |= {"files_rejected": [], "files_ignored": []}
         fields = AttemptRecord.model_fields
         earlier = [
             self.model_copy(update=once | {name: getattr(attempt, name) for name in fields})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.metrics.recorded_runs import RecordedRun, ends_in_order
@@ -39,6 +39,14 @@ class _Labels:
         return name
 
 
+def _by_label(rows: Mapping[str, int], labels: _Labels) -> Counter[str]:
+    """Rows by the labels of their names: several names may have the label `other`."""
+    by_label: Counter[str] = Counter()
+    for name, number in rows.items():
+        by_label[labels.of(name)] += number
+    return by_label
+
+
 class RunHistory:
     """What the runs added so far come to."""
 
@@ -51,6 +59,10 @@ class RunHistory:
         self.rows: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[str] = Counter()
         self.last_quarantined: dict[str, int] = {}
+        self.warned: Counter[str] = Counter()
+        self.last_warned: dict[str, int] = {}
+        self.files_rejected: int | None = None
+        self.files_ignored: int | None = None
         self.gates: dict[str, GateRecord] = {}
         self.tables: dict[str, TableRecord] = {}
         self.changed: dict[str, float] = {}
@@ -59,8 +71,8 @@ class RunHistory:
         self.protected_until: dict[str, float] = {}
         self.drills: dict[str, RecoveryRecord] = {}
         self._counted: dict[str, list[StageRecord]] = {}  # by run id
-        self._stage_labels, self._reason_labels, self._gate_labels = _Labels(), _Labels(), _Labels()
-        self._table_labels, self._backup_labels = _Labels(), _Labels()
+        self._stage_labels, self._reason_labels, self._rule_labels = _Labels(), _Labels(), _Labels()
+        self._gate_labels, self._table_labels, self._backup_labels = _Labels(), _Labels(), _Labels()
         for end in ends_in_order(runs):
             self.add(end)
 
@@ -76,6 +88,8 @@ class RunHistory:
         self.runs[run.status] += 1
         if run.status != FAILED:
             self.last_success = run.finished
+        if run.has_looked:
+            self.files_rejected, self.files_ignored = len(run.files_rejected), len(run.files_ignored)
         for stage in run.stages:
             self._add_stage(stage, counts=self._is_to_count(run, stage))
         self.gates.update({self._gate_labels.of(gate.name): gate for gate in run.gates})
@@ -116,11 +130,12 @@ class RunHistory:
     def _add_stage(self, stage: StageRecord, counts: bool) -> None:
         name = self._stage_labels.of(stage.name)
         self.stages[name] = stage
-        reasons: Counter[str] = Counter()
-        for reason, rows in stage.quarantined_by_reason.items():
-            reasons[self._reason_labels.of(reason)] += rows
+        reasons = _by_label(stage.quarantined_by_reason, self._reason_labels)
+        rules = _by_label(stage.warned_by_rule, self._rule_labels)
         if stage.rows_quarantined is not None:
             self.last_quarantined = {**dict.fromkeys(self.last_quarantined, 0), **reasons}
+            self.last_warned = {**dict.fromkeys(self.last_warned, 0), **rules}
         if counts:
             self.quarantined.update(reasons)
+            self.warned.update(rules)
             self.rows.update({(name, outcome): rows for outcome, rows in stage.rows_by_outcome.items()})

@@ -232,6 +232,11 @@ class RunRecord(Part):
         """When it ended; until it has, when it started."""
         return self.finished_at or self.started_at
 
+    @property
+    def has_looked(self) -> bool:
+        """Whether it says which landed files cannot be taken. A run may fail before it has looked at them."""
+        return self.status != FAILED or bool(self.files_rejected)
+
     def begin_again(self) -> None:
         """Extend the record. If the run had ended, that end becomes an attempt, so that no metric loses what it
         counted; the stages of a good end then stand in the attempt alone."""

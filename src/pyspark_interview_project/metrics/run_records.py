@@ -34,6 +34,8 @@ def joined(one: RunRecord, other: RunRecord) -> RunRecord:
     whole.started_at = min(first.started_at, last.started_at)
     whole.batch_id, whole.as_of = last.batch_id or first.batch_id, last.as_of or first.as_of
     whole.files = _union(first.files, last.files)
+    if first.has_looked and not last.has_looked:
+        whole.files_rejected, whole.files_ignored = first.files_rejected, first.files_ignored
     whole.gates = _union(first.gates, last.gates)
     whole.warnings = _union(first.warnings, last.warnings)
     whole.overrides = first.overrides | last.overrides

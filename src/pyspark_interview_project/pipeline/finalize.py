@@ -11,7 +11,7 @@ import typer
 
 from pyspark_interview_project.command_line import checked_run_id, main_of, prepare
 from pyspark_interview_project.config.settings import Settings, load_settings
-from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.errors import ConfigurationError, RejectedFilesError
 from pyspark_interview_project.logging_setup import is_for_a_person
 from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
@@ -67,6 +67,13 @@ def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
         print(printable(f"{name}: {outcome.error or outcome.backup}"))
 
 
+def rejected_files_error(record: RunRecord) -> RejectedFilesError | None:
+    """What a good run ends with that set landed files aside: all is done but these, and they need a person."""
+    if record.status == FAILED or not record.files_rejected:
+        return None
+    return RejectedFilesError({file.path: file.problem for file in record.files_rejected})
+
+
 def finalize(
     run_id: Annotated[str, typer.Option("--run-id", metavar="UUID", help="The run whose stages have all ended.")],
     as_of: RunsDateOption = None,
@@ -75,7 +82,10 @@ def finalize(
     with_dr: WithDrOption = False,
     simulate: SimulateOption = False,
 ) -> None:
-    """Do for stages that ran apart what a whole run does at its end. It works on records, whatever the engine is."""
+    """Do for stages that ran apart what a whole run does at its end: it ends with 4 where they set landed files aside.
+
+    It works on records, whatever the engine is.
+    """
     options = {"engine": engine}
     identity = checked_run_id(run_id)
     settings = prepare(options, identity)
@@ -87,6 +97,10 @@ def finalize(
             "--as-of", f"run {identity} is of {record.as_of}; give that day, or the run id of yours"
         )
     check_recovery(options, with_dr, simulate)
+    rejected = rejected_files_error(record)
+    if rejected is not None:  # before all else: what follows takes the record as it is
+        record.exit_code, record.error = rejected.exit_code, str(rejected)
+        run_records(settings).write(record)
     if with_dr:
         if record.status == FAILED:
             raise ConfigurationError("--with-dr", f"run {identity} failed; strategies run behind a good run")
@@ -98,6 +112,8 @@ def finalize(
     if ingest_metrics_json:
         ingest_latest(settings)
     print(f"run {identity} is finalized")
+    if rejected is not None:
+        raise rejected
 
 
 main = main_of(finalize)

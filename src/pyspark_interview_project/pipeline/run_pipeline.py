@@ -17,7 +17,7 @@ from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
 from pyspark_interview_project.pipeline.checks import check_tables_stand
 from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
-from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
+from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run, rejected_files_error
 from pyspark_interview_project.pipeline.ledger import Batch
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
@@ -65,8 +65,7 @@ def run(
     check_recovery(options, with_dr, simulate)
     with run_context(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
-        if rejected := this_run.record.files_rejected:
-            this_run.ends_with = RejectedFilesError({file.path: file.problem for file in rejected})
+        this_run.ends_with = rejected_files_error(this_run.record)
     if with_dr:
         protect_run(this_run.settings, this_run.record, simulate)
     if ingest_metrics_json:

@@ -10,32 +10,30 @@ from rich.table import Table
 
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, RunRecord
-from pyspark_interview_project.schemas.outcomes import OUTCOMES
+from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, FileRecord, RunRecord, StageRecord
+from pyspark_interview_project.schemas.outcomes import OUTCOMES, QUARANTINED
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.shown_text import printable
 
 _FILE_WIDTH = 160
+_FILES_SHOWN = 20
 
 
 def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapping[str, Any]]) -> None:
-    """Rows by outcome, reasons, the most returned SKUs (`top_groups`: rows of gold), seconds, and where things are."""
+    """Rows by outcome, reasons, the most returned SKUs (`top_groups`: rows of gold), seconds, where things are, and
+    which files were not taken."""
     console = _console()
     if record.status == NO_NEW_DATA:
         landed = printable(paths.place(places.LANDED))
         console.print(f"nothing new in {landed}; the tables are as they were", soft_wrap=True)
+        _print_files(console, record)
         return
     stage = record.stage("bronze_to_silver")
     if stage is not None:
-        silver = stage.model_dump()
-        rows = _table("rows", "", "amount")
-        rows.add_row("read", f"{silver['rows_read']:,}", silver["amounts"]["read"])
-        for outcome in OUTCOMES:
-            rows.add_row(outcome, f"{silver[f'rows_{outcome}']:,}", silver["amounts"][outcome])
-            if outcome == "quarantined":
-                for code, count in silver["quarantined_by_reason"].items():
-                    rows.add_row(f"  {code}", f"{count:,}", "")
-        console.print(rows)
+        console.print(_rows_of(stage))
+        if stage.returns_ambiguous:
+            found = f"{stage.returns_ambiguous:,} ambiguous: two versions have one ingest_ts and differ"
+            console.print(f"{found}; most often the key is too short", soft_wrap=True)
     groups = _table("most returned SKUs", "reason", "returns", "pieces", "amount")
     for group in top_groups:
         figures = (f"{group['return_count']:,}", f"{group['total_qty']:,}", f"{group['total_amount']:,}")
@@ -52,6 +50,36 @@ def print_summary(record: RunRecord, paths: LakePaths, top_groups: Sequence[Mapp
     console.print(f"{record.status}: {seconds}; run {record.run_id}")
     for warning in record.warnings:
         console.print(f"warning: {printable(warning)}", soft_wrap=True)
+    _print_files(console, record)
+
+
+def _rows_of(stage: StageRecord) -> Table:
+    """Rows and amounts by outcome; under it the rules for which rows were quarantined, or only warned of."""
+    rows = _table("rows", "", "amount")
+    rows.add_row("read", f"{stage.rows_read:,}", stage.amounts["read"])
+    for outcome, number in stage.rows_by_term.items():
+        rows.add_row(outcome, f"{number:,}", stage.amounts.get(outcome, ""))
+        if outcome == QUARANTINED:
+            for code, count in stage.quarantined_by_reason.items():
+                rows.add_row(f"  {code}", f"{count:,}", "")
+    if stage.warned_by_rule:
+        rows.add_row("kept with a warning", "", "")
+        for code, count in stage.warned_by_rule.items():
+            rows.add_row(f"  {code}", f"{count:,}", "")
+    return rows
+
+
+def _print_files(console: Console, record: RunRecord) -> None:
+    """The landed files that were not taken, each with its problem."""
+    _print_some(console, "set aside", record.files_rejected)
+    _print_some(console, "ignored", record.files_ignored)
+
+
+def _print_some(console: Console, what: str, files: Sequence[FileRecord]) -> None:
+    for file in files[:_FILES_SHOWN]:
+        console.print(f"{what}: {printable(file.path)}: {printable(file.problem)}", soft_wrap=True)
+    if (rest := len(files) - _FILES_SHOWN) > 0:
+        console.print(f"{what}: and {rest:,} more; the run record has them all")
 
 
 def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str, int]) -> None:

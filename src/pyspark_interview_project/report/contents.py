@@ -48,7 +48,7 @@ def report_of(
     problems += [*gold.problems, *_strange_versions(runs, gold)]
     return Report(
         state=last.status if last else "",
-        headline=_HEADLINES[last.status] if last else "There are no runs on record",
+        headline=_headline(last) if last else "There are no runs on record",
         facts=_facts(last, runs) if last else {},
         problems=first_lines(problems),
         warnings=first_lines(last.warnings) if last else [],
@@ -56,6 +56,13 @@ def report_of(
         root=lake.root,
         made=moment(now),
     )
+
+
+def _headline(last: RecordedRun) -> str:
+    """How the last run ended. One that set files aside has done all others, and its exit code is not 0."""
+    files = len(last.files_rejected)
+    aside = "1 landed file is" if files == 1 else f"{files:,} landed files are"
+    return f"{_HEADLINES[last.status]}; {aside} set aside" if files else _HEADLINES[last.status]
 
 
 def _unfinished(run: RecordedRun) -> str:
