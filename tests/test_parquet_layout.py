@@ -11,7 +11,7 @@ import pytest
 
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
-from pyspark_interview_project.sources.parquet_layout import ParquetLayout, parquet_layout
+from pyspark_interview_project.sources.parquet_layout import ParquetColumn, ParquetLayout, parquet_layout
 
 NAME = "bronze/returns_raw/a.parquet"
 TYPES: dict[str, pa.DataType] = {
@@ -49,8 +49,11 @@ def problem_of(path: Path) -> str:
 
 
 def test_parquet_layout_of_a_plain_file_has_its_kinds_and_rows(tmp_path: Path) -> None:
-    types = tuple((name, kind if kind == "text" else str(TYPES[name])) for name, kind in KINDS.items())
-    assert parquet_layout(written(tmp_path / "a", TYPES, rows=3), NAME) == ParquetLayout(KINDS, types, (), 3)
+    stored = {"qty": "int32", "amount": "double", "return_date": "date32[day]", "ingest_ts": "instant_us"}
+    columns = {name: ParquetColumn(name, kind, stored.get(name, "text")) for name, kind in KINDS.items()}
+    layout = parquet_layout(written(tmp_path / "a", TYPES, rows=3), NAME)
+    assert layout == ParquetLayout(columns, {}, (), 3)
+    assert not layout.is_read_as_arrow
 
 
 def test_parquet_layout_of_an_empty_file_has_no_rows(tmp_path: Path) -> None:

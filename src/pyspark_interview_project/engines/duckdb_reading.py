@@ -8,19 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import duckdb
 import pyarrow as pa
 
-from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
-from pyspark_interview_project.engines.duckdb_sql import FILE_COLUMN, in_sparks_types, parquet_of, quoted, union_all
+from pyspark_interview_project.engines.duckdb_parquet import ParquetReader
+from pyspark_interview_project.engines.duckdb_sql import union_all
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.shown_text import without_values
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
 from pyspark_interview_project.sources.layouts import Layouts, by_format
 from pyspark_interview_project.sources.lines import read_lines
-from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 
 _LINE_SCHEMA = pa.schema(
@@ -47,7 +45,8 @@ class LandedReader:
     ) -> None:
         """`view` makes a frame of a query, `view_of_stream` one of an Arrow stream, `transform` one by a transform."""
         self._paths, self._view, self._view_of_stream, self._transform = paths, view, view_of_stream, transform
-        self._layouts = Layouts(paths)
+        self._layouts = Layouts(paths, "embedded")
+        self._parquet = ParquetReader(paths, self._layouts, view, view_of_stream)
         self._text_rows: Counter[str] = Counter()
         self._failure: UnreadableInputError | None = None
 
@@ -67,40 +66,14 @@ class LandedReader:
         for header, group in self._layouts.csv(formats["csv"]).items():
             lines = self._view_of_stream(self._stream(_LINE_SCHEMA, group, self._csv_columns))
             texts.append(self._transform(records_from_lines, lines, header))
-        groups = self._layouts.parquet(formats["parquet"])
-        typed = [self._parquet(group, kinds, time_zone) for kinds, group in groups]
+        typed = self._parquet.read(formats["parquet"], time_zone)
         return [*([Delivery(self._view(union_all(texts)), ALL_TEXT)] if texts else []), *typed]
 
     def unreadable(self, connection: duckdb.DuckDBPyConnection) -> UnreadableInputError | None:
         """Which landed file could not be read to its end; None: each can. DuckDB's own message need not name it."""
         if self._failure is not None:
             return self._failure
-        for path in self._layouts.parquet_rows:
-            source = parquet_of([self._paths.place(path)], self._file_column([path]))
-            try:
-                connection.execute(f"select sum(hash(columns(*))) from {source}").fetchall()
-            except duckdb.Error as reason:
-                stop_signals.check()
-                return UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
-        return None
-
-    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind], time_zone: str) -> Delivery:
-        columns = [f"{in_sparks_types(name, kinds.get(name))} as {quoted(name)}" for name in RAW_NAMES]
-        file_column = self._file_column([file.path for file in files])
-        source_file = f"substr({file_column}, {len(self._paths.root) + 2}) as source_file"
-        source = parquet_of([str(self._layouts.local(file)) for file in files], file_column)
-        every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
-        if every["ingest_ts"] == "local_timestamp" and time_zone == "UTC":
-            every["ingest_ts"] = "timestamp"  # no local time happens twice in UTC
-        return Delivery(self._view(f"select {', '.join(columns)}, {source_file} from {source}"), every)
-
-    def _file_column(self, paths: Sequence[str]) -> str:
-        """A name for the column of the file that no column of these landed files has."""
-        name, unknown = FILE_COLUMN, self._layouts.unknown_columns
-        taken = {column.lower() for path in paths for column in unknown.get(path, ())}
-        while name in taken:
-            name += "_"
-        return name
+        return self._parquet.unreadable(connection)
 
     def _stream(
         self, schema: pa.Schema, files: Sequence[LandedFile], columns_of: Callable[[LandedFile], Iterator[_Columns]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
@@ -15,12 +14,12 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.spark_parquet import ParquetReader, no_glob
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.json_lines import json_record, strict_decoder
 from pyspark_interview_project.sources.layouts import Layouts, by_format
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK, decoded_line
-from pyspark_interview_project.transforms.normalise import Kind
 from pyspark_interview_project.transforms.text_fields import records_from_lines
 
 _RECORD_SCHEMA = pa.schema(
@@ -49,7 +48,7 @@ class SparkReader:
         formats = by_format(files)
         texts = [self._json_records(formats["json"])] if formats["json"] else []
         texts += [self._csv_records(group, header) for header, group in self._layouts.csv(formats["csv"]).items()]
-        typed = [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(formats["parquet"])]
+        typed = ParquetReader(self._spark, self._paths, self._layouts, self._source_file).read(formats["parquet"])
         deliveries = []
         if texts:
             records = materialize(*texts)
@@ -74,17 +73,6 @@ class SparkReader:
         """The records of CSV files with one header, with the same columns."""
         records = records_from_lines(self._csv_lines(files), header)
         return records.withColumn("unknown_columns", F.lit(None).cast("array<string>"))
-
-    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
-        """The records of Parquet files whose columns are of these kinds."""
-        nothing = F.lit(None).cast("string")
-        frame = self._spark.read.parquet(*[no_glob(str(self._layouts.local(file))) for file in files])
-        columns = [
-            _checked_utf8(name) if kinds.get(name) == "text" else F.col(name) if name in kinds else nothing.alias(name)
-            for name in RAW_NAMES
-        ]
-        every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
-        return Delivery(frame.select(*columns, self._source_file()), every)
 
     def _note_unknown(self, records: DataFrame) -> None:
         """Remember which keys of JSON files are none of ours."""
@@ -136,15 +124,3 @@ def _json_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]
         columns = [[row[position] for row in rows] for position in range(len(_RECORD_SCHEMA))]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, _RECORD_SCHEMA)]
         yield pa.RecordBatch.from_arrays(arrays, schema=_RECORD_SCHEMA)
-
-
-def _checked_utf8(name: str) -> Column:
-    """A text column of a Parquet file; reading one that is not UTF-8 fails, as it does on the other engine."""
-    problem = F.concat(F.lit(f"column {name} is not UTF-8 in "), F.col("_metadata.file_path"))
-    valid = F.col(name).isNull() | F.is_valid_utf8(name)
-    return F.when(valid, F.col(name)).otherwise(F.raise_error(problem)).alias(name)
-
-
-def no_glob(path: str) -> str:
-    """The path so that Hadoop takes no character of it for a pattern."""
-    return re.sub(r"([*?\[\]{}\\])", r"\\\1", path)

@@ -29,6 +29,10 @@ RAW_COLUMNS = (
 )
 RAW_NAMES = tuple(column.name for column in RAW_COLUMNS)
 
+# A file may say the currency of its amounts. It is judged and not kept: a lake has one.
+CURRENCY = "currency"
+DELIVERED_NAMES = (*RAW_NAMES, CURRENCY)
+
 # Without one of these columns a file cannot have a good row. The others may be null, so a file may lack them.
 REQUIRED_NAMES = ("return_id", "order_id", "sku", "qty", "amount", "return_date")
 
