@@ -142,9 +142,8 @@ def _cut_to_microseconds(value: str) -> str:
     all, which DuckDB takes for infinite, have no number."""
     nanos = f"epoch_ns({value})"
     cut = f"make_timestamp({nanos} // 1000 - if({nanos} % 1000 < 0, 1, 0))"
-    ends = (
-        f"if({value} > make_timestamp_ns(0), make_timestamp({(2**63 - 1) // 1000}), make_timestamp({-(2**63) // 1000}))"
-    )
+    first, last = (f"make_timestamp({edge // 1000})" for edge in (-(2**63), 2**63 - 1))
+    ends = f"if(cast({value} as varchar) = '-infinity', {first}, {last})"
     return f"if({value} is null or {nanos} is not null, {cut}, {ends})"
 
 
