@@ -117,8 +117,10 @@ def typed_record(path: str, **changes: Any) -> dict[str, Any]:
         "amount": 1.5,
         "return_date": date(2026, 1, 5),
         "ingest_ts": datetime(2026, 1, 5, 10, 20, 30, 1, UTC),
+        "currency": None,
         **changes,
         "source_file": path,
+        "source_record": 1,
     }
 
 
@@ -299,14 +301,6 @@ def test_read_landed_parquet_column_of_another_name_is_never_taken_for_ours(
     path = land(bench, "a.parquet", {**foreign, **parquet_columns()} if is_first else {**parquet_columns(), **foreign})
     assert typed_records(bench) == [typed_record(path)]
     assert bench.engine.unknown_columns == {path: (other,)}
-
-
-@pytest.mark.parametrize("other", ["QTY", "Qty"])
-def test_read_landed_parquet_column_that_differs_in_case_alone_is_refused(bench: LakeBench, other: str) -> None:
-    path = land(bench, "a.parquet", {other: pa.array([99]), **parquet_columns()})
-    with pytest.raises(UnreadableInputError) as refused:
-        delivered(bench)
-    assert (refused.value.path, refused.value.problem) == (path, f"column {other} differs from qty only in case")
 
 
 def test_read_landed_parquet_of_other_kinds_is_a_delivery_of_its_own(bench: LakeBench) -> None:

@@ -375,6 +375,7 @@ def validated_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
     rows += [text_row("corrupt nulls", **NO_VALUES, is_corrupt=True)]
     validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST))
     assert len(validated) == len(rows)
+    assert {record.pop("source_record") for record in validated} == {None}
     return {record.pop("source_file"): record for record in validated}
 
 
@@ -467,15 +468,16 @@ def test_validate_corrupt_record_breaks_no_other_rule(validated_texts: Mapping[s
 
 
 def test_validate_text_delivery_has_silvers_types(frame_of: Any, assert_frame: Any) -> None:
-    rows = [text_row("a.csv"), text_row("b.csv", amount="-1")]
-    validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST)
+    rows = [(*text_row("a.csv"), 1, None), (*text_row("b.csv", amount="-1"), 2**40, "EUR")]
+    delivered = frame_of(rows, f"{DELIVERED_TEXT}, source_record bigint, currency string")
+    validated = validate(delivered, ALL_TEXT, AS_OF, LATEST)
     good = ("R1", "O1", "C1", "MUG", "damaged", 2)
     day = ("2026-01-05", "2026-01-05T10:20:30")
     expected = [
-        (*good, "10.00", *day, None, None, "a.csv"),
-        (*good, "-1.00", *day, ["amount_negative"], "raw b.csv", "b.csv"),
+        (*good, "10.00", *day, None, None, "a.csv", 1),
+        (*good, "-1.00", *day, ["amount_negative"], "raw b.csv", "b.csv", 2**40),
     ]
-    assert_frame(validated, VALIDATED, expected)
+    assert_frame(validated, f"{VALIDATED}, source_record bigint", expected)
 
 
 # Local times ---------------------------------------------------------------------------------------------------------
@@ -547,10 +549,61 @@ def test_validate_typed_local_time_takes_the_sessions_zone_and_the_earlier_offse
 
 NOT_A_NUMBER, INFINITY = float("nan"), float("inf")
 TYPED: dict[str, dict[str, tuple[str, list[tuple[Any, Any, list[str] | None]]]]] = {
-    "return_id": {"integer": ("bigint", [(42, "42", None), (-1, "-1", None), (None, None, ["return_id_missing"])])},
-    "order_id": {"integer": ("int", [(7, "7", None), (None, None, ["order_id_missing"])])},
-    "customer_id": {"integer": ("bigint", [(2**40, "1099511627776", None), (None, None, None)])},
-    "sku": {"integer": ("bigint", [(3, "3", None), (None, None, ["sku_missing"])])},
+    "return_id": {
+        "integer": ("bigint", [(42, "42", None), (-1, "-1", None), (None, None, ["return_id_missing"])]),
+        "float": (
+            "float",
+            [
+                (17850.0, "17850", None),
+                (2.0**24 - 1, "16777215", None),
+                (2.0**24, "16777216.0", ["return_id_invalid"]),
+                (None, None, ["return_id_missing"]),
+            ],
+        ),
+        "double": (
+            "double",
+            [
+                (17850.0, "17850", None),
+                (-0.0, "0", None),
+                (-7.0, "-7", None),
+                (2.0**53 - 1, "9007199254740991", None),
+                (2.0**53, "9007199254740992.0", ["return_id_invalid"]),
+                (1.5e20, "1.5e20", ["return_id_invalid"]),
+                (17850.5, "17850.5", ["return_id_invalid"]),
+                (INFINITY, "Infinity", ["return_id_invalid"]),
+                (NOT_A_NUMBER, None, ["return_id_missing"]),
+                (None, None, ["return_id_missing"]),
+            ],
+        ),
+        "decimal": (
+            "decimal(20,2)",
+            [
+                ("17850.00", "17850", None),
+                ("0.00", "0", None),
+                ("100.00", "100", None),
+                ("17850.50", "17850.5", None),
+                (None, None, ["return_id_missing"]),
+            ],
+        ),
+    },
+    "order_id": {
+        "integer": ("int", [(7, "7", None), (None, None, ["order_id_missing"])]),
+        "float": ("float", [(7.0, "7", None), (NOT_A_NUMBER, None, ["order_id_missing"])]),
+        "double": ("double", [(7.0, "7", None), (7.5, "7.5", None), (NOT_A_NUMBER, None, ["order_id_missing"])]),
+        "decimal": ("decimal(38,0)", [("1" * 38, "1" * 38, None), ("10", "10", None)]),
+    },
+    "customer_id": {
+        "integer": ("bigint", [(2**40, "1099511627776", None), (None, None, None)]),
+        "float": ("float", [(17850.0, "17850", None), (None, None, None)]),
+        "double": ("double", [(17850.0, "17850", None), (NOT_A_NUMBER, None, None), (None, None, None)]),
+        "decimal": ("decimal(9,3)", [("17850.000", "17850", None), (None, None, None)]),
+    },
+    "sku": {
+        "integer": ("bigint", [(3, "3", None), (None, None, ["sku_missing"])]),
+        "float": ("float", [(3.0, "3", None), (None, None, ["sku_missing"])]),
+        "double": ("double", [(3.0, "3", None), (1.5e20, "1.5E20", None), (None, None, ["sku_missing"])]),
+        "decimal": ("decimal(9,3)", [("3.000", "3", None), (None, None, ["sku_missing"])]),
+    },
     "reason": {"integer": ("int", [(9, "9", None), (None, "unspecified", None)])},
     "qty": {
         "integer": (
@@ -655,7 +708,18 @@ TYPED: dict[str, dict[str, tuple[str, list[tuple[Any, Any, list[str] | None]]]]]
                 ("1989-12-31", date(1989, 12, 31), ["return_date_out_of_range"]),
                 (None, None, ["return_date_missing"]),
             ],
-        )
+        ),
+        "timestamp": (
+            "timestamp",
+            [
+                ("2026-03-11T00:00:00", date(2026, 3, 11), None),
+                ("2026-03-11T00:00:00.000001", None, ["return_date_invalid"]),
+                ("2026-03-10T23:00:00", None, ["return_date_invalid"]),
+                ("1969-12-31T00:00:00", date(1969, 12, 31), ["return_date_out_of_range"]),
+                ("9999-12-31T00:00:00", date(9999, 12, 31), ["return_date_out_of_range"]),
+                (None, None, ["return_date_missing"]),
+            ],
+        ),
     },
     "ingest_ts": {
         "timestamp": (
@@ -704,6 +768,7 @@ def validated_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
         ]
         frame = validate(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF, LATEST)
         validated |= {record.pop("source_file"): record for record in records_of(frame)}
+    assert {record.pop("source_record") for record in validated.values()} == {None}
     return validated
 
 

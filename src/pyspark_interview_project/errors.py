@@ -100,7 +100,7 @@ class RejectedFilesError(PipelineError):
         self.problems = dict(problems)
         files = "1 landed file was" if len(problems) == 1 else f"{len(problems)} landed files were"
         done = "set aside, all others are done" if others_are_done else "unreadable, so nothing is done"
-        super().__init__(f"{files} {done}; mend, move away or skip (--skip-file) each, then run again")
+        super().__init__(f"{files} {done}; mend, remove or skip (skip_files) each, then run again")
 
     @property
     def lines(self) -> Sequence[str]:

@@ -11,7 +11,6 @@ import pyarrow as pa
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.tables import TableContract
-from pyspark_interview_project.transforms.normalise import Kind
 
 FILE_COLUMN = "_file_that_was_read"
 _DUCKDB_TYPES = {
@@ -86,19 +85,12 @@ def file_list(files: Sequence[str]) -> str:
     return f"[{', '.join(literal(_no_glob(file)) for file in files)}]"
 
 
-def in_sparks_types(name: str, kind: Kind | None) -> str:
-    """A column of a landed Parquet file in a type that Spark has too: DuckDB also knows unsigned integers."""
-    if kind is None:
-        return "cast(null as varchar)"
-    return f"cast({quoted(name)} as decimal(20,0))" if kind == "integer" else quoted(name)
-
-
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
 def quoted(name: str) -> str:
-    return f'"{name}"'
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _duckdb_type(column: Column) -> str:

@@ -22,7 +22,8 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
-from pyspark_interview_project.engines.spark_reading import SparkReader, no_glob
+from pyspark_interview_project.engines.spark_parquet import no_glob
+from pyspark_interview_project.engines.spark_reading import SparkReader
 from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
 from pyspark_interview_project.errors import (
     ConflictError,
@@ -69,7 +70,7 @@ class SparkEngine:
         """
         self._tables, self._paths, self._settings, self._scratch = tables, paths, settings, scratch
         self._output, self._jvm_lock = output, jvm_lock
-        self._layouts = Layouts(paths)
+        self._layouts = Layouts(paths, "spark")
         self._rows: dict[str, int] = {}
         self._names = 0
         self._opened: OpenedSession | None = None

@@ -1,8 +1,7 @@
-"""Landed files as Spark frames: text by the one reader in Python workers, Parquet in its own types."""
+"""Landed files as Spark frames: text by the one reader in Python workers, Parquet by spark_parquet."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,8 +14,8 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.spark_parquet import ParquetReader
 from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
-from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import (
     TextFile,
@@ -27,7 +26,6 @@ from pyspark_interview_project.sources.landed_text import (
 )
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.transforms.map_columns import map_columns
-from pyspark_interview_project.transforms.normalise import Kind
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
@@ -81,7 +79,7 @@ class SparkReader:
         if problems:
             raise UnreadableBatchError(problems)
         tables = [file for file in files if not is_read_as_text(file)]
-        deliveries += [self._parquet(group, kinds) for kinds, group in self._layouts.parquet(tables)]
+        deliveries += ParquetReader(self._spark, self._paths, self._layouts, self._source_file).read(tables)
         self._rows.update(self._layouts.parquet_rows)
         return deliveries
 
@@ -114,18 +112,6 @@ class SparkReader:
             if row["problem"] is not None:
                 problems[path] = UnreadableInputError(path, row["problem"], row["may_pass"])
         return problems
-
-    def _parquet(self, files: Sequence[LandedFile], kinds: Mapping[str, Kind]) -> Delivery:
-        """The records of Parquet files whose columns are of these kinds."""
-        nothing = F.lit(None).cast("string")
-        frame = self._spark.read.parquet(*[no_glob(str(self._layouts.local(file))) for file in files])
-        columns = [
-            _checked_utf8(name) if kinds.get(name) == "text" else F.col(name) if name in kinds else nothing.alias(name)
-            for name in RAW_NAMES
-        ]
-        every: dict[str, Kind] = {name: kinds.get(name, "text") for name in RAW_NAMES}
-        record = F.lit(None).cast("bigint").alias("source_record")
-        return Delivery(frame.select(*columns, self._source_file(), record), every)
 
     def _source_file(self) -> Column:
         """The file's path relative to the root of the lake: Spark knows it as a URI."""
@@ -181,15 +167,3 @@ def _told_batches(file: TextFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]
         }
         arrays = [pa.array([told.get(field.name)], field.type) for field in schema]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _checked_utf8(name: str) -> Column:
-    """A text column of a Parquet file; reading one that is not UTF-8 fails, as it does on the other engine."""
-    problem = F.concat(F.lit(f"column {name} is not UTF-8 in "), F.col("_metadata.file_path"))
-    valid = F.col(name).isNull() | F.is_valid_utf8(name)
-    return F.when(valid, F.col(name)).otherwise(F.raise_error(problem)).alias(name)
-
-
-def no_glob(path: str) -> str:
-    """The path so that Hadoop takes no character of it for a pattern."""
-    return re.sub(r"([*?\[\]{}\\])", r"\\\1", path)

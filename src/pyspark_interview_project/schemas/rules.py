@@ -46,7 +46,11 @@ RULES = (
     ),
     Rule("ingest_ts_invalid", "ingest_ts_given and ingest_ts is null", "it decides which version is the newest"),
     Rule("ingest_ts_out_of_range", "ingest_ts > latest_ingest_ts", "a version from the future would win for ever"),
-    Rule("currency_unexpected", "currency <> lake_currency", "amounts of two currencies cannot be summed"),
+    Rule(
+        "currency_unexpected",
+        "upper(nullif(trim(currency), '')) <> lake_currency",
+        "amounts of two currencies cannot be summed",
+    ),
 )
 
 REASON_CODES = (CORRUPT_RECORD, *(rule.code for rule in RULES))

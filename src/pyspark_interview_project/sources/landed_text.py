@@ -59,7 +59,7 @@ def text_file(place: str, file: LandedFile, feed: Feed | None, max_record_chars:
         file.encoding,
         wanted,
         tuple(map(name_in_sql, wanted)) if feed else wanted,
-        tuple(path_columns(file.path).items()),
+        tuple(path_columns(file.path, wanted).items()),
         modified_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         file.landed_day,
         feed is not None,

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.parquet_layout import parquet_layout
-from pyspark_interview_project.transforms.normalise import Kind
+from pyspark_interview_project.sources.parquet_layout import ParquetLayout, parquet_layout
 
 
 class Layouts:
     """Groups the files that can be read together.
 
-    `unknown_columns` (columns that are none of ours) and `parquet_rows`, by path, fill as files are looked at.
+    `unknown_columns` (columns that are none of ours), `parquet_rows` and `parquet_layouts`, by path, fill as files are
+    looked at.
     """
 
-    def __init__(self, paths: LakePaths) -> None:
-        self._paths = paths
+    def __init__(self, paths: LakePaths, engine_name: str | None = None) -> None:
+        """`engine_name`: who is to read the files. None: nobody yet, so what one engine lacks is not looked for."""
+        self._paths, self._engine_name = paths, engine_name
         self.unknown_columns: dict[str, Sequence[str]] = {}
         self.parquet_rows: dict[str, int] = {}
+        self.parquet_layouts: dict[str, ParquetLayout] = {}
 
     def local(self, file: LandedFile) -> Path:
         return Path(self._paths.place(file.path))
@@ -30,15 +33,23 @@ class Layouts:
         if names:
             self.unknown_columns[path] = tuple(sorted(names))
 
-    def parquet(self, files: Sequence[LandedFile]) -> list[tuple[Mapping[str, Kind], list[LandedFile]]]:
-        """The Parquet files that can be read together, with the kinds of their columns.
+    def parquet(self, files: Sequence[LandedFile]) -> list[tuple[ParquetLayout, list[LandedFile]]]:
+        """The Parquet files that can be read together, with the layout of the first of them.
 
-        Raises UnreadableInputError naming file and column.
+        Raises UnreadableBatchError.
         """
-        groups: dict[tuple[tuple[str, str], ...], tuple[Mapping[str, Kind], list[LandedFile]]] = {}
+        groups: dict[object, tuple[ParquetLayout, list[LandedFile]]] = {}
+        problems = {}
         for file in files:
-            layout = parquet_layout(self.local(file), file.path)
+            try:
+                layout = parquet_layout(self.local(file), file.path, self._engine_name)
+            except UnreadableInputError as error:
+                problems[file.path] = error
+                continue
             self.parquet_rows[file.path] = layout.rows
+            self.parquet_layouts[file.path] = layout
             self.note_unknown(file.path, layout.unknown)
-            groups.setdefault(layout.types, (layout.kinds, []))[1].append(file)
+            groups.setdefault(layout.shape, (layout, []))[1].append(file)
+        if problems:
+            raise UnreadableBatchError(problems)
         return list(groups.values())

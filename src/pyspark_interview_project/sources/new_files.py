@@ -11,6 +11,7 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.rules import REASON_CODES
 from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.landed_tables import tables_of
 from pyspark_interview_project.sources.preflight import screened
 from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile
@@ -58,9 +59,12 @@ class NewFiles:
         return tuple(self._chosen.values())
 
     def __iter__(self) -> Iterator[LandedFile]:
+        in_tables = tables_of(self._stored, [file.path for file in self._to_screen])
         for file in self._to_screen:
             feed = self._choice.feed_of(file.path)
             try:
+                if problem := in_tables.get(file.path):
+                    raise UnreadableInputError(file.path, problem, may_pass=True)  # it is no fault of the file
                 found = screened(self._stored, file, feed, self._limits)
             except UnreadableInputError as error:
                 self._rejected[file.path] = self._as_rejected(

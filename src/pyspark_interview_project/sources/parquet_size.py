@@ -15,7 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.config.column_names import matching_name
+from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 
 _WIDTHS = {"BOOLEAN": 1, "INT32": 4, "INT64": 8, "INT96": 12, "FLOAT": 4, "DOUBLE": 8}
 _WIDEST = 16  # bytes of a decimal
@@ -75,7 +76,7 @@ def _columns(metadata: pq.FileMetaData) -> list[tuple[int, int, str, Any]]:
         (number, group.num_rows, name, chunk)
         for number, group in enumerate(groups)
         for chunk in (group.column(position) for position in range(group.num_columns))
-        if (name := chunk.path_in_schema) in RAW_NAMES
+        if matching_name(name := chunk.path_in_schema) in DELIVERED_NAMES
     ]
 
 
@@ -86,6 +87,8 @@ def _fixed_bytes(metadata: pq.FileMetaData) -> int:
 
 
 def _text_chunks(metadata: pq.FileMetaData) -> list[_TextChunk]:
+    leaves = map(metadata.schema.column, range(len(metadata.schema)))
+    decimals = {leaf.path for leaf in leaves if leaf.logical_type.type == "DECIMAL"}  # their bytes are digits
     return [
         _TextChunk(
             number,
@@ -96,7 +99,7 @@ def _text_chunks(metadata: pq.FileMetaData) -> list[_TextChunk]:
             has_dictionary=not _DICTIONARIES.isdisjoint(chunk.encodings),
         )
         for number, _, name, chunk in _columns(metadata)
-        if chunk.physical_type == _TEXT
+        if chunk.physical_type == _TEXT and name not in decimals
     ]
 
 
@@ -123,4 +126,8 @@ def _text_sizes(file: pq.ParquetFile, chunk: _TextChunk) -> Any:
 
 
 def _lengths(texts: pa.Array) -> pa.Array:
+    if isinstance(texts, pa.ExtensionArray):
+        texts = texts.storage
+    if pa.types.is_string_view(texts.type) or pa.types.is_binary_view(texts.type):
+        texts = texts.cast(pa.large_binary())
     return pc.cast(pc.binary_length(texts), pa.int64())

@@ -1,25 +1,37 @@
-"""Columns that stand in a landed file's path: a directory `name=value`, as Hive, Spark and pandas write partitions."""
+"""Columns that the directories above a landed file give: `return_date=2026-11-11/a.csv`, as Hive and Spark write."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
 from pyspark_interview_project.config.column_names import matching_name
+from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 
-_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 _DAY = re.compile(r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
-def path_columns(path: str) -> Mapping[str, str | None]:
-    """The values by column, names as they match. `dt=…` is none: it says when files landed."""
+def path_columns(path: str, names: Collection[str] = DELIVERED_NAMES) -> Mapping[str, str | None]:
+    """Those of the columns `names` that directories `name=value` of the path name, each with its value as text.
+
+    A column that the file itself has wins over these. Of two directories with one name the deeper one counts.
+    """
     found: dict[str, str | None] = {}
     for directory in path.split("/")[:-1]:
-        name, equals, value = directory.partition("=")
-        if equals and (column := matching_name(unquote(name))) not in ("", "dt"):
-            found[column] = None if value == _NO_VALUE else unquote(value)
+        name, is_one, value = directory.partition("=")
+        column = matching_name(_decoded(name))
+        if is_one and column in names:
+            found[column] = None if value == _NULL else _decoded(value)
     # Directories have days where files have times.
     if (given := found.get("ingest_ts")) and _DAY.match(given):
         found["ingest_ts"] = f"{given}T00:00:00"
     return found
+
+
+def _decoded(text: str) -> str:
+    try:
+        return unquote(text, errors="strict")
+    except UnicodeDecodeError:
+        return text  # another encoding: to keep what stands there is better than to guess

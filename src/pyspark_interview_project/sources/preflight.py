@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pyspark_interview_project.config.settings import LandingLimits
+from pyspark_interview_project.engine import chosen_engine
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
 from pyspark_interview_project.sources.landed_text import read_options
@@ -46,8 +47,10 @@ def screened(files: LocalFiles, file: StoredFile, feed: Feed | None, limits: Lan
         if format_of(path) == "parquet":
             _check_parquet_size(place, path, limits)
             if feed is None:
-                parquet_layout(place, path)
-            elif missing := feed.missing_columns([*parquet_columns(place, path), *path_columns(path)]):
+                parquet_layout(place, path, chosen_engine())
+            elif missing := feed.missing_columns(
+                [*parquet_columns(place, path), *path_columns(path, feed.own_columns)]
+            ):
                 raise UnreadableInputError(path, f"it lacks {', '.join(missing)}, which the feed {feed.feed} reads")
         else:
             options = read_options(path, feed, limits.record_bytes)

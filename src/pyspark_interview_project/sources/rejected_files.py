@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pyspark_interview_project import __version__
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import LandingLimits
+from pyspark_interview_project.engine import chosen_engine
 from pyspark_interview_project.storage.files import Files
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class RejectedFile:
 
 
 def judged_by(feed: Feed | None, limits: LandingLimits) -> str:
-    """A hash of what decides whether a file can be taken: its feed's definition, the limits, and this version."""
-    decides = [feed.definition_hash if feed else None, astuple(limits), __version__]
+    """A hash of what decides whether a file can be taken: its feed's definition, the limits, the engine, this version."""
+    decides = [feed.definition_hash if feed else None, astuple(limits), chosen_engine(), __version__]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 
 

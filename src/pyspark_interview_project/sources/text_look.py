@@ -34,7 +34,7 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
     feed reads. The message has all that are missing, the header as it is, and what it looks like."""
     wanted = feed.own_columns if feed else DELIVERED_NAMES
     layout = layout_of(place, path, options, wanted, encoding)
-    in_path = path_columns(path)
+    in_path = path_columns(path, wanted)
     if options.format == "json":
         if feed is None:
             _check_keys(path, _start_of(place, path, encoding), in_path)

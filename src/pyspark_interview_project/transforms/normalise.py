@@ -14,31 +14,36 @@ from typing import Literal
 
 from pyspark_interview_project.engine import Column
 from pyspark_interview_project.engine import functions as F
+from pyspark_interview_project.transforms.shortest_text import id_text, whole_text
 
-# How a column was delivered: as text to be parsed, or typed (Parquet). A timestamp without zone is a local_timestamp.
+# How a column was delivered: as text to be parsed, or typed (Parquet). A timestamp without zone is a local_timestamp;
+# as return_date it is delivered as a timestamp that shows in UTC what it showed.
 Kind = Literal["text", "integer", "float", "double", "decimal", "date", "timestamp", "local_timestamp"]
 
 # The kinds that each of our columns may be delivered as.
 ACCEPTED_KINDS: Mapping[str, tuple[Kind, ...]] = {
-    "return_id": ("text", "integer"),
-    "order_id": ("text", "integer"),
-    "customer_id": ("text", "integer"),
-    "sku": ("text", "integer"),
+    **dict.fromkeys(("return_id", "order_id", "customer_id", "sku"), ("text", "integer", "float", "double", "decimal")),
     "reason": ("text", "integer"),
     "qty": ("text", "integer", "float", "double", "decimal"),
     "amount": ("text", "integer", "float", "double", "decimal"),
-    "return_date": ("text", "date"),
+    "return_date": ("text", "date", "timestamp"),
     "ingest_ts": ("text", "timestamp", "local_timestamp"),
 }
 
+# Whole numbers below these are exact; a greater one may stand for another that it was rounded from.
+_EXACT_BELOW = {"float": 2**24, "double": 2**53}
+_MICROSECONDS_PER_DAY = 86_400_000_000
+
 AMOUNT_LIMIT = 10**12  # below it a double holds cents exactly, and JSON readers take numbers as doubles
 
+_NUMBERS = ("qty", "amount")
 _LOWER_CASE = "abcdefghijklmnopqrstuvwxyz"
 _UPPER_CASE = _LOWER_CASE.upper()
 _WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]"
 _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
 _BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
+_DIGITS = r"\A-?[0-9]+\z"
 _PLAIN_NUMBER = r"\A[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)\z"
 # Every engine reads this many digits exactly. No program that writes exponents writes more.
 _NUMBER_WITH_EXPONENT = r"\A[+-]?([0-9]{1,18}(\.[0-9]{0,18})?|\.[0-9]{1,18})[eE][+-]?[0-9]{1,3}\z"
@@ -130,8 +135,18 @@ def _date_from_text(name: str) -> Column:
     return F.when(recognised, F.expr(_try_cast(f"substring({name}, 1, 10)", "date")))
 
 
-def is_rounded_number(name: str) -> Column:
-    """Whether the text is a number of which a spreadsheet left the first digits and an exponent."""
+def _date_from_instant(name: str) -> Column:
+    """The day whose midnight in UTC the instant is. By arithmetic, because casts follow the session's zone."""
+    micros = F.unix_micros(F.col(name))
+    days = F.round(micros / _MICROSECONDS_PER_DAY).cast("int")
+    epoch = F.lit("1970-01-01").cast("date")
+    return F.when(micros % _MICROSECONDS_PER_DAY == F.lit(0), F.date_add(epoch, days))
+
+
+def is_rounded_number(name: str, kind: Kind) -> Column:
+    """Whether the clean value, a text, is a number of which a spreadsheet or a float left the first digits."""
+    if kind in _EXACT_BELOW:
+        return ~F.col(name).rlike(_DIGITS)
     return F.col(name).rlike(_ROUNDED_NUMBER)
 
 
@@ -203,16 +218,18 @@ def trim_blanks(name: str, kind: Kind) -> Column:
 
 
 def clean_value(name: str, kind: Kind) -> Column:
-    """The second step: text without white space at its ends, null where blank; a double as its shortest text; else the
-    value as it is.
+    """The second step: text without white space at its ends, null where blank; a double as its shortest text; an id as
+    text; else the value as it is.
 
     Quantities that may have a fraction go on as text, so that one rule says what a whole number is.
     """
     if kind == "text":
         return _text(F.col(name))
-    if kind in ("float", "double"):
-        return F.col(name).cast("double").cast("string")
-    if (kind == "decimal" and name == "qty") or (kind == "integer" and name not in ("qty", "amount")):
+    if kind in _EXACT_BELOW:
+        return F.col(name).cast("double").cast("string") if name in _NUMBERS else id_text(name, _EXACT_BELOW[kind])
+    if kind == "decimal" and name not in _NUMBERS:
+        return whole_text(name)
+    if (kind == "decimal" and name == "qty") or (kind == "integer" and name not in _NUMBERS):
         return F.col(name).cast("string")
     return F.col(name)
 
@@ -229,6 +246,8 @@ def parse_value(name: str, kind: Kind) -> Column:
         # The text of a double is always a number, so it needs no regular expression.
         return _amount_from_text(name) if kind == "text" else _within_limit(_amount_from_shortest_text(name))
     if name == "return_date":
+        if kind == "timestamp":
+            return _date_from_instant(name)
         return F.col(name) if kind == "date" else _date_from_text(name)
     if name == "ingest_ts":
         return _recognised_timestamp(name) if kind == "text" else F.col(name).cast("timestamp")

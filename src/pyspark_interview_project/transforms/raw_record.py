@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pyspark_interview_project.engine import Column
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.transforms.normalise import Kind
+from pyspark_interview_project.transforms.shortest_text import double_text
 
 _MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-def raw_record(kinds: Mapping[str, Kind], suffix: str) -> Column:
+def raw_record(kinds: Mapping[str, Kind], suffix: str, beside: Sequence[str] = ()) -> Column:
     """The JSON object (string) of the columns in `kinds`, in their order; each is read from its name and `suffix`.
+    Behind them stand the columns of text `beside`, read from their names.
 
     A local timestamp is read from its name without the suffix, where the instant is that was resolved: engines disagree
     about a local time that happened twice.
     """
-    sources = {name: name if kind == "local_timestamp" else f"{name}{suffix}" for name, kind in kinds.items()}
-    members = [
-        F.when(
-            F.col(sources[name]).isNotNull(),
-            F.concat(F.lit(f'"{name}":'), _json(_as_text(sources[name], kind))),
-        )
+    sources = {
+        name: name if name == "ingest_ts" and kind == "local_timestamp" else f"{name}{suffix}"
         for name, kind in kinds.items()
+    }
+    members = [(name, sources[name], _as_text(sources[name], kind)) for name, kind in kinds.items()]
+    members += [(name, name, F.col(name)) for name in beside]
+    given = [
+        F.when(F.col(source).isNotNull(), F.concat(F.lit(f'"{name}":'), _json(text))) for name, source, text in members
     ]
-    return F.concat(F.lit("{"), F.concat_ws(",", *members), F.lit("}"))
+    return F.concat(F.lit("{"), F.concat_ws(",", *given), F.lit("}"))
 
 
 def _json(text: Column) -> Column:
@@ -38,30 +41,8 @@ def _as_text(name: str, kind: Kind) -> Column:
     if kind in ("timestamp", "local_timestamp"):
         return iso_timestamp(F.unix_micros(F.col(name).cast("timestamp")))
     if kind in ("float", "double"):
-        return _double_text(name)
+        return double_text(name)
     return F.col(name).cast("string")
-
-
-def _double_text(name: str) -> Column:
-    """The shortest text of a double: 12345678.9, 1.5e20, NaN, -Infinity.
-
-    Engines differ in when and how they write exponents. A number that needs none goes through a decimal, and in the
-    others the exponent is brought to one form.
-    """
-    number = F.col(name).cast("double")
-    text = F.lower(number.cast("string"))
-    exponent = F.replace(
-        F.replace(F.replace(text, F.lit("e+"), F.lit("e")), F.lit("e-0"), F.lit("e-")), F.lit(".0e"), F.lit("e")
-    )
-    decimal_text = F.expr(f"cast(try_cast(cast(cast({name} as double) as string) as decimal(38,21)) as string)")
-    plain = F.regexp_replace(F.regexp_replace(decimal_text, r"0+\z", ""), r"\.\z", ".0")
-    magnitude = F.abs(number)
-    return (
-        F.when(F.isnan(number), F.lit("NaN"))
-        .when(text.contains("inf"), F.when(number > 0, F.lit("Infinity")).otherwise(F.lit("-Infinity")))
-        .when((magnitude >= 1e-4) & (magnitude < 1e16), plain)
-        .otherwise(exponent)
-    )
 
 
 def iso_timestamp(microseconds: Column) -> Column:

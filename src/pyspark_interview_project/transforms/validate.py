@@ -52,12 +52,12 @@ def validate(
     kept = [F.col(f"{name}_delivered") for name in delivered_names] + carried
     is_corrupt = F.col("is_corrupt") if is_text else F.lit(False)
     is_excluded = F.col("is_excluded") if "is_excluded" in there else F.lit(False)
-    delivered_currency = F.upper(F.trim(F.col(CURRENCY))) if CURRENCY in there else F.lit(None).cast("string")
+    currency_column = F.col(CURRENCY) if CURRENCY in there else F.lit(None).cast("string").alias(CURRENCY)
 
     trimmed = records.select(
         *[trim_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES],
         *[F.col(name).alias(f"{name}_delivered") for name in delivered_names],
-        F.when(delivered_currency != F.lit(""), delivered_currency).alias(CURRENCY),
+        currency_column,
         *carried,
     )
     kept.append(F.col(CURRENCY))
@@ -71,7 +71,7 @@ def validate(
         F.lit(as_of.isoformat()).cast("date").alias("as_of"),
         F.lit(latest_ingest_ts.isoformat()).cast("timestamp").alias("latest_ingest_ts"),
         F.lit(currency).cast("string").alias("lake_currency"),
-        is_rounded_number("return_id").alias("return_id_is_rounded"),
+        is_rounded_number("return_id", kinds["return_id"]).alias("return_id_is_rounded"),
         *[F.col(name).isNotNull().alias(f"{name}_given") for name in _PARSED],
         *kept,
     )
@@ -83,7 +83,7 @@ def validate(
     warned = {code: _is_broken(sql) & ~is_corrupt for code, sql, severity in feed_rules if severity == "warn"}
     flagged = typed.withColumn("is_rejected", reduce(or_, broken.values(), is_corrupt) & ~is_excluded)
     reasons = F.when(is_corrupt, F.array(F.lit(CORRUPT_RECORD))).otherwise(_codes(broken))
-    raw = F.col("raw_record") if is_text else raw_record(kinds, suffix="_delivered")
+    raw = F.col("raw_record") if is_text else raw_record(kinds, suffix="_delivered", beside=[CURRENCY])
     is_kept = ~F.col("is_rejected") & ~is_excluded
     no_codes = F.lit(None).cast("array<string>")
     return flagged.select(
