@@ -219,6 +219,7 @@ def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -
         "rows_superseded": 25,
         "rows_duplicate": 14,
         "rows_quarantined": 69,
+        "rows_excluded": 0,
         "quarantined_by_reason": SAMPLE_REASONS,
         "amounts": {
             "read": "1000000033776.81",
@@ -227,6 +228,7 @@ def test_run_on_sample_accounts_for_every_row_in_the_run_record(sample: Scene) -
             "superseded": "1785.62",
             "duplicate": "1347.43",
             "quarantined": "430.24",
+            "excluded": "0.00",
         },
     }
 
@@ -242,6 +244,7 @@ def test_run_on_sample_tells_rows_reasons_skus_and_places(sample: Scene) -> None
         "duplicate 14 1347.43",
         "quarantined 69 430.24",
         *(f"{code} {count}" for code, count in SAMPLE_REASONS.items()),
+        "excluded 0 0.00",
         "MUG-BLUE damaged 39 2,147,483,705 1,000,000,000,705.90",
         "MUG-RED damaged 9 24 1,249.95",
         "SOCKS-M wrong size 8 20 1,171.48",
@@ -349,6 +352,8 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
             {"path": FIRST_FILE, "bytes": (lake / FIRST_FILE).stat().st_size, "rows": 5},
             {"path": LATE_FILE, "bytes": (lake / LATE_FILE).stat().st_size, "rows": 1},
         ],
+        "files_rejected": [],
+        "files_ignored": [],
         "gates": [{"name": "quarantined_ratio", "status": "passed", "value": 1 / 6, "limit": 0.2}],
         "warnings": [f"{LANDED}/notes.txt is ignored: its name claims none of the formats"],
         "overrides": {},
@@ -363,6 +368,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
                 "rows_superseded": 0,
                 "rows_duplicate": 0,
                 "rows_quarantined": 1,
+                "rows_excluded": 0,
                 "quarantined_by_reason": {"qty_not_positive": 1},
                 "amounts": {
                     "read": "272.49",
@@ -371,6 +377,7 @@ def test_first_run_leaves_a_whole_run_record(first_day: Scene) -> None:
                     "superseded": "0.00",
                     "duplicate": "0.00",
                     "quarantined": "7.00",
+                    "excluded": "0.00",
                 },
             },
             {
@@ -438,6 +445,7 @@ def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> No
             "rows_superseded": 1,
             "rows_duplicate": 1,
             "rows_quarantined": 0,
+            "rows_excluded": 0,
             "quarantined_by_reason": {},
             "amounts": {
                 "read": "137.49",
@@ -446,6 +454,7 @@ def test_increment_counts_each_row_by_what_became_of_it(second_day: Scene) -> No
                 "superseded": "1.00",
                 "duplicate": "15.00",
                 "quarantined": "0.00",
+                "excluded": "0.00",
             },
         },
         {
@@ -620,7 +629,7 @@ def dry_runs(first_day: Scene, tmp_path_factory: pytest.TempPathFactory) -> list
 def test_dry_run_without_tables_shows_rows_by_outcome_and_changes_nothing(dry_runs: list[tuple[Ended, bool]]) -> None:
     ended, is_unchanged = dry_runs[0]
     assert (ended.exit_code, ended.complaints, is_unchanged) == (0, [], True)
-    outcomes = ("read", "inserted", "updated", "superseded", "duplicate", "quarantined", "qty_not_positive")
+    outcomes = ("read", "inserted", "updated", "superseded", "duplicate", "quarantined", "qty_not_positive", "excluded")
     assert [line for line in ended.lines if line.startswith(outcomes)] == [
         "read 6",
         "inserted 5",
@@ -629,6 +638,7 @@ def test_dry_run_without_tables_shows_rows_by_outcome_and_changes_nothing(dry_ru
         "duplicate 0",
         "quarantined 1",
         "qty_not_positive 1",
+        "excluded 0",
     ]
     assert [line.split()[0] for line in ended.lines if line.startswith(LANDED)] == [FIRST_FILE, LATE_FILE]
 
@@ -636,7 +646,7 @@ def test_dry_run_without_tables_shows_rows_by_outcome_and_changes_nothing(dry_ru
 def test_dry_run_of_increment_shows_rows_by_outcome_and_changes_nothing(dry_runs: list[tuple[Ended, bool]]) -> None:
     ended, is_unchanged = dry_runs[1]
     assert (ended.exit_code, ended.complaints, is_unchanged) == (0, [], True)
-    outcomes = ("read", "inserted", "updated", "superseded", "duplicate", "quarantined")
+    outcomes = ("read", "inserted", "updated", "superseded", "duplicate", "quarantined", "excluded")
     assert [line for line in ended.lines if line.startswith(outcomes)] == [
         "read 5",
         "inserted 1",
@@ -644,6 +654,7 @@ def test_dry_run_of_increment_shows_rows_by_outcome_and_changes_nothing(dry_runs
         "superseded 1",
         "duplicate 1",
         "quarantined 0",
+        "excluded 0",
     ]
     assert [line.split()[0] for line in ended.lines if line.startswith(LANDED)] == [SECOND_FILE]
 
@@ -916,7 +927,7 @@ def test_failing_gate_leaves_on_record_what_was_read_and_rejected_and_nothing_el
         "name": "bronze_to_silver",
         "rows": 0,
         "rows_read": 100,
-        **dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate"]),
+        **dict.fromkeys(["rows_inserted", "rows_updated", "rows_superseded", "rows_duplicate", "rows_excluded"]),
         "rows_quarantined": 30,
         "amounts": {"read": "100.00", "quarantined": "30.00"},
         "quarantined_by_reason": {"sku_missing": 30, "qty_not_positive": 3},

@@ -236,6 +236,7 @@ def test_run_takes_batches_until_nothing_is_left_and_makes_the_tables_of_one_bat
         "rows_superseded": 1,
         "rows_duplicate": 1,
         "rows_quarantined": 2,
+        "rows_excluded": 0,
         "quarantined_by_reason": {"qty_not_positive": 2},
         "amounts": {
             "read": "45.00",
@@ -244,6 +245,7 @@ def test_run_takes_batches_until_nothing_is_left_and_makes_the_tables_of_one_bat
             "superseded": "5.00",
             "duplicate": "5.00",
             "quarantined": "10.00",
+            "excluded": "0.00",
         },
     }
     bronze = record.stages[0].model_dump(exclude_unset=True)
@@ -715,5 +717,5 @@ def test_dry_run_of_a_batch_that_silver_has_shows_the_figures_of_its_checkpoint(
     (lake / "ops" / "batches" / batch_id / "committed.json").unlink()
     ended = returns(lake, "run", "--dry-run", "--as-of", FIRST_DAY)
     outcomes = ["read 9", "inserted 4", "updated 0", "superseded 2", "duplicate 1", "quarantined 2"]
-    assert (ended.exit_code, ended.lines[4:]) == (0, ["rows", *outcomes, "qty_not_positive 2"])
+    assert (ended.exit_code, ended.lines[4:]) == (0, ["rows", *outcomes, "qty_not_positive 2", "excluded 0"])
     assert lake_reading.batch_states(lake) == [(batch_id, "planned")]

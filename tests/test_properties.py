@@ -26,7 +26,7 @@ from landing import COLUMNS, Row, land
 
 LANDED = "bronze/returns_raw"
 AS_OF = datetime.date(2026, 11, 23)
-OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined")
+OUTCOMES = ("inserted", "updated", "superseded", "duplicate", "quarantined", "excluded")
 
 # A failing example is shown as it was found: to look for a smaller one takes minutes. Add Phase.shrink to have it.
 PHASES = (Phase.explicit, Phase.generate)

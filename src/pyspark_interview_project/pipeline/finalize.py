@@ -67,11 +67,15 @@ def protect_run(settings: Settings, record: RunRecord, simulate: bool) -> None:
         print(printable(f"{name}: {outcome.error or outcome.backup}"))
 
 
-def rejected_files_error(record: RunRecord) -> RejectedFilesError | None:
-    """What a good run ends with that set landed files aside: all is done but these, and they need a person."""
+def put_rejected_files_on_record(settings: Settings, record: RunRecord) -> RejectedFilesError | None:
+    """Where a good run set landed files aside: write into its record that it ends with that, and return the error to
+    raise when all else is done. Metrics and recovery take the record as it is then."""
     if record.status == FAILED or not record.files_rejected:
         return None
-    return RejectedFilesError({file.path: file.problem for file in record.files_rejected})
+    error = RejectedFilesError({file.path: file.problem for file in record.files_rejected})
+    record.exit_code, record.error = error.exit_code, str(error)
+    run_records(settings).write(record)
+    return error
 
 
 def finalize(
@@ -97,10 +101,6 @@ def finalize(
             "--as-of", f"run {identity} is of {record.as_of}; give that day, or the run id of yours"
         )
     check_recovery(options, with_dr, simulate)
-    rejected = rejected_files_error(record)
-    if rejected is not None:  # before all else: what follows takes the record as it is
-        record.exit_code, record.error = rejected.exit_code, str(rejected)
-        run_records(settings).write(record)
     if with_dr:
         if record.status == FAILED:
             raise ConfigurationError("--with-dr", f"run {identity} failed; strategies run behind a good run")
@@ -108,6 +108,8 @@ def finalize(
             raise ConfigurationError(
                 "--with-dr", f"run {identity} is not at its end; returns silver-to-gold is to come"
             )
+    rejected = put_rejected_files_on_record(settings, record)
+    if with_dr:
         protect_run(settings, record, simulate)
     if ingest_metrics_json:
         ingest_latest(settings)

@@ -89,8 +89,9 @@ def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str
     table.add_row("read", f"{rows_read:,}")
     for outcome in OUTCOMES:
         table.add_row(outcome, f"{rows[outcome]:,}")
-    for code, count in reasons.items():
-        table.add_row(f"  {code}", f"{count:,}")
+        if outcome == QUARANTINED:
+            for code, count in reasons.items():
+                table.add_row(f"  {code}", f"{count:,}")
     console.print(table)
 
 
