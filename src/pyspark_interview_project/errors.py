@@ -63,6 +63,9 @@ class QualityGateError(PipelineError):
         super().__init__(f"gate {gate} failed: {value:.4g} is beyond {limit:.4g}; {advice}")
 
 
+_REMEDY = "; mend it or move it away, then run again"
+
+
 class UnreadableInputError(PipelineError):
     """A landed file cannot be read as what it claims to be, or is not the file that was planned."""
 
@@ -70,7 +73,13 @@ class UnreadableInputError(PipelineError):
 
     def __init__(self, path: str, problem: str) -> None:
         self.path, self.problem = path, problem
-        super().__init__(f"{path}: {problem}; mend it or move it away, then run again")
+        super().__init__(f"{path}: {problem}{_REMEDY}")
+
+    @classmethod
+    def told_in(cls, trace: str, path: str) -> UnreadableInputError | None:
+        """The error of this file that another process raised, from its trace; None: it raised none."""
+        _, found, rest = trace.partition(f"{cls.__name__}: {path}: ")
+        return cls(path, rest.partition(_REMEDY)[0]) if found else None
 
 
 class StorageError(PipelineError):

@@ -286,7 +286,8 @@ class SparkEngine:
             stop_signals.check()
             said = without_values(cause_of(error))
             if path := file_named(str(error), self._rows):
-                raise UnreadableInputError(path, f"cannot be read to its end: {said}") from error
+                told = UnreadableInputError.told_in(str(error), path)  # by a worker in Python
+                raise told or UnreadableInputError(path, f"cannot be read to its end: {said}") from error
             if any(conflict in str(error) for conflict in _CONFLICTS):
                 raise ConflictError(place, said) from error
             if problem := storage_error(place, error, said):

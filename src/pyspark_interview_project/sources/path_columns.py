@@ -1,4 +1,4 @@
-"""Columns that the directories above a landed file give: `return_date=2026-11-11/a.parquet`, as Hive and Spark write."""
+"""Columns that the directories above a landed file give: `return_date=2026-11-11/a.parquet`, as Hive writes them."""
 
 from __future__ import annotations
 

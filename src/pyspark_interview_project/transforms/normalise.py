@@ -16,8 +16,8 @@ from pyspark_interview_project.engine import Column
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.transforms.shortest_text import id_text, whole_text
 
-# How a column was delivered: as text to be parsed, or typed (Parquet). A timestamp without zone is a local_timestamp; as
-# return_date it is delivered as a timestamp that shows in UTC what it showed.
+# How a column was delivered: as text to be parsed, or typed (Parquet). A timestamp without zone is a local_timestamp;
+# as return_date it is delivered as a timestamp that shows in UTC what it showed.
 Kind = Literal["text", "integer", "float", "double", "decimal", "date", "timestamp", "local_timestamp"]
 
 # The kinds that each of our columns may be delivered as.
