@@ -69,6 +69,9 @@ class QualityGateError(PipelineError):
         super().__init__(f"gate {gate} failed: {value:.4g} is beyond {limit:.4g}; {advice}")
 
 
+_REMEDY = "; mend it or move it away, then run again"
+
+
 class UnreadableInputError(PipelineError):
     """A landed file cannot be read as what it claims to be, or is not the file that was planned."""
 
@@ -77,7 +80,13 @@ class UnreadableInputError(PipelineError):
     def __init__(self, path: str, problem: str, may_pass: bool = False) -> None:
         """`may_pass`: the fault is the storage's, so the same file may be readable later."""
         self.path, self.problem, self.may_pass = path, problem, may_pass
-        super().__init__(f"{path}: {problem}; mend it or move it away, then run again")
+        super().__init__(f"{path}: {problem}{_REMEDY}")
+
+    @classmethod
+    def told_in(cls, trace: str, path: str) -> UnreadableInputError | None:
+        """The error of this file that another process raised, from its trace; None: it raised none."""
+        _, found, rest = trace.partition(f"{cls.__name__}: {path}: ")
+        return cls(path, rest.partition(_REMEDY)[0]) if found else None
 
 
 class UnreadableBatchError(PipelineError):

@@ -70,7 +70,7 @@ class ParquetReader:
         return found
 
     def _query(self, paths: Sequence[str], layout: ParquetLayout) -> str:
-        by_path = {name for name in layout.by_path if name in DELIVERED_NAMES}
+        by_path = layout.by_path
         columns = [
             f"given.{quoted(name)}" if name in by_path else f"{_value(name, layout)} as {quoted(name)}"
             for name in DELIVERED_NAMES
@@ -81,13 +81,11 @@ class ParquetReader:
         if not by_path:
             return query
         names = sorted(by_path)
-        given = ", ".join(f"({', '.join([literal(path), *self._values_of_path(path, names)])})" for path in paths)
+        values = {path: self._layouts.parquet_layouts[path].by_path for path in paths}
+        rows = [[literal(path), *(_text(values[path][name]) for name in names)] for path in paths]
+        given = ", ".join(f"({', '.join(row)})" for row in rows)
         heads = ", ".join(["path", *map(quoted, names)])
         return f"{query} join (values {given}) given({heads}) on given.path = {source_file}"
-
-    def _values_of_path(self, path: str, names: Sequence[str]) -> list[str]:
-        by_path = self._layouts.parquet_layouts[path].by_path
-        return [_text(by_path[name]) for name in names]
 
     def _source(self, paths: Sequence[str]) -> str:
         """The rows of files, the file of each in a column whose name no column of theirs has. Texts need not say that

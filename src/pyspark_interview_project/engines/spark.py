@@ -303,7 +303,8 @@ class SparkEngine:
             stop_signals.check()
             said = without_values(cause_of(error))
             if path := file_named(str(error), self._rows):
-                unreadable = UnreadableInputError(path, f"cannot be read to its end: {said}")
+                told = UnreadableInputError.told_in(str(error), path)  # by a worker in Python
+                unreadable = told or UnreadableInputError(path, f"cannot be read to its end: {said}")
                 raise UnreadableBatchError({path: unreadable}) from error
             if any(conflict in str(error) for conflict in _CONFLICTS):
                 raise ConflictError(place, said) from error

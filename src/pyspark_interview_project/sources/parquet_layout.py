@@ -26,7 +26,7 @@ _UNITS = ("ms", "us", "ns")
 class ParquetColumn:
     """One of our columns in a file: `own_name` is its name there, `kind` the kind that it is delivered as.
 
-    `stored` says how the file has it: text, bytes (of one length, of a text), uuid, wide_decimal (beyond 38 digits),
+    `stored` says how the file has it: text, bytes (a text in so many bytes), uuid, wide_decimal (beyond 38 digits),
     int96, instant_ms (or _us, _ns), local_ms (…), else as Arrow writes the type: int32, double, decimal128(18, 2),
     date32[day].
     """
