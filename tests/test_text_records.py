@@ -187,13 +187,17 @@ CASES = {
         unknown=["x", "Y z"],
     ),
     "JSON: NULL is a value": document('{"id": "NULL"}', ("NULL", None, None, '{"id": "NULL"}', None, 1)),
+    "JSON: nested values": document(
+        '{"id": 1, "Amount": {"$numberDecimal": "5.50"}}\n{"id": 1, "note": {"x" : 1}, "amount": [1]}\n',
+        ("1", None, '{"$numberDecimal":"5.50"}', '{"id": 1, "Amount": {"$numberDecimal": "5.50"}}', None, 1),
+        corrupt('{"id": 1, "note": {"x" : 1}, "amount": [1]}', "nested value in note", 2),
+    ),
     "JSON: corrupt records": document(
-        '{"id": 1, "ID": 2}\n{"id": 1, "id": 2}\n{"id": NaN}\nx\n{"id": 1, "Amount": {"$numberDecimal": "5.50"}}\n',
+        '{"id": 1, "ID": 2}\n{"id": 1, "id": 2}\n{"id": NaN}\nx\n',
         corrupt('{"id": 1, "ID": 2}', "two keys named id", 1),
         corrupt('{"id": 1, "id": 2}', NO_OBJECT, 2),
         corrupt('{"id": NaN}', NO_OBJECT, 3),
         corrupt("x", NO_OBJECT, 4),
-        corrupt('{"id": 1, "Amount": {"$numberDecimal": "5.50"}}', "nested value in amount", 5),
     ),
 }
 
