@@ -208,6 +208,15 @@ def test_read_records_text_of_a_json_row_read_alone_gives_the_same_row(kind: str
         assert (again[-1] is None) == (row[-1] is None)
 
 
+def test_read_records_element_that_too_many_members_would_repeat_is_corrupt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_nested, "_MAX_REPEATED_CHARS", 2 * len('{"id": 1, "lines": }'))
+    two = '{"id": 1, "lines": [{}, {}]}'
+    three = '{"id": 1, "lines": [{}, {}, {}]}'
+    problem = "its 3 members in lines would each repeat 20 characters"
+    rows = rows_of(f"{two}\n{three}", SHOPIFY, WANTED)
+    assert [row[-2:] for row in rows] == [*[('{"id": 1, "lines": [{}]}', None)] * 2, (three, problem)]
+
+
 TEXT = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff\ue000"), max_size=5
 ) | st.sampled_from(['"lines"', '[{"id": 1}]', "}", "{", "]", ",", ":", '\\"', "\\", "\n"])

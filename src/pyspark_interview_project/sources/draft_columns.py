@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from pyspark_interview_project.config.column_names import matching_name
@@ -63,7 +64,9 @@ def _drafted(target: str, sample: Sample) -> tuple[Decided | None, str | None]:
             continue
         if found := decided_for(target, column, values):
             is_misplaced = bool(behind) and target in ("sku", "qty", "amount") and not column.startswith(behind)
-            return found._replace(is_sure=found.is_sure and is_sure and not is_misplaced), column
+            lacks_some = target in REQUIRED_NAMES and len(values) < len(sample.records)
+            doubts = not is_sure or is_misplaced or lacks_some
+            return found._replace(is_sure=found.is_sure and not doubts), column
     absent = {
         "qty": Decided({"value": "1"}, False),
         "amount": Decided({"value": "0.00"}, False),
@@ -90,11 +93,11 @@ def decided_for(target: str, column: str, values: Sequence[str]) -> Decided | No
             return None
         keys = {**numbers.keys, **({"negate": True} if numbers.are_negative else {})}
         if numbers.without:
-            sql = f"replace({in_sql(column)}, '{numbers.without}', '')"
-            return Decided({"sql": sql, **keys}, numbers.is_sure and not numbers.are_negative)
+            is_sure = numbers.is_sure and not numbers.are_negative
+            return _by_sql(column, f"replace({in_sql(column)}, '{numbers.without}', '')", is_sure, keys)
         return Decided({"from": column, **keys} if keys else column, numbers.is_sure and not numbers.are_negative)
     if target != "reason" and is_double(values):
-        return Decided({"sql": f"replace({in_sql(column)}, '.0', '')"}, False)
+        return _by_sql(column, f"replace({in_sql(column)}, '.0', '')", False)
     return Decided(column)
 
 
@@ -122,19 +125,35 @@ def _keys(parts: Sequence[str]) -> Iterator[tuple[str, ...]]:
         yield from combinations(parts[:8], size)
 
 
+def _by_sql(column: str, sql: str, is_sure: bool, keys: Mapping[str, Any] = MappingProxyType({})) -> Decided:
+    """A column by way of SQL; as it is, where SQL cannot have its name."""
+    return Decided({"sql": sql, **keys}, is_sure) if _is_sql(sql) else Decided(column, False)
+
+
+def _is_sql(sql: str) -> bool:
+    try:
+        return bool(checked_sql(sql, ("text", "number", "condition")))
+    except RefusedSql:
+        return False
+
+
 def _where(sample: Sample, mixed: str | None) -> Decided | None:
     """Which rows are returns, where a column of states or of signs says that not all are."""
+    sql = next(filter(_is_sql, _conditions(sample, mixed)), None)
+    return Decided(sql, False) if sql else None
+
+
+def _conditions(sample: Sample, mixed: str | None) -> Iterator[str]:
     for column in sample.names:
         if matching_name(column.rpartition(".")[2]) not in _STATES:
             continue
         states = {value.strip().lower() for value in sample.values[column]}
         if "refund" in states and len(states) > 1:
-            return Decided(f"lower(trim({in_sql(column)})) = 'refund'", False)
+            yield f"lower(trim({in_sql(column)})) = 'refund'"
         if others := [f"'{state}'" for state in _NO_RETURNS if state in states]:
-            return Decided(f"lower(trim({in_sql(column)})) not in ({', '.join(others)})", False)
+            yield f"lower(trim({in_sql(column)})) not in ({', '.join(others)})"
     if mixed:
-        return Decided(f"try_cast({in_sql(mixed)} as decimal(18,4)) < 0", False)
-    return None
+        yield f"try_cast({in_sql(mixed)} as decimal(18,4)) < 0"
 
 
 def in_sql(column: str) -> str:
@@ -150,4 +169,4 @@ def in_sql(column: str) -> str:
 def _product(qty: Decided, pieces: str, price: str) -> Decided:
     sign = "-" if isinstance(qty.value, dict) and qty.value.get("negate") else ""
     factors = " * ".join(f"try_cast({in_sql(column)} as decimal(18,4))" for column in (pieces, price))
-    return Decided({"sql": f"{sign}{factors}"}, False)
+    return _by_sql(price, f"{sign}{factors}", False)

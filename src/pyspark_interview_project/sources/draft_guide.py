@@ -8,8 +8,9 @@ from typing import Any
 
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.config.feed_definition import Feed
-from pyspark_interview_project.sources.draft_columns import Decided, decided_for, drafted_id
+from pyspark_interview_project.sources.draft_columns import Decided, decided_for, drafted_columns
 from pyspark_interview_project.sources.sample_files import Sample
+from pyspark_interview_project.sources.sample_names import candidates
 from pyspark_interview_project.sources.sample_values import dates_of, fit_formats
 
 _Part = Mapping[str, Decided]
@@ -24,8 +25,15 @@ def guide_for(sample: Sample, feeds: Sequence[Feed]) -> Feed | None:
         if (feed.read.format or sample.format) == sample.format
         and (sample.format != "json" or sample.path in (feed.read.records or ["[]"]))
         and not feed.missing_columns(sample.names)
+        and not _ignores_columns(sample, feed)
     ]
     return max(fitting, key=lambda feed: len(there.intersection(feed.own_columns)), default=None)
+
+
+def _ignores_columns(sample: Sample, feed: Feed) -> bool:
+    """Whether a feed has a constant for what a column of the file says by its name: then it only happens to fit."""
+    constants = [target for target, source in feed.columns.mapped.items() if source.value is not None]
+    return any(is_sure for target in constants for _, is_sure in candidates(target, sample.names))
 
 
 def guided(sample: Sample, guide: Feed, is_encoding_known: bool) -> tuple[_Part, _Part, _Part]:
@@ -46,7 +54,11 @@ def guided(sample: Sample, guide: Feed, is_encoding_known: bool) -> tuple[_Part,
         if sample.comment not in (None, guide.read.comment):
             seen["comment"] = sample.comment
     reading.update({key: Decided(value, False) for key, value in seen.items()})
-    columns = {name: _guided(name, source, sample, bool(guide.where)) for name, source in said["columns"].items() if source is not None}
+    columns = {
+        name: _guided(name, source, sample, bool(guide.where))
+        for name, source in said["columns"].items()
+        if source is not None
+    }
     rest = {key: Decided(said[key]) for key in ("where", "rules") if said.get(key)}
     return reading, columns, rest
 
@@ -78,7 +90,7 @@ def _guided(target: str, source: dict[str, Any], sample: Sample, has_where: bool
         # Records without an id may be those that its `where` leaves out.
         with_id = replace(sample, records=[one for one in sample.records if one.get(column)]) if has_where else sample
         if not with_id.is_unique(column):
-            return drafted_id(sample, {})
+            return drafted_columns(sample)[0]["return_id"]
     return Decided(value)
 
 

@@ -96,7 +96,7 @@ def drafted_reading(sample: Sample) -> dict[str, Decided]:
 
 def _place_of(name: str) -> tuple[str, str]:
     """The name of a feed and the pattern of its files, from the path of one of them."""
-    *directories, last = name.split("/")
+    *directories, last = re.sub(r"[*?\\]", "?", name).split("/")  # these mean something in a pattern
     own = [part for part in directories if part and "=" not in part and part not in (".", "..")]
     if own:
         return _as_feed(own[-1]), f"**/{own[-1]}/**"

@@ -20,6 +20,7 @@ from pyspark_interview_project.sources.json_documents import JsonRecord
 from pyspark_interview_project.sources.json_places import Place, items_at, start_of_nested, value_at
 
 NO_OBJECT = "not one strict JSON object"
+_MAX_REPEATED_CHARS = 256 * 1024 * 1024  # of an element beside its list, in the texts of all its records
 _BATCH_CHARS = 256 * 1024
 
 
@@ -137,6 +138,11 @@ class _Reader:
             return
         start = start_of_nested(text, element.start, keys)
         places, end = items_at(text, start)
+        repeated = start - element.start + element.end - end
+        if repeated * len(places) > _MAX_REPEATED_CHARS:
+            problem = f"its {len(places):,} members in {path.list_name} would each repeat {repeated:,} characters"
+            yield JsonRow(delivered, {}, problem)
+            return
         before, behind = f"{text[element.start : start]}[", f"]{text[end : element.end]}"
         for member in places:
             one = f"{before}{text[member.start : member.end]}{behind}"

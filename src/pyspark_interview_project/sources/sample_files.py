@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,8 +98,12 @@ def _of_parquet(source: Path, name: str) -> Sample:
         rows = [] if batch is None else pa.Table.from_batches([batch]).flatten().to_pylist()
     except (OSError, pa.ArrowException) as error:
         raise UnreadableInputError(name, f"it is no readable Parquet: {error}") from error
-    texts = [{key: None if value is None else str(value) for key, value in row.items()} for row in rows]
+    texts = [{key: None if value is None else _text(value) for key, value in row.items()} for row in rows]
     return Sample("parquet", list(texts[0]) if texts else [], texts)
+
+
+def _text(value: object) -> str:
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _of_delimited(source: Path, name: str, encoding: str) -> Sample:

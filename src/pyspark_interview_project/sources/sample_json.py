@@ -14,6 +14,7 @@ from pyspark_interview_project.sources.sample_names import required_targets
 MAX_RECORD_CHARS = 16 * 1024 * 1024
 _DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
 _MAX_DEPTH = 3  # of the lists that are looked for
+_MAX_STEPS = 8  # of the names of columns
 _DOCUMENTS_FOR_PATH = 50
 
 # A record: its values by the name of their path.
@@ -87,7 +88,7 @@ def _at(value: Any, path: str) -> Any:
 def _flat(value: Any, before: str, leave_out: str) -> Iterator[tuple[str, str | None]]:
     for key, member in value.items() if isinstance(value, dict) else ():
         name = before + key
-        if isinstance(member, dict):
+        if isinstance(member, dict) and before.count(".") < _MAX_STEPS:
             yield from _flat(member, f"{name}.", leave_out)
-        elif not isinstance(member, list) and name != leave_out:
+        elif not isinstance(member, list | dict) and name != leave_out:
             yield name, {None: None, True: "true", False: "false"}.get(member, member)

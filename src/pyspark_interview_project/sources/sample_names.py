@@ -11,12 +11,14 @@ from pyspark_interview_project.schemas.returns_raw import REQUIRED_NAMES
 # Only letters and digits count, in lower case.
 _NAMES: Mapping[str, tuple[str, str]] = {
     "return_id": (
-        "returnid rmaid amazonrmaid rma rmanumber returnnumber returnno refundid refundnumber returnorderid",
+        "returnid rmaid amazonrmaid rma rmanumber returnnumber returnno refundid refundnumber returnorderid retourennr "
+        "retourennummer",
         "id entityid licenseplatenumber customerreturn creditmemoid incrementid token paymentid transactionid "
         "merchantrmaid invoice invoiceno documentnumber belegnummer",
     ),
     "order_id": (
-        "orderid amazonorderid ordernumber orderno salesorder ordername order bestellnummer auftragsnummer",
+        "orderid amazonorderid ordernumber orderno salesorder ordername order bestellnr bestellnummer "
+        "auftragsnr auftragsnummer auftrag",
         "parentid referencesddocument paymentintentid chargeid charge transactionid paymentid invoice invoiceno "
         "invoicenumber purchaseorder name id",
     ),
