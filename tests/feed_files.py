@@ -304,3 +304,16 @@ FEED_FILES: Mapping[str, tuple[str, Callable[..., bytes]]] = {
     "stripe_refunds": ("csv", stripe_refunds),
     "woocommerce_refunds": ("json", woocommerce_refunds),
 }
+
+# feed -> the variants of its files, as the arguments of its function
+FEED_VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
+    "amazon_fba": [{}, {"encoding": "utf-8"}, {"without": ["status"]}, {"without": ["customer-comments"]}],
+    "amazon_mfn": [{}, {"item_id": False}, {"encoding": "cp1252"}],
+    "magento_credit_memos": [{}, {"layout": "pretty"}, {"layout": "lines"}],
+    "online_retail_ii": [{}, {"first_edition": True}, {"encoding": "utf-8"}],
+    "sap_customer_returns": [{}, {"version": 4}, {"layout": "lines"}, {"layout": "pretty"}, {"layout": "array"}],
+    "shopify_refunds": [{}, {"layout": "line"}, {"layout": "lines"}, {"layout": "array"}],
+    "square_items": [{}, {"iso_dates": True}, {"encoding": "cp1252"}],
+    "stripe_refunds": [{}, {"encoding": "cp1252"}],
+    "woocommerce_refunds": [{}, {"layout": "lines"}, {"layout": "pretty"}],
+}

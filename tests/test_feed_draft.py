@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feed_files import FEED_FILES
+from feed_files import FEED_FILES, FEED_VARIANTS
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
@@ -128,18 +128,7 @@ def whole(draft: Draft) -> Mapping[str, Any]:
     return Feed.model_validate(filled).model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
-VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
-    "amazon_fba": [{}, {"encoding": "utf-8"}, {"without": ["status"]}, {"without": ["customer-comments"]}],
-    "amazon_mfn": [{}, {"item_id": False}, {"encoding": "cp1252"}],
-    "magento_credit_memos": [{}, {"layout": "pretty"}, {"layout": "lines"}],
-    "online_retail_ii": [{}, {"first_edition": True}, {"encoding": "utf-8"}],
-    "sap_customer_returns": [{}, {"version": 4}, {"layout": "lines"}, {"layout": "pretty"}, {"layout": "array"}],
-    "shopify_refunds": [{}, {"layout": "line"}, {"layout": "lines"}, {"layout": "array"}],
-    "square_items": [{}, {"iso_dates": True}, {"encoding": "cp1252"}],
-    "stripe_refunds": [{}, {"encoding": "cp1252"}],
-    "woocommerce_refunds": [{}, {"layout": "lines"}, {"layout": "pretty"}],
-}
-CASES = [(name, variant) for name, variants in VARIANTS.items() for variant in variants]
+CASES = [(name, variant) for name, variants in FEED_VARIANTS.items() for variant in variants]
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -239,6 +228,59 @@ DRAFTS: dict[str, tuple[bytes, str, Mapping[str, Any], Sequence[str]]] = {
         },
         ["read.comment", "columns.return_date"],
     ),
+    "MongoDB's export": (
+        b'{"_id": {"$oid": "5f"}, "order_id": 5, "sku": "A", "qty": {"$numberInt": "2"}, "amount": '
+        b'{"$numberDecimal": "5.50"}, "return_date": "2026-01-05", "updatedAt": {"$date": "2026-01-05T10:00:00Z"}}',
+        "mongo/a.json",
+        {
+            "feed": "mongo",
+            "files": "**/mongo/**",
+            "read": {"format": "json"},
+            "columns": {
+                "return_id": "_id.$oid",
+                "order_id": "order_id",
+                "sku": "sku",
+                "qty": "qty.$numberInt",
+                "amount": "amount.$numberDecimal",
+                "return_date": "return_date",
+                "ingest_ts": "updatedAt.$date",
+            },
+        },
+        ["columns.return_id"],
+    ),
+    "values of no form, directories, delimiters at the end of rows": (
+        b"return_id,order_id,customer_id,sku,qty,amount,ingest_ts\nR1,O1,C1,A,two,5.50,2026-01-05T10:00:00Z,\n",
+        "shop/return_date=2026-01-05/reason=a%20b/a.csv",
+        {
+            "feed": "shop",
+            "files": "**/shop/**",
+            "read": {"format": "delimited"},
+            "columns": {name: name for name in OURS.strip().split(",")},
+        },
+        ["columns.qty"],
+    ),
+    "another form of a shipped feed's file": (
+        b'"return-date","order-id","sku","quantity","reason","status","license-plate-number","asin"\n'
+        b'"2026-01-05T15:31:40+00:00","1","A","1","DEFECTIVE","a, b","LPN1","B0"\n',
+        "fba/a.csv",
+        {
+            "feed": "fba",
+            "files": "**/fba/**",
+            "read": {"format": "delimited", "delimiter": ",", "encoding": ["utf-8", "cp1252"], "quote": '"'},
+            "columns": {
+                "return_id": {"key": ["order-id", "license-plate-number", "return-date"]},
+                "order_id": "order-id",
+                "sku": "sku",
+                "reason": "reason",
+                "qty": "quantity",
+                "amount": {"value": "0.00"},
+                "return_date": {"from": "return-date", "format": ["%Y-%m-%dT%H:%M:%S%z", "%d-%m-%Y"]},
+                "ingest_ts": {"file": "modified"},
+            },
+            "where": "lower(status) <> 'cancelled'",
+        },
+        ["read.delimiter", "read.quote"],
+    ),
     "nothing that is known": (
         b"a,b\n1,2\n",
         "2026/x.csv",
@@ -292,6 +334,9 @@ def test_draft_feed_of_a_file_of_kind_says(tmp_path: Path, shipped: dict[str, Fe
 
 
 OWN = {
+    "MongoDB's export": ["_id.$oid", "order_id", "sku", "qty.$numberInt", "amount.$numberDecimal", "return_date"],
+    "values of no form, directories, delimiters at the end of rows": OURS.strip().split(","),
+    "another form of a shipped feed's file": ["return-date", "order-id", "sku", "quantity", "license-plate-number"],
     "an ERP system": ["Retouren-Nr", "Auftrag", "Artikelnummer", "Menge", "Betrag", "Retourendatum"],
     "our own columns": OURS.strip().split(","),
     "UTF-16, tabs, day and month, a comment": ["RMA", "Order No", "SKU", "Qty", "Amount", "Return Date"],

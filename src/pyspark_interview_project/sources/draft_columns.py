@@ -58,7 +58,8 @@ def drafted_columns(sample: Sample) -> tuple[dict[str, Decided], Decided | None]
 def _drafted(target: str, sample: Sample) -> tuple[Decided | None, str | None]:
     """What a definition says of a column, and the file's column that plays it."""
     behind = sample.path.partition("[].")[2]
-    for column, is_sure in candidates(target, sample.names, behind):
+    found_names = candidates(target, sample.names, behind)
+    for column, is_sure in found_names:
         values = sample.values[column]
         if not values:
             continue
@@ -67,6 +68,8 @@ def _drafted(target: str, sample: Sample) -> tuple[Decided | None, str | None]:
             lacks_some = target in REQUIRED_NAMES and len(values) < len(sample.records)
             doubts = not is_sure or is_misplaced or lacks_some
             return found._replace(is_sure=found.is_sure and not doubts), column
+    if named := next((column for column, is_sure in found_names if is_sure and sample.values[column]), None):
+        return Decided(named, False), named  # its values have no form that is known
     absent = {
         "qty": Decided({"value": "1"}, False),
         "amount": Decided({"value": "0.00"}, False),

@@ -47,6 +47,8 @@ def guided(sample: Sample, guide: Feed, is_encoding_known: bool) -> tuple[_Part,
     if sample.format == "delimited":
         if guide.read.delimiter not in (None, sample.delimiter):
             seen["delimiter"] = sample.delimiter
+            if sample.quotes and guide.read.quote is None:  # it is another form of the export
+                seen["quote"] = '"'
         if not sample.quotes and guide.read.quote:
             seen["quote"] = None
         if sample.skip_lines != guide.read.skip_lines:

@@ -6,14 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, Record, RefusedText, records
 from pyspark_interview_project.sources.sample_json import MAX_RECORD_CHARS, Sampled, sampled_json
@@ -74,9 +76,19 @@ def sample_of(source: Path, name: str) -> Sample:
             found = _of_json(_from(first, blocks), encoding) if first.lstrip()[:1] in ("{", "[") else None
         if found is None:
             found = _of_delimited(source, name, encoding)
+    found = _with_directories(found, name)
     if not found.records:
         raise UnreadableInputError(name, "it has no records to look at; draft a feed from a file that has some")
     return found
+
+
+def _with_directories(sample: Sample, name: str) -> Sample:
+    """The sample with the columns that only directories `name=value` give."""
+    parts = [part.split("=", 1) for part in name.split("/")[:-1] if "=" in part and not part.startswith("dt=")]
+    there = set(map(matching_name, sample.names))
+    given = {key: unquote(value) for key, value in parts if matching_name(key) not in there}
+    records = [{**one, **given} for one in sample.records]
+    return replace(sample, names=[*sample.names, *given], records=records) if given else sample
 
 
 def _from(first: str, blocks: Iterator[str]) -> Iterator[str]:
@@ -103,6 +115,8 @@ def _of_parquet(source: Path, name: str) -> Sample:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, datetime) and value.tzinfo is None and value.time() == time.min:
+        value = value.date()  # as a reader of Parquet takes it
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -148,6 +162,9 @@ def _reading(text: str, dialect: Dialect, encoding: str, is_whole: bool) -> tupl
     if not widths:
         return None
     width = max(widths, key=lambda size: (widths[size] if size > 1 else 0, size))
+    ends = {one.fields[-1] for one in found if one.fields is not None and len(one.fields) == width}
+    if ends == {""} and len(found[0].fields or ()) == width - 1:
+        width -= 1  # a delimiter stands at the end of rows only
     if width < 2:
         return None
     at = next(number for number, one in enumerate(found) if one.fields is not None and len(one.fields) >= width)

@@ -72,7 +72,7 @@ def candidates(target: str, names: Iterable[str], behind: str = "") -> list[tupl
     sure, likely = (words.split() for words in _NAMES[target])
     found = []
     for name in names:
-        word = _NEITHER_LETTER_NOR_DIGIT.sub("", name.rpartition(".")[2].lower())
+        word = _word(name)
         if word in sure or word in likely:
             is_of_line = bool(behind) and name.startswith(f"{behind}.")
             is_misplaced = bool(behind) and is_of_line != (target in OF_A_LINE)
@@ -82,7 +82,13 @@ def candidates(target: str, names: Iterable[str], behind: str = "") -> list[tupl
 
 
 def is_price_of_one(name: str) -> bool:
-    return _NEITHER_LETTER_NOR_DIGIT.sub("", name.rpartition(".")[2].lower()) in ("price", "unitprice")
+    return _word(name) in ("price", "unitprice")
+
+
+def _word(name: str) -> str:
+    """What a name says: letters and digits of its last step. A step such as `$numberDecimal` only says a type."""
+    steps = [step for step in name.split(".") if not step.startswith("$")] or [name]
+    return _NEITHER_LETTER_NOR_DIGIT.sub("", steps[-1].lower())
 
 
 def required_targets(names: Iterable[str]) -> list[str]:
