@@ -8,7 +8,8 @@ from contextlib import suppress
 from itertools import chain, islice
 from typing import Any
 
-from pyspark_interview_project.sources.json_documents import NoRecords, RecordTooLong, json_records
+from pyspark_interview_project.sources.json_documents import NoRecords, RecordTooLong
+from pyspark_interview_project.sources.json_one_document import documents
 from pyspark_interview_project.sources.sample_names import required_targets
 
 MAX_RECORD_CHARS = 16 * 1024 * 1024
@@ -21,30 +22,30 @@ _DOCUMENTS_FOR_PATH = 50
 Sampled = Mapping[str, str | None]
 
 
-def sampled_json(blocks: Iterable[str], max_records: int, max_chars: int) -> tuple[str, list[Sampled]]:
+def sampled_json(blocks: Iterator[str], max_records: int, max_chars: int) -> tuple[str, list[Sampled]]:
     """The path of the records, and the first of them. There are none where the text has no JSON object."""
-    documents = []
+    objects = []
     read = 0
     with suppress(NoRecords, RecordTooLong):
-        for record in chain.from_iterable(json_records(blocks, MAX_RECORD_CHARS)):
+        for record in chain.from_iterable(documents(blocks, MAX_RECORD_CHARS)):
             read += len(record.text)
             if record.members is not None:
-                documents.append(_DECODER.decode(record.text.strip()))
-            if len(documents) >= max_records or read > max_chars:
+                objects.append(_DECODER.decode(record.text.strip()))
+            if len(objects) >= max_records or read > max_chars:
                 break
-    path = _path_of(documents[:_DOCUMENTS_FOR_PATH])
-    return path, list(islice(_records(documents, path), max_records))
+    path = _path_of(objects[:_DOCUMENTS_FOR_PATH])
+    return path, list(islice(_records(objects, path), max_records))
 
 
-def _path_of(documents: Sequence[Any]) -> str:
+def _path_of(objects: Sequence[Any]) -> str:
     """The path under which most of a return's columns have names that are known; of equal ones the shortest."""
-    before = ["", *_lists_in(documents)]
+    before = ["", *_lists_in(objects)]
     paths = [f"{name}[]" for name in before]
     for name in before:
-        paths += [f"{name}[].{behind}" for behind in _lists_in(_elements(documents, name))]
+        paths += [f"{name}[].{behind}" for behind in _lists_in(_elements(objects, name))]
 
     def known(path: str) -> tuple[int, int]:
-        names = dict.fromkeys(chain.from_iterable(islice(_records(documents, path), 200)))
+        names = dict.fromkeys(chain.from_iterable(islice(_records(objects, path), 200)))
         return len(required_targets(names)), -len([step for step in path.replace("[]", "").split(".") if step])
 
     return max(paths, key=known)
@@ -62,17 +63,17 @@ def _lists_in(objects: Iterable[Any], depth: int = 1) -> list[str]:
     return list(found)
 
 
-def _elements(documents: Iterable[Any], before: str) -> list[Any]:
+def _elements(objects: Iterable[Any], before: str) -> list[Any]:
     if not before:
-        return list(documents)
-    found = (_at(document, before) for document in documents)
+        return list(objects)
+    found = (_at(one, before) for one in objects)
     return [element for elements in found if isinstance(elements, list) for element in elements]
 
 
-def _records(documents: Iterable[Any], path: str) -> Iterator[dict[str, str | None]]:
+def _records(objects: Iterable[Any], path: str) -> Iterator[dict[str, str | None]]:
     before, _, behind = path.partition("[]")
     behind = behind.removeprefix(".")
-    for element in _elements(documents, before):
+    for element in _elements(objects, before):
         values = dict(_flat(element, "", behind))
         members = _at(element, behind) if behind else None
         for member in members if isinstance(members, list) and members else [{}]:

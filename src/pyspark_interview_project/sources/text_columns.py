@@ -10,10 +10,11 @@ from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.delimited import Dialect, Record, RefusedText, records
 from pyspark_interview_project.sources.delimited_columns import ColumnReader, Columns
-from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong, json_records
+from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong
 from pyspark_interview_project.sources.json_fast import fast_json_records
 from pyspark_interview_project.sources.json_lines import Members
 from pyspark_interview_project.sources.json_nested import NO_OBJECT, JsonRow, rows_by_path
+from pyspark_interview_project.sources.json_one_document import documents
 from pyspark_interview_project.sources.json_places import nested_text
 from pyspark_interview_project.sources.lines import BYTE_ORDER_MARK
 from pyspark_interview_project.sources.text_layout import (
@@ -116,8 +117,8 @@ def json_chunks(
     objects = _Objects(names, note_unknown)
     try:
         if paths := options.records or (["[]"] if any("." in name for name in names) else []):
-            documents = json_records(blocks, options.max_record_chars)
-            yield from map(_columns, rows_by_path(documents, names, paths, note_unknown), repeat(names))
+            whole = documents(blocks, options.max_record_chars)
+            yield from map(_columns, rows_by_path(whole, names, paths, note_unknown), repeat(names))
             return
         for found in fast_json_records(blocks, options.max_record_chars):
             if found:
