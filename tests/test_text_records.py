@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources import delimited_columns, text_records, unpacking
 from pyspark_interview_project.sources.text_opening import decoded_blocks, encoding_of
-from pyspark_interview_project.sources.text_records import Layout, ReadOptions, layout_of, read_records, record_schema
+from pyspark_interview_project.sources.text_records import Layout, ReadOptions, read_records, record_schema
+from text_reading import told_layout
 
 CSV, JSON = ReadOptions("delimited"), ReadOptions("json")
 WANTED = ("id", "note", "amount")
@@ -187,13 +188,17 @@ CASES = {
         unknown=["x", "Y z"],
     ),
     "JSON: NULL is a value": document('{"id": "NULL"}', ("NULL", None, None, '{"id": "NULL"}', None, 1)),
+    "JSON: nested values": document(
+        '{"id": 1, "Amount": {"$numberDecimal": "5.50"}}\n{"id": 1, "note": {"x" : 1}, "amount": [1]}\n',
+        ("1", None, '{"$numberDecimal":"5.50"}', '{"id": 1, "Amount": {"$numberDecimal": "5.50"}}', None, 1),
+        corrupt('{"id": 1, "note": {"x" : 1}, "amount": [1]}', "nested value in note", 2),
+    ),
     "JSON: corrupt records": document(
-        '{"id": 1, "ID": 2}\n{"id": 1, "id": 2}\n{"id": NaN}\nx\n{"id": 1, "Amount": {"$numberDecimal": "5.50"}}\n',
+        '{"id": 1, "ID": 2}\n{"id": 1, "id": 2}\n{"id": NaN}\nx\n',
         corrupt('{"id": 1, "ID": 2}', "two keys named id", 1),
         corrupt('{"id": 1, "id": 2}', NO_OBJECT, 2),
         corrupt('{"id": NaN}', NO_OBJECT, 3),
         corrupt("x", NO_OBJECT, 4),
-        corrupt('{"id": 1, "Amount": {"$numberDecimal": "5.50"}}', "nested value in amount", 5),
     ),
 }
 
@@ -269,7 +274,7 @@ def rows_of(content: bytes, options: ReadOptions, layout: Layout, unknown: list[
 
 
 def taken(content: bytes, options: ReadOptions, wanted: Sequence[str] = WANTED) -> list[Row]:
-    return rows_of(content, options, layout_of(io.BytesIO(content), "a.csv", options, wanted))
+    return rows_of(content, options, told_layout(io.BytesIO(content), "a.csv", options, wanted))
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -282,7 +287,7 @@ def test_read_records_file_of_kind_gives_rows(
     monkeypatch.setattr(delimited_columns, "_MIN_CHARS", least)
     monkeypatch.setattr(unpacking, "_BLOCK_BYTES", block)
     monkeypatch.setattr(unpacking, "_LOOK_BYTES", 4)  # as long as a byte-order mark needs
-    layout = layout_of(io.BytesIO(case.content), "a.csv", case.options, WANTED)
+    layout = told_layout(io.BytesIO(case.content), "a.csv", case.options, WANTED)
     unknown: list[str] = []
     assert rows_of(case.content, case.options, layout, unknown) == case.rows
     assert layout.names == case.names
@@ -306,7 +311,7 @@ def test_layout_of_packed_file_in_encoding_tells_both(packing: str, encoding: st
     path = tmp_path / "a.csv"
     path.write_bytes(PACK[packing](f"{mark}id;note;amount\nR-1;ä;5,50\n".encode(encoding)))
     options = replace(CSV, encodings=("utf-8", "cp1252"))
-    layout = layout_of(path, "a.csv", options, WANTED)
+    layout = told_layout(path, "a.csv", options, WANTED)
     assert layout == Layout(WANTED, ";", encoding.removesuffix("-sig"))
     (batch,) = read_records(path, "a.csv", options, layout)
     assert batch.column("note").to_pylist() == ["ä"]
@@ -320,7 +325,7 @@ def test_read_records_packed_file_cut_anywhere_is_refused(packing: str) -> None:
         with pytest.raises(UnreadableInputError):
             # Without its magic it is text, which has no such header.
             rows = rows_of(content[:end], CSV, layout)
-            assert layout_of(io.BytesIO(content[:end]), "a.csv", CSV, WANTED).names != WANTED and not rows
+            assert told_layout(io.BytesIO(content[:end]), "a.csv", CSV, WANTED).names != WANTED and not rows
             raise UnreadableInputError("a.csv", "no column")
 
 
@@ -365,7 +370,7 @@ def test_read_records_long_file_is_cut_into_batches(options: ReadOptions, monkey
     monkeypatch.setattr(text_records, "_BATCH_RECORDS", 1_000)
     lines = [f"{number},x,1" if options is CSV else f'{{"id": "{number}"}}' for number in range(1, 5_001)]
     content = "\n".join([*(["id,note,amount"] if options is CSV else []), *lines]).encode()
-    layout = layout_of(io.BytesIO(content), "a.csv", options, WANTED)
+    layout = told_layout(io.BytesIO(content), "a.csv", options, WANTED)
     batches = list(read_records(io.BytesIO(content), "a.csv", options, layout))
     assert 1 < len(batches) <= 5
     assert [(row[0], row[3], row[5]) for row in rows_of(content, options, layout)] == [

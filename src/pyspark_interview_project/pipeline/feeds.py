@@ -106,6 +106,18 @@ def try_feed(
         _print_tried(tried)
 
 
+@app.command()
+def draft(file: FileArgument, as_json: JsonOption = False) -> None:
+    """Look at a file and print a feed to start from. A line that ends with # ? is for a person to decide."""
+    settings = prepare({})
+    if not file.is_file():
+        raise ConfigurationError(str(file), "there is no such file")
+    from pyspark_interview_project.sources.feed_draft import draft_feed  # no other command needs it
+
+    drafted = draft_feed(file.resolve(), _as_landed(file), FeedChoice(settings.feeds_dir, REASON_CODES).feeds)
+    print(json.dumps(drafted.as_json(), indent=1) if as_json else drafted.text, end="\n" if as_json else "")
+
+
 def _feed_named(choice: FeedChoice, name: str) -> Feed:
     """The feed of that name, or of that file, which need not be in feeds_dir yet."""
     if name.endswith((".yaml", ".yml")):

@@ -64,8 +64,6 @@ class RunContext:
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     # Landed files that could not be read for now: why, by path.
     unreadable: dict[str, str] = field(default_factory=dict)
-    # What ends the run although it has done all it could.
-    ends_with: PipelineError | None = None
 
     def __post_init__(self) -> None:
         self.files = LocalFiles(self.paths.root)
@@ -149,8 +147,7 @@ def run_context(
                 # From here to the record a signal must not stop what puts the lake in order.
                 body.callback(ending.enter_context, stop_signals.undisturbed())
                 parts = (settings, identity, day, record, records, tables, engine, shown_steps, lease)
-                context = RunContext(*parts, accept_quarantined, os.environ)
-                yield context
+                yield RunContext(*parts, accept_quarantined, os.environ)
                 for table in TABLES:
                     if tables.version(table) is not None:
                         record.tables[table.name] = TableRecord(**vars(tables.facts(table)))
@@ -160,8 +157,7 @@ def run_context(
             if not is_for_a_person(settings.app_env):  # a person reads the one line at the end
                 logger.error("%s", record.error, extra={"exit_code": record.exit_code})
             raise
-        ended = context.ends_with
-        record.exit_code, record.error = (ended.exit_code, recordable(ended)) if ended else (0, None)
+        record.exit_code, record.error = 0, None
         _write(records, record)
 
 

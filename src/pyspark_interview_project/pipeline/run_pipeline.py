@@ -17,7 +17,12 @@ from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
 from pyspark_interview_project.pipeline.checks import check_tables_stand
 from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
-from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run, rejected_files_error
+from pyspark_interview_project.pipeline.finalize import (
+    check_recovery,
+    ingest_latest,
+    protect_run,
+    put_rejected_files_on_record,
+)
 from pyspark_interview_project.pipeline.ledger import Batch
 from pyspark_interview_project.pipeline.options import (
     AcceptQuarantinedOption,
@@ -65,14 +70,14 @@ def run(
     check_recovery(options, with_dr, simulate)
     with run_context(options, as_of, run_id, accept_quarantined) as this_run:
         groups = run_stages(this_run)
-        this_run.ends_with = rejected_files_error(this_run.record)
+    rejected = put_rejected_files_on_record(this_run.settings, this_run.record)
     if with_dr:
         protect_run(this_run.settings, this_run.record, simulate)
     if ingest_metrics_json:
         ingest_latest(this_run.settings)
     print_summary(this_run.record, this_run.paths, groups)
-    if this_run.ends_with:
-        raise this_run.ends_with
+    if rejected is not None:
+        raise rejected
 
 
 def run_stages(this_run: RunContext) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ class RejectedFile:
 
 
 def judged_by(feed: Feed | None, limits: LandingLimits) -> str:
-    """A hash of what decides whether a file can be taken: its feed's definition, the limits, the engine, this version."""
+    """A hash of what decides whether a file can be taken: its feed's definition, the limits, engine and version."""
     decides = [feed.definition_hash if feed else None, astuple(limits), chosen_engine(), __version__]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
 

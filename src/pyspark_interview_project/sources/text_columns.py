@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from itertools import chain
+from itertools import chain, repeat
 
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.errors import UnreadableInputError
@@ -13,6 +13,9 @@ from pyspark_interview_project.sources.delimited_columns import ColumnReader, Co
 from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong
 from pyspark_interview_project.sources.json_fast import fast_json_records
 from pyspark_interview_project.sources.json_lines import Members
+from pyspark_interview_project.sources.json_nested import NO_OBJECT, JsonRow, rows_by_path
+from pyspark_interview_project.sources.json_one_document import documents
+from pyspark_interview_project.sources.json_places import nested_text
 from pyspark_interview_project.sources.text_layout import (
     ReadOptions,
     below_head,
@@ -22,6 +25,8 @@ from pyspark_interview_project.sources.text_layout import (
 )
 from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
+# Columns in which a nested value is text that is no number or time: its reason then names the column.
+_RULED = {"qty", "amount", "return_date", "ingest_ts"}
 _MAX_SHAPES = 1_000  # of JSON objects, and of unknown keys: no more are remembered, however many a file has
 
 # The texts of some records, their columns, and what is wrong with each of them; None: nothing. Or Arrow arrays of them.
@@ -111,6 +116,10 @@ def json_chunks(
 ) -> Iterator[Chunk]:
     objects = _Objects(names, note_unknown)
     try:
+        if paths := options.records or (["[]"] if any("." in name for name in names) else []):
+            whole = documents(blocks, options.max_record_chars)
+            yield from map(_columns, rows_by_path(whole, names, paths, note_unknown), repeat(names))
+            return
         for found in fast_json_records(blocks, options.max_record_chars):
             if found:
                 texts, members, nested = zip(*found)
@@ -122,6 +131,11 @@ def json_chunks(
         raise UnreadableInputError(name, f"{error.problem}; fetch it again") from error
     except RecordTooLong as error:
         raise too_long(name, f"record {error.record}", error.line, options) from error
+
+
+def _columns(rows: Sequence[JsonRow], names: Sequence[str]) -> Chunk:
+    texts, values, problems = zip(*rows)
+    return texts, [[one.get(name) for one in values] for name in names], problems if any(problems) else None
 
 
 class _Objects:
@@ -140,17 +154,26 @@ class _Objects:
     def judged(self, record: JsonRecord) -> tuple[Members, str | None]:
         """The values by column, none where the record is corrupt, and what is wrong with it."""
         if record.members is None:
-            return {}, "not one strict JSON object"
+            return {}, NO_OBJECT
         keys = tuple(record.members)
         is_as_named, problem = self._shapes.get(keys) or self._shape(keys)
         if record.nested and problem is None:
-            nested = sorted(self._names.intersection(map(matching_name, record.nested)))
-            problem = f"nested value in {nested[0]}" if nested else None
+            return self._with_nested(record)
         if problem:
             return {}, problem
         if is_as_named:
             return record.members, None
         return {matching_name(key): value for key, value in record.members.items()}, None
+
+    def _with_nested(self, record: JsonRecord) -> tuple[Members, str | None]:
+        """The same of a record with nested values. Those that no rule would reject as they are make it corrupt."""
+        nested = {matching_name(key): key for key in record.nested if matching_name(key) in self._names}
+        if unruled := sorted(nested.keys() - _RULED):
+            return {}, f"nested value in {unruled[0]}"
+        values = {matching_name(key): value for key, value in (record.members or {}).items()}
+        for column, key in nested.items():
+            values[column] = nested_text(record.text, 0, [key])
+        return values, None
 
     def _shape(self, keys: tuple[str, ...]) -> tuple[bool, str | None]:
         """Whether our keys are written as the columns are named, and what is wrong with them."""

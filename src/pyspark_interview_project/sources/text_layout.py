@@ -27,6 +27,7 @@ class ReadOptions:
     """What a feed says of its files. Without a delimiter the header tells it; without a quote, quotes are text.
 
     `skip_lines` are lines at the start of the file. A record that begins with `comment` is none.
+    `records` are the paths of the records in JSON, as config/feed_definition.py has them.
     """
 
     format: Literal["delimited", "json"]
@@ -37,6 +38,7 @@ class ReadOptions:
     comment: str | None = None
     skip_lines: int = 0
     max_record_chars: int = 16 * 1024 * 1024
+    records: tuple[str, ...] = ()
 
 
 @dataclass
