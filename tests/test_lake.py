@@ -20,29 +20,23 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from conftest import LakeBench
-from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError, VerificationError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TABLES
-from pyspark_interview_project.sources.discovery import LandedFile, find_landed, new_files
+from pyspark_interview_project.sources.discovery import LandedFile, find_landed
+from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, Written
 from pyspark_interview_project.storage.delta_writes import Merge
+from pyspark_interview_project.storage.files import LocalFiles
+from running import QUARANTINE_COLUMNS, SILVER_COLUMNS, settings_of
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
 pytestmark = pytest.mark.spark
 
-TEXT = f"{', '.join(f'{name} string' for name in RAW_NAMES)}, raw_record string, is_corrupt boolean, source_file string"
-SILVER_COLUMNS = (
-    "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
-    "return_date date, ingest_ts timestamp, batch_id string, source_file string"
-)
-QUARANTINE_COLUMNS = (
-    "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
-    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
-)
+TEXT = f"{', '.join(f'{name} string' for name in RAW_NAMES)}, raw_record string, is_corrupt boolean, source_file string, source_record bigint"
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1")
 TYPED_KINDS = {
@@ -71,11 +65,14 @@ def land(bench: LakeBench, name: str, content: bytes | str | dict[str, Any]) -> 
 
 def landed(bench: LakeBench) -> tuple[LandedFile, ...]:
     paths = LakePaths.at(str(bench.root))
-    return tuple(new_files(paths, find_landed(paths, date(2026, 3, 10)).files, [], LIMITS))
+    found = NewFiles(LocalFiles(paths.root), find_landed(paths, date(2026, 3, 10)).files, {}, [], settings_of(bench.root))
+    files = tuple(found)
+    assert found.rejected == ()
+    return files
 
 
 def delivered(bench: LakeBench) -> list[Delivery]:
-    return bench.engine.read_landed(landed(bench))
+    return bench.engine.read_landed(landed(bench), {})
 
 
 def text_of(bench: LakeBench) -> Any:
@@ -132,7 +129,7 @@ def typed_records(bench: LakeBench) -> list[dict[str, Any]]:
 
 
 def test_read_landed_nothing_delivers_nothing(bench: LakeBench) -> None:
-    assert bench.engine.read_landed([]) == []
+    assert bench.engine.read_landed([], {}) == []
 
 
 def test_read_landed_json_lines_are_text_as_delivered(bench: LakeBench) -> None:

@@ -11,17 +11,17 @@ from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.schemas.outcomes import OUTCOMES
 
-AMOUNTS = ("10.00", "20.00", "0.10", "0.20", "-0.30")
+AMOUNTS = ("10.00", "20.00", "0.10", "0.20", "-0.30", "7.00")
 LAWFUL = LawTerms(
-    rows_read=15,
-    rows=dict(zip(OUTCOMES, (1, 2, 3, 4, 5), strict=True)),
-    amount_read=Decimal("30.00"),
+    rows_read=21,
+    rows=dict(zip(OUTCOMES, (1, 2, 3, 4, 5, 6), strict=True)),
+    amount_read=Decimal("37.00"),
     amounts=dict(zip(OUTCOMES, map(Decimal, AMOUNTS), strict=True)),
 )
 
 
 def test_law_terms_are_in_the_documented_order() -> None:
-    assert OUTCOMES == ("inserted", "updated", "superseded", "duplicate", "quarantined")
+    assert OUTCOMES == ("inserted", "updated", "superseded", "duplicate", "quarantined", "excluded")
 
 
 def test_check_of_terms_that_add_up_is_silent() -> None:
@@ -38,9 +38,9 @@ def test_check_with_one_row_lost_says_what_was_read_and_what_ended_somewhere(out
     with pytest.raises(VerificationError) as raised:
         off.check()
     assert raised.value.exit_code == 7
-    assert raised.value.expected == {"rows_read": 14, "amount_read": Decimal("30.00")}
-    assert raised.value.found == {"rows_read": 15, "amount_read": Decimal("30.00")}
-    assert "rows_read is 15, not 14" in str(raised.value)
+    assert raised.value.expected == {"rows_read": 20, "amount_read": Decimal("37.00")}
+    assert raised.value.found == {"rows_read": 21, "amount_read": Decimal("37.00")}
+    assert "rows_read is 21, not 20" in str(raised.value)
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
@@ -48,7 +48,7 @@ def test_check_with_one_cent_lost_is_off_though_the_rows_add_up(outcome: str) ->
     off = replace(LAWFUL, amounts={**LAWFUL.amounts, outcome: LAWFUL.amounts[outcome] - Decimal("0.01")})
     with pytest.raises(VerificationError) as raised:
         off.check()
-    assert "amount_read is 30.00, not 29.99" in str(raised.value)
+    assert "amount_read is 37.00, not 36.99" in str(raised.value)
 
 
 def test_check_with_a_row_counted_twice_is_off() -> None:
@@ -58,10 +58,10 @@ def test_check_with_a_row_counted_twice_is_off() -> None:
 
 def test_add_sums_every_term() -> None:
     assert LAWFUL + LAWFUL == LawTerms(
-        rows_read=30,
-        rows=dict(zip(OUTCOMES, (2, 4, 6, 8, 10), strict=True)),
-        amount_read=Decimal("60.00"),
-        amounts=dict(zip(OUTCOMES, map(Decimal, ("20.00", "40.00", "0.20", "0.40", "-0.60")), strict=True)),
+        rows_read=42,
+        rows=dict(zip(OUTCOMES, (2, 4, 6, 8, 10, 12), strict=True)),
+        amount_read=Decimal("74.00"),
+        amounts=dict(zip(OUTCOMES, map(Decimal, ("20.00", "40.00", "0.20", "0.40", "-0.60", "14.00")), strict=True)),
     )
 
 
@@ -71,22 +71,30 @@ def test_add_of_nothing_changes_nothing() -> None:
 
 def test_as_record_has_counts_as_numbers_and_amounts_as_text() -> None:
     assert LAWFUL.as_record() == {
-        "rows_read": 15,
+        "rows_read": 21,
         "rows_inserted": 1,
         "rows_updated": 2,
         "rows_superseded": 3,
         "rows_duplicate": 4,
         "rows_quarantined": 5,
+        "rows_excluded": 6,
         "amounts": {
-            "read": "30.00",
+            "read": "37.00",
             "inserted": "10.00",
             "updated": "20.00",
             "superseded": "0.10",
             "duplicate": "0.20",
             "quarantined": "-0.30",
+            "excluded": "7.00",
         },
     }
 
 
 def test_from_record_gives_the_terms_back() -> None:
     assert LawTerms.from_record(LAWFUL.as_record()) == LAWFUL
+
+
+def test_from_record_of_the_first_edition_has_nothing_excluded() -> None:
+    written = LawTerms.none().as_record()
+    del written["rows_excluded"], written["amounts"]["excluded"]
+    assert LawTerms.from_record(written) == LawTerms.none()
