@@ -22,7 +22,7 @@ Row = Mapping[str, str | None]
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMBER_COLUMNS = ("qty", "amount")
-_NEEDS_QUOTES = re.compile('[",]')
+_NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
 def row_of(*values: str | None) -> Row:
