@@ -2,23 +2,25 @@
 
     result = query(Path("lake/bronze/returns_raw"), as_of=datetime.date(2026, 11, 23))
 
-It follows the design's words, shares no code with the package, and reads Parquet with pyarrow, all else by hand.
-One batch into an empty lake. Raises MissingColumnError where the design says exit 4.
+It follows the design's words, shares no code with the package, and reads Parquet with pyarrow, all else by hand. Of
+text it knows what the tests write: no feeds, no JSON that is broken over several lines.
 """
 
 from __future__ import annotations
 
+import bz2
 import datetime
 import decimal
 import gzip
-import hashlib
 import json
+import lzma
 import math
 import re
 import sys
+import zlib
 import zoneinfo
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
@@ -29,8 +31,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 COLUMNS = ("return_id", "order_id", "customer_id", "sku", "reason", "qty", "amount", "return_date", "ingest_ts")
+DELIVERED = (*COLUMNS, "currency")
 REQUIRED = ("return_id", "order_id", "sku", "qty", "amount", "return_date")  # a file may lack the others
-SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".parquet", ".jsonl.gz", ".ndjson.gz", ".json.gz", ".csv.gz")
+FORMATS = {
+    **dict.fromkeys(("csv", "tsv", "txt"), "delimited"),
+    **dict.fromkeys(("json", "jsonl", "ndjson"), "json"),
+    **dict.fromkeys(("parquet", "parq", "pq"), "parquet"),
+}
+PACKINGS = ("gz", "gzip", "bz2", "xz")
+NO_VALUES = ("NULL", "null", "\\N")
 WHITE = "\t\n\x0b\f\r \u00a0"
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -48,22 +57,22 @@ TIMESTAMPS = [
 ]
 ROUNDED = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]*[eE][+-]?|[eE][+-])[0-9]+")
 INNER_WHITE = re.compile("[" + WHITE + "]+")
-CSV_FIELD = re.compile(r'"((?:[^"]|"")*)"|([^",]*)')
+SEPARATOR_LINE = re.compile('"?sep=(.)"?', re.IGNORECASE)
 TO_UPPER = {low: low - 32 for low in range(ord("a"), ord("z") + 1)}
 TO_LOWER = {low - 32: low for low in TO_UPPER}
 
 
-class MissingColumnError(Exception):
-    """A file lacks a required column (exit 4)."""
+class RejectedFile(Exception):
+    """The file cannot be taken; none of its records counts."""
 
 
 class _Corrupt(Exception):
-    """The line is no record."""
+    """The text is no record."""
 
 
 @dataclass
 class Result:
-    """What the design says the lake holds after one batch; silver and gold are sorted and made of plain values."""
+    """What the design says the lake holds; silver and gold are sorted and made of plain values."""
 
     silver: list[tuple[Any, ...]] = field(default_factory=list)  # nine columns; ingest_ts aware, in UTC
     gold_by_sku_reason: list[tuple[Any, ...]] = field(default_factory=list)  # sku, reason, count, qty, amount
@@ -73,89 +82,174 @@ class Result:
     rows_read: int = 0
     superseded: int = 0
     duplicate: int = 0
+    ambiguous: int = 0  # of one batch: returns
+    rejected: dict[str, str] = field(default_factory=dict)  # why, by file
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
+def format_of(name: str) -> str | None:
+    """The format that a name claims."""
+    parts = name.lower().split(".")
+    is_packed = parts[-1] in PACKINGS
+    claimed = FORMATS.get((parts[:-1] if is_packed else parts)[-1])
+    return None if len(parts) < 2 + is_packed or (is_packed and claimed == "parquet") else claimed
+
+
+def days_of(path: Path, bronze: Path) -> list[datetime.date]:
+    """The days of the directories dt=…"""
+    named = [part[3:] for part in path.relative_to(bronze).parts[:-1] if part.startswith("dt=")]
+    return [day for day in map(parse_date, named) if day is not None]
+
+
 def landed_files(bronze: Path, as_of: datetime.date | None) -> list[Path]:
     taken = []
     for path in sorted(bronze.rglob("*")):
-        parts = path.relative_to(bronze).parts
-        if not path.is_file() or path.name[0] in "_." or not path.name.endswith(SUFFIXES):
+        if not path.is_file() or path.name[0] in "_." or format_of(path.name) is None:
             continue
-        days = [parse_date(part[3:]) for part in parts[:-1] if part.startswith("dt=")]
-        if as_of is not None and any(day is not None and day > as_of for day in days):
-            continue
-        taken.append(path)
+        if as_of is None or all(day <= as_of for day in days_of(path, bronze)):
+            taken.append(path)
     return taken
 
 
-def lines_of(path: Path) -> Iterator[str | None]:
-    """The lines without their ends and byte-order marks, empty ones left out; None for one that is not UTF-8."""
+def text_of(path: Path) -> str:
+    """The whole text, without a byte-order mark at its start."""
     content = path.read_bytes()
-    if path.name.endswith(".gz"):
-        content = gzip.decompress(content)
-    for line in content.split(b"\n"):
-        line = line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf")
-        if line:
-            try:
-                yield line.decode("utf-8")
-            except UnicodeDecodeError:
-                yield None
+    try:
+        if content.startswith(b"\x1f\x8b"):
+            content = gzip.decompress(content)
+        elif content.startswith(b"BZh"):
+            content = bz2.decompress(content)
+        elif content.startswith(b"\xfd7zXZ"):
+            content = lzma.decompress(content)
+    except (EOFError, OSError, ValueError, zlib.error, lzma.LZMAError) as error:
+        raise RejectedFile("it cannot be unpacked") from error
+    encoding = "utf-16" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raise RejectedFile("no encoding reads it") from error
+    if "\0" in text:
+        raise RejectedFile("it is binary")
+    return text.lstrip("\ufeff")
 
 
-# A record is a tuple of nine texts (None is null), or None where the line is corrupt.
-def records_of(path: Path, tz: str) -> Iterator[tuple[str | None, ...] | None]:
-    name = path.name.removesuffix(".gz")
-    if name.endswith(".parquet"):
+def matching(name: str) -> str:
+    """A column's name as it is compared with others."""
+    return name.strip(WHITE).lower().replace(" ", "_").replace("-", "_")
+
+
+# A record is a tuple of ten texts (None is null), or None where it is corrupt.
+Texts = tuple[str | None, ...] | None
+
+
+def records_of(path: Path) -> Iterator[Texts]:
+    format_ = format_of(path.name)
+    if format_ == "parquet":
         yield from parquet_records(path)
-    elif name.endswith(".csv"):
-        yield from csv_records(path)
+    elif format_ == "delimited":
+        yield from delimited_records(text_of(path))
     else:
-        for line in lines_of(path):
-            yield None if line is None else json_record(line)
+        yield from json_records(text_of(path))
 
 
-def split_csv(line: str) -> list[str]:
-    if '"' not in line:
-        return line.split(",")
-    fields, at = [], 0
+def split_records(text: str, delimiter: str) -> Iterator[tuple[str, list[str] | None]]:
+    """The records of a text by RFC 4180: each as it stands there, and its fields; None where its quoting is broken."""
+    if '"' not in text:
+        for line in re.split("\r\n|\r|\n", text):
+            yield line, line.split(delimiter)
+        return
+    at, size = 0, len(text)
+    while at < size:
+        start, fields, is_sound = at, list[str](), True
+        while True:
+            begin = at
+            while text[at : at + 1] == " " and delimiter != " ":
+                at += 1
+            if text[at : at + 1] == '"':
+                value, at = _quoted(text, at + 1)
+                while text[at : at + 1] == " " and delimiter != " ":
+                    at += 1
+                fields.append(value)
+                if at < size and text[at] not in f"{delimiter}\r\n":
+                    is_sound = False
+                    at = _end_of_field(text, at, delimiter)
+            else:
+                at = _end_of_field(text, at, delimiter)
+                fields.append(text[begin:at])
+            if text[at : at + 1] != delimiter:
+                break
+            at += 1
+        yield text[start:at], fields if is_sound else None
+        at += 2 if text[at : at + 2] == "\r\n" else 1
+
+
+def _quoted(text: str, at: int) -> tuple[str, int]:
+    """The text inside quotes, from behind the first one, and where the text behind the last one begins."""
+    parts = []
     while True:
-        found = CSV_FIELD.match(line, at)
-        assert found is not None  # its second form matches nothing at all
-        fields.append(found[2] if found[1] is None else found[1].replace('""', '"'))
-        at = found.end()
-        if at == len(line):
-            return fields
-        if line[at] != ",":
-            raise _Corrupt
+        end = text.find('"', at)
+        if end < 0:
+            raise RejectedFile("a quote does not close")
+        parts.append(text[at:end])
+        if text[end + 1 : end + 2] != '"':
+            return '"'.join(parts), end + 1
+        at = end + 2
+
+
+def _end_of_field(text: str, at: int, delimiter: str) -> int:
+    while at < len(text) and text[at] not in f"{delimiter}\r\n":
         at += 1
+    return at
 
 
-def csv_records(path: Path) -> Iterator[tuple[str | None, ...] | None]:
-    lines = lines_of(path)
-    header = next(lines, None)
-    names = [] if header is None else [name.strip(WHITE) for name in split_csv(header)]
-    require_columns(path, names)
-    places = [names.index(name) if name in names else None for name in COLUMNS]
-    for line in lines:
-        if line == header:
-            continue
+def delimited_records(text: str) -> Iterator[Texts]:
+    delimiters = [",", ";", "\t", "|"]
+    while first := re.match("([^\r\n]*)(\r\n|\r|\n)", text):
+        separator = SEPARATOR_LINE.fullmatch(first[1])
+        if first[1].strip() and separator is None:
+            break
+        delimiters = [separator[1]] if separator else delimiters
+        text = text[first.end() :]
+
+    def header_by(delimiter: str) -> list[str]:
+        # Quotes may hold line ends, but under a wrong delimiter they need not close.
         try:
-            if line is None:
-                raise _Corrupt
-            fields = split_csv(line)
-            if len(fields) != len(names):
-                raise _Corrupt
-        except _Corrupt:
+            return next(split_records(text, delimiter), ("", []))[1] or []
+        except RejectedFile:
+            return []
+
+    def named(delimiter: str) -> tuple[int, int]:
+        header = header_by(delimiter)
+        return len({matching(name) for name in header}.intersection(DELIVERED)), len(header)
+
+    delimiter = max(delimiters, key=named)
+    header = header_by(delimiter)
+    names = [matching(name) for name in header]
+    while names and not names[-1]:
+        names.pop()
+    require_columns(names)
+    places = [names.index(name) if name in names else None for name in DELIVERED]
+    records = split_records(text, delimiter)
+    next(records)
+    for record, fields in records:
+        if record.startswith("\ufeff"):
+            record, fields = next(split_records(record.lstrip("\ufeff"), delimiter), ("", None))
+        if not record or fields == header:
+            continue
+        while fields and len(fields) > len(names) and (len(fields) <= len(header) or not fields[-1]):
+            fields.pop()
+        if fields is None or len(fields) != len(names):
             yield None
             continue
-        yield tuple(None if place is None else fields[place] for place in places)
+        values = [None if place is None else fields[place] for place in places]
+        yield tuple(None if value in NO_VALUES else value for value in values)
 
 
-def require_columns(path: Path, names: list[str]) -> None:
-    missing = [name for name in REQUIRED if name not in names]
-    if missing:
-        raise MissingColumnError(f"{path}: {missing[0]}")
+def require_columns(names: list[str]) -> None:
+    if missing := [name for name in REQUIRED if name not in names]:
+        raise RejectedFile(f"{missing[0]} is missing")
+    if len(set(names)) < len(names):
+        raise RejectedFile("two columns have one name")
 
 
 class _NumberText(str):
@@ -186,36 +280,69 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def json_record(line: str) -> tuple[str | None, ...] | None:
-    try:
-        value = _DECODER.decode(line)
-    except (ValueError, RecursionError, _Corrupt):
+def json_records(text: str) -> Iterator[Texts]:
+    """The objects of an array, or of a text in which they stand one a line, behind each other, or over several lines."""
+    if text.lstrip().startswith("["):
+        try:
+            elements = _DECODER.decode(text)
+        except (ValueError, RecursionError, _Corrupt) as error:
+            raise RejectedFile("its array cannot be read") from error
+        yield from (json_values(element) for element in elements)
+        return
+    at = 0
+    while at < len(text):
+        begin, end_of_line = at, text.find("\n", at) if "\n" in text[at:] else len(text)
+        while text[at : at + 1] in (" ", "\t", "\r", "\ufeff"):
+            at += 1
+        if text[at : at + 1] in ("\n", ""):
+            at += 1
+            continue
+        try:
+            value, behind = _DECODER.raw_decode(text, at)
+        except (ValueError, RecursionError, _Corrupt):
+            value, behind = None, begin
+        found = json_values(value)
+        while text[behind : behind + 1] in (" ", "\t", "\r") and behind < len(text):
+            behind += 1
+        if found is not None and text[behind : behind + 1] == "{":
+            yield found
+            at = behind
+        elif found is not None and text[behind : behind + 1] in ("\n", ""):
+            yield found
+            at = behind + 1
+        else:  # text behind an object makes it corrupt, up to the end of its line
+            yield None
+            at = (text.find("\n", behind) if "\n" in text[behind:] else len(text)) if behind > begin else end_of_line
+            at += 1
+
+
+def json_values(value: Any) -> Texts:
+    if not isinstance(value, dict) or _has_lone_surrogate(value):
         return None
-    if not isinstance(value, dict) or ("\\u" in line and _has_lone_surrogate(value)):
-        return None
+    members = [(matching(key), cell) for key, cell in value.items()]
     texts: list[str | None] = []
-    for name in COLUMNS:
-        cell = value.get(name)
-        if isinstance(cell, dict | list):
+    for name in DELIVERED:
+        cells = [cell for key, cell in members if key == name]
+        if len(cells) > 1 or isinstance(cells[0] if cells else None, dict | list):
             return None
+        cell = cells[0] if cells else None
         texts.append(("true" if cell else "false") if isinstance(cell, bool) else cell)
     return tuple(texts)
 
 
-def parquet_records(path: Path) -> Iterator[tuple[str | None, ...]]:
+def parquet_records(path: Path) -> Iterator[Texts]:
     table = pq.ParquetFile(path).read()
-    require_columns(path, table.column_names)
+    table = table.rename_columns([matching(name) for name in table.column_names])
+    require_columns(table.column_names)
     columns: list[list[str | None]] = []
-    for name in COLUMNS:
+    for name in DELIVERED:
         if name not in table.column_names:
             columns.append([None] * table.num_rows)
             continue
         column = table.column(name)
         if pa.types.is_timestamp(column.type):
-            if column.type.unit == "ns":
-                raise ValueError(f"{path}: {name} has nanoseconds")
             aware = column.type.tz is not None
-            micros = column.cast(pa.timestamp("us", tz=column.type.tz)).cast(pa.int64()).to_pylist()
+            micros = column.cast(pa.timestamp("us", tz=column.type.tz), safe=False).cast(pa.int64()).to_pylist()
             columns.append([None if value is None else _timestamp_text(value, aware) for value in micros])
         else:
             columns.append([_native_text(value) for value in column.to_pylist()])
@@ -304,11 +431,15 @@ def offset_minutes(zone: str | None) -> int | None:
 
 # ---------------------------------------------------------------------------------------------------------------- rules
 def validate(
-    texts: tuple[str | None, ...], as_of: datetime.date, tz: str, planned_at: datetime.datetime
+    texts: tuple[str | None, ...],
+    as_of: datetime.date,
+    tz: str,
+    planned_at: datetime.datetime,
+    lake_currency: str | None = None,
 ) -> tuple[tuple[Any, ...], tuple[str, ...]]:
     """The nine normalised values (unreadable ones None) and the reason codes."""
     trimmed = [None if text is None else text.strip(WHITE) or None for text in texts]
-    return_id, order_id, customer_id, sku, reason, qty_text, amount_text, date_text, ingest_text = trimmed
+    return_id, order_id, customer_id, sku, reason, qty_text, amount_text, date_text, ingest_text, currency = trimmed
     codes = []
     if return_id is None:
         codes.append("return_id_missing")
@@ -344,6 +475,8 @@ def validate(
         codes.append("ingest_ts_invalid")
     if ingest_ts is not None and ingest_ts > planned_at + datetime.timedelta(days=1):
         codes.append("ingest_ts_out_of_range")
+    if currency is not None and lake_currency is not None and currency.upper() != lake_currency:
+        codes.append("currency_unexpected")
     sku = None if sku is None else sku.translate(TO_UPPER)
     reason = "unspecified" if reason is None else INNER_WHITE.sub(" ", reason).translate(TO_LOWER)
     return (return_id, order_id, customer_id, sku, reason, qty, amount, date, ingest_ts), tuple(codes)
@@ -353,52 +486,74 @@ def micros_since_epoch(instant: datetime.datetime) -> int:
     return (instant - EPOCH) // datetime.timedelta(microseconds=1)
 
 
-def content_hash(row: tuple[Any, ...]) -> str:
-    *texts, qty, amount, date, ingest_ts = row
-    parts = [
-        *texts,
-        str(qty),
-        format(amount, ".2f"),
-        date.isoformat(),
-        None if ingest_ts is None else str(micros_since_epoch(ingest_ts)),
-    ]
-    encoded = "".join("-" if part is None else f"{len(part)}:{part}" for part in parts)
-    return hashlib.sha256(encoded.encode("utf-8")).hexdigest()
+@dataclass(frozen=True)
+class Version:
+    """A version of a return: the nine values, and when it was delivered."""
+
+    row: tuple[Any, ...]
+    delivered: tuple[int, str, int, str]  # batch, landing day, modification time, path
+    number: int
+
+    @property
+    def rank(self) -> tuple[bool, int, tuple[int, str, int, str], int]:
+        """The greatest one is kept."""
+        ingest_ts = self.row[8]
+        micros = 0 if ingest_ts is None else micros_since_epoch(ingest_ts)
+        return ingest_ts is not None, micros, self.delivered, self.number
 
 
-def newest(versions: list[tuple[Any, ...]]) -> tuple[Any, ...]:
-    def rank(row: tuple[Any, ...]) -> tuple[bool, int, str]:
-        ingest_ts = row[8]
-        return (ingest_ts is not None, 0 if ingest_ts is None else micros_since_epoch(ingest_ts), content_hash(row))
-
-    return versions[0] if len(versions) == 1 else max(versions, key=rank)
+def is_ambiguous(versions: list[Version]) -> bool:
+    """Whether two versions have one time and other content. Without a time a later file is a correction."""
+    contents: dict[Any, set[Any]] = {}
+    for version in versions:
+        moment = version.row[8]
+        contents.setdefault((moment, version.delivered if moment is None else None), set()).add(version.row)
+    return any(len(rows) > 1 for rows in contents.values())
 
 
 # ---------------------------------------------------------------------------------------------------------------- query
-def query(bronze: Path, as_of: datetime.date, tz: str = "UTC") -> Result:
-    """What one batch of all landed files makes of an empty lake. tz: the zone of timestamps without one (SPARK_TZ)."""
+def query(
+    bronze: Path,
+    as_of: datetime.date,
+    tz: str = "UTC",
+    batches: Sequence[Sequence[Path]] | None = None,
+    currency: str | None = None,
+) -> Result:
+    """What the landed files make of an empty lake, in one batch or in `batches`.
+
+    tz: the zone of timestamps without one (SPARK_TZ). superseded and duplicate are those of one batch.
+    """
     result, planned_at = Result(), datetime.datetime.now(datetime.timezone.utc)
-    versions: dict[str, list[tuple[Any, ...]]] = {}
-    for path in landed_files(bronze, as_of):
-        source = path.relative_to(bronze).as_posix()
-        for texts in records_of(path, tz):
-            result.rows_read += 1
-            if texts is None:
-                result.quarantine.append((source, None, ("corrupt_record",)))
+    versions: dict[str, list[Version]] = {}
+    for batch, paths in enumerate([landed_files(bronze, as_of)] if batches is None else batches):
+        for path in paths:
+            source = path.relative_to(bronze).as_posix()
+            try:
+                found = list(records_of(path))
+            except RejectedFile as rejected:
+                result.rejected[source] = str(rejected)
                 continue
-            row, codes = validate(texts, as_of, tz, planned_at)
-            if codes:
-                result.quarantine.append((source, row[0], codes))
-            else:
-                versions.setdefault(row[0], []).append(row)
+            result.rows_read += len(found)
+            days = days_of(path, bronze)
+            delivered = (batch, days[-1].isoformat() if days else "", path.stat().st_mtime_ns, source)
+            for number, texts in enumerate(found, 1):
+                if texts is None:
+                    result.quarantine.append((source, None, ("corrupt_record",)))
+                    continue
+                row, codes = validate(texts, as_of, tz, planned_at, currency)
+                if codes:
+                    result.quarantine.append((source, row[0], codes))
+                else:
+                    versions.setdefault(row[0], []).append(Version(row, delivered, number))
     for _, _, codes in result.quarantine:
         result.reasons.update(codes)
     for _, rows in sorted(versions.items()):
-        kept = newest(rows)
-        equal = sum(row == kept for row in rows)
+        kept = max(rows, key=lambda version: version.rank).row
+        equal = sum(version.row == kept for version in rows)
         result.silver.append(kept)
         result.duplicate += equal - 1
         result.superseded += len(rows) - equal
+        result.ambiguous += is_ambiguous(rows)
     result.gold_by_sku_reason = aggregate(result.silver, 3)
     result.gold_by_date_reason = aggregate(result.silver, 7)
     return result
@@ -424,6 +579,8 @@ def main() -> None:
     print(f"total amount {sum(row[6] for row in result.silver)}, total qty {sum(row[5] for row in result.silver)}")
     for code, count in sorted(result.reasons.items()):
         print(f"  {code} {count}")
+    for path, why in result.rejected.items():
+        print(f"set aside: {path}: {why}")
 
 
 if __name__ == "__main__":

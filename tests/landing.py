@@ -16,18 +16,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pyspark_interview_project.config.settings import LandingLimits
-
 COLUMNS = ("return_id", "order_id", "customer_id", "sku", "reason", "qty", "amount", "return_date", "ingest_ts")
-
-# What no file of a test's reaches.
-LIMITS = LandingLimits(record_bytes=2**24, unpacked_bytes=2**36, unpacked_ratio=200)
 
 Row = Mapping[str, str | None]
 
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NUMBER_COLUMNS = ("qty", "amount")
-_NEEDS_QUOTES = re.compile('[",]')
+_NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
 def row_of(*values: str | None) -> Row:

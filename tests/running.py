@@ -25,12 +25,12 @@ from pyspark_interview_project.storage.files import LocalFiles
 RUN_ID = "5b0c3a52-5a3e-4a0c-9a1d-0d6f6c7a9f11"
 SILVER_COLUMNS = (
     "return_id string, order_id string, customer_id string, sku string, reason string, qty int, amount decimal(18,2), "
-    "return_date date, ingest_ts timestamp, batch_id string, source_file string"
+    "return_date date, ingest_ts timestamp, batch_id string, source_file string, source_record bigint"
 )
 UPSERT_COLUMNS = f"{SILVER_COLUMNS}, outcome string, silver_return_date date"
 QUARANTINE_COLUMNS = (
     "quarantine_id string, return_id string, return_date date, raw_record string, reasons array<string>, "
-    "source_file string, batch_id string, quarantined_at timestamp, attempts int"
+    "source_file string, source_record bigint, batch_id string, quarantined_at timestamp, attempts int"
 )
 # The gates look at the history of a lake.
 _NO_GATES = {"max_quarantined_ratio": 1.0, "volume_gate": "off"}

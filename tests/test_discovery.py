@@ -1,4 +1,4 @@
-"""The landed files: which there are, which are new, and which are no longer what was planned."""
+"""The landed files: which there are, in which order they were delivered, and which are no longer what was planned."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ import pytest
 
 import lake_reading
 from commands import returns
-from landing import LIMITS
 from pyspark_interview_project.config.paths import LakePaths
-from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
+from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.sources.discovery import (
     LandedFile,
     Listing,
@@ -22,11 +21,12 @@ from pyspark_interview_project.sources.discovery import (
     file_named,
     find_landed,
     format_of,
-    new_files,
+    in_order_of_delivery,
 )
 from pyspark_interview_project.storage.files import StoredFile
 
 AS_OF = date(2026, 3, 10)
+TAKEN = "taken are .csv .tsv .txt .json .jsonl .ndjson .parquet .parq .pq, text also behind .gz .gzip .bz2 .xz .zst"
 
 
 @pytest.fixture
@@ -68,18 +68,30 @@ def found(lake: LakePaths) -> list[str]:
         ("a.jsonl", "json"),
         ("a.ndjson", "json"),
         ("a.json", "json"),
-        ("a.csv", "csv"),
+        ("a.csv", "delimited"),
+        ("a.tsv", "delimited"),
+        ("a.txt", "delimited"),
         ("a.parquet", "parquet"),
+        ("a.parq", "parquet"),
+        ("a.pq", "parquet"),
         ("a.jsonl.gz", "json"),
-        ("a.csv.gz", "csv"),
-        ("deep/er/a.b.csv", "csv"),
+        ("a.csv.gz", "delimited"),
+        ("a.txt.gzip", "delimited"),
+        ("a.json.bz2", "json"),
+        ("a.csv.xz", "delimited"),
+        ("a.ndjson.zst", "json"),
+        ("A.CSV", "delimited"),
+        ("a.Json.GZ", "json"),
+        ("a.PARQUET", "parquet"),
+        ("deep/er/a.b.csv", "delimited"),
         ("a.parquet.gz", None),
         ("a.csv.gz.gz", None),
+        ("a.csv.zip", None),
         ("a.gz", None),
-        ("a.CSV", None),
-        ("a.txt", None),
+        ("a.xlsx", None),
         ("a.csv.bak", None),
         ("csv", None),
+        (".csv", None),
         ("dir.csv/a", None),
     ],
 )
@@ -87,10 +99,32 @@ def test_format_of_a_path_is_what_its_name_claims(path: str, expected: str | Non
     assert format_of(path) == expected
 
 
-@pytest.mark.parametrize(("path", "is_gzipped"), [("a.csv.gz", True), ("a.csv", False)])
-def test_landed_file_is_gzipped_where_its_name_ends_in_gz(path: str, is_gzipped: bool) -> None:
-    file = LandedFile(path, 1, 1, "")
-    assert (file.format, file.is_gzipped) == ("csv", is_gzipped)
+@pytest.mark.parametrize(
+    ("path", "day"),
+    [
+        ("bronze/returns_raw/a.csv", None),
+        ("bronze/returns_raw/dt=2026-03-09/a.csv", "2026-03-09"),
+        ("bronze/returns_raw/dt=2026-03-09/shop/dt=2026-03-10/a.csv", "2026-03-10"),
+        ("bronze/returns_raw/dt=2026-02-30/a.csv", None),
+        ("bronze/returns_raw/dt=2026-03-09.csv", None),
+    ],
+)
+def test_landed_day_is_that_of_the_directory(path: str, day: str | None) -> None:
+    assert LandedFile(path, 1, 1, "").landed_day == day
+
+
+def test_in_order_of_delivery_goes_by_landing_day_then_time_then_path() -> None:
+    def landed(name: str, modified_ns: int) -> LandedFile:
+        return LandedFile(f"bronze/returns_raw/{name}", 1, modified_ns, "")
+
+    files = [
+        landed("z.csv", 9),  # without a day: nobody says when it landed, so before all that have one
+        landed("dt=2026-03-09/b.csv", 7),
+        landed("dt=2026-03-10/b.csv", 2),
+        landed("dt=2026-03-10/c.csv", 2),
+        landed("dt=2026-03-10/a.csv", 3),
+    ]
+    assert in_order_of_delivery(reversed(files)) == files
 
 
 def test_find_landed_without_a_landing_directory_is_a_wrong_configuration(tmp_path: Path) -> None:
@@ -128,11 +162,14 @@ def test_find_landed_hidden_and_unfinished_files_are_no_data(lake: LakePaths, na
 
 
 def test_find_landed_files_of_no_known_format_are_told_of(lake: LakePaths) -> None:
-    land(lake, "x/readme.txt")
-    land(lake, "a.CSV")
-    assert find_landed(lake, AS_OF).ignored == dict.fromkeys(
-        ("bronze/returns_raw/a.CSV", "bronze/returns_raw/x/readme.txt"), "its name claims none of the formats"
-    )
+    land(lake, "x/readme")
+    land(lake, "a.xlsx")
+    land(lake, "a.parquet.gz")
+    assert find_landed(lake, AS_OF).ignored == {
+        "bronze/returns_raw/a.parquet.gz": f"its name ends with .gz; {TAKEN}",
+        "bronze/returns_raw/a.xlsx": f"its name ends with .xlsx; {TAKEN}",
+        "bronze/returns_raw/x/readme": f"its name has no extension; {TAKEN}",
+    }
 
 
 def test_find_landed_links_to_no_file_and_pipes_are_told_of(lake: LakePaths) -> None:
@@ -161,31 +198,38 @@ def test_find_landed_file_of_no_known_format_whose_name_is_not_utf_8_is_told_of(
     land_bytes(lake, b"caf\xe9/r\xc3\xa9sum\xe9.doc")
     assert find_landed(lake, AS_OF) == Listing(
         (StoredFile(file.path, file.size, file.modified_ns),),
-        {"bronze/returns_raw/caf\\xe9/résum\\xe9.doc": "its name claims none of the formats"},
+        {"bronze/returns_raw/caf\\xe9/résum\\xe9.doc": f"its name ends with .doc; {TAKEN}"},
     )
 
 
 @pytest.mark.parametrize("name", [b"caf\xe9.csv", b"caf\xe9/a.csv"])
-def test_find_landed_file_with_data_whose_name_is_not_utf_8_is_refused(lake: LakePaths, name: bytes) -> None:
+def test_find_landed_file_with_data_whose_name_is_not_utf_8_is_rejected(lake: LakePaths, name: bytes) -> None:
+    good = planned(lake, "a.csv")
     land_bytes(lake, name)
-    with pytest.raises(UnreadableInputError) as raised:
-        find_landed(lake, AS_OF)
     readable = name.decode("utf-8", errors="backslashreplace")
-    assert (raised.value.path, raised.value.problem, raised.value.exit_code) == (
-        f"bronze/returns_raw/{readable}",
-        "its name is not UTF-8",
-        4,
+    assert find_landed(lake, AS_OF) == Listing(
+        (StoredFile(good.path, good.size, good.modified_ns),),
+        {},
+        {f"bronze/returns_raw/{readable}": "its name is not UTF-8; give it another one"},
     )
+
+
+def test_find_landed_link_out_of_the_lake_is_rejected(lake: LakePaths, tmp_path: Path) -> None:
+    outside = tmp_path.with_name(f"{tmp_path.name}_outside.csv")
+    outside.write_text("text")
+    Path(lake.place("bronze/returns_raw/a.csv")).symlink_to(outside)
+    problem = "it is a link out of the lake; land the file itself"
+    assert find_landed(lake, AS_OF) == Listing((), {}, {"bronze/returns_raw/a.csv": problem})
 
 
 def test_run_beside_a_file_of_no_known_format_whose_name_is_not_utf_8_ends_well(tmp_path: Path) -> None:
     lake = LakePaths(str(tmp_path))
     land_bytes(lake, b"caf\xe9.doc")
     ended = returns(tmp_path, "run", "--as-of", "2026-11-20")
-    remark = "bronze/returns_raw/caf\\xe9.doc is ignored: its name claims none of the formats"
     assert (ended.exit_code, ended.complaints) == (0, [])
-    assert [line["message"] for line in ended.logs if line["level"] == "WARNING"] == [remark]
-    assert lake_reading.latest_run_record(tmp_path)["warnings"] == [remark]
+    assert lake_reading.latest_run_record(tmp_path)["files_ignored"] == [
+        {"path": "bronze/returns_raw/caf\\xe9.doc", "problem": f"its name ends with .doc; {TAKEN}"}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -211,53 +255,6 @@ def test_find_landed_directories_of_later_days_are_left_out(lake: LakePaths, dir
 def test_find_landed_file_named_like_a_later_day_is_taken(lake: LakePaths) -> None:
     land(lake, "dt=2026-03-11.csv")
     assert found(lake) == ["dt=2026-03-11.csv"]
-
-
-def test_new_files_of_a_lake_that_knows_none_are_all_with_their_hash(lake: LakePaths) -> None:
-    files = (planned(lake, "a.csv", "one"), planned(lake, "b.csv", "two"))
-    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [], LIMITS)) == files
-
-
-def test_new_files_known_by_path_size_and_time_are_not_read_again(
-    lake: LakePaths, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    known = planned(lake, "a.csv")
-    monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("the file was opened"))
-    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
-
-
-def test_new_files_known_by_content_stay_known_with_another_time(lake: LakePaths) -> None:
-    known = planned(lake, "a.csv")
-    set_time(lake, known, known.modified_ns + 10**9)
-    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == ()
-
-
-def test_new_files_known_stay_known_in_a_lake_that_was_moved(tmp_path: Path) -> None:
-    here, there = LakePaths(str(tmp_path / "here")), LakePaths(str(tmp_path / "there"))
-    known = planned(here, "a.csv")
-    planned(there, "a.csv")
-    set_time(there, known, 1)
-    assert tuple(new_files(there, find_landed(there, AS_OF).files, [known], LIMITS)) == ()
-
-
-@pytest.mark.parametrize("text", ["TEXT", "longer text"])
-def test_new_files_with_other_content_under_a_known_path_are_new(lake: LakePaths, text: str) -> None:
-    known = planned(lake, "a.csv", "text")
-    replaced = planned(lake, "a.csv", text)
-    set_time(lake, known, known.modified_ns + 10**9)
-    [file] = new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)
-    assert (file.path, file.sha256) == (known.path, replaced.sha256)
-
-
-def test_new_files_with_known_content_under_another_path_are_new(lake: LakePaths) -> None:
-    known, copy = planned(lake, "a.csv"), planned(lake, "b.csv")
-    assert tuple(new_files(lake, find_landed(lake, AS_OF).files, [known], LIMITS)) == (copy,)
-
-
-def test_new_files_that_cannot_be_read_are_named(lake: LakePaths) -> None:
-    with pytest.raises(UnreadableInputError) as raised:
-        list(new_files(lake, [StoredFile("bronze/returns_raw/gone.csv", 4, 1)], [], LIMITS))
-    assert raised.value.path == "bronze/returns_raw/gone.csv"
 
 
 def test_changed_files_that_are_as_planned_are_none(lake: LakePaths) -> None:

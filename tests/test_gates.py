@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from pyspark_interview_project.metrics.run_record import GateRecord
-from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gate
+from pyspark_interview_project.pipeline.gates import ambiguous_gate, quarantine_gate, volume_gate
 
 
 @pytest.mark.parametrize(
@@ -15,15 +15,18 @@ from pyspark_interview_project.pipeline.gates import quarantine_gate, volume_gat
     [
         (100, 20, "passed"),
         (100, 21, "failed"),
-        (99, 99, "passed"),
+        (99, 98, "not_judged"),
+        (99, 99, "failed"),
+        (1, 1, "failed"),
+        (1, 0, "not_judged"),
         (1000, 200, "passed"),
         (1000, 201, "failed"),
         (100, 0, "passed"),
-        (0, 0, "passed"),
+        (0, 0, "not_judged"),
     ],
 )
 def test_quarantine_gate_fails_above_its_limit_from_enough_rows_on(
-    rows_read: int, rows_quarantined: int, status: Literal["passed", "failed"]
+    rows_read: int, rows_quarantined: int, status: Literal["passed", "failed", "not_judged"]
 ) -> None:
     share = rows_quarantined / rows_read if rows_read else 0.0
     gate = GateRecord(name="quarantined_ratio", status=status, value=share, limit=0.2)
@@ -36,6 +39,22 @@ def test_quarantine_gate_of_limit_one_passes_everything() -> None:
 
 def test_quarantine_gate_of_limit_zero_fails_at_one_row() -> None:
     assert quarantine_gate(100, 1, 0.0, 100).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("rows_accepted", "rows_ambiguous", "status"),
+    [(100, 5, "passed"), (100, 6, "failed"), (1, 1, "failed"), (100, 0, "passed"), (0, 0, "not_judged")],
+)
+def test_ambiguous_gate_fails_above_its_limit(
+    rows_accepted: int, rows_ambiguous: int, status: Literal["passed", "failed", "not_judged"]
+) -> None:
+    share = rows_ambiguous / rows_accepted if rows_accepted else 0.0
+    gate = GateRecord(name="ambiguous_ratio", status=status, value=share, limit=0.05)
+    assert ambiguous_gate(rows_accepted, rows_ambiguous, 0.05) == gate
+
+
+def test_ambiguous_gate_without_a_limit_judges_nothing() -> None:
+    assert ambiguous_gate(1, 1, None) is None
 
 
 # Median 100, median absolute deviation 10: one robust standard deviation is 14.826 rows.

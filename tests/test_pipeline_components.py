@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,8 +13,8 @@ import pytest
 
 import independent_query
 from commands import mostly_full
-from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
-from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.schemas.outcomes import DUPLICATE, EXCLUDED, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
+from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.transforms.aggregate import (
     aggregate,
@@ -25,10 +25,13 @@ from pyspark_interview_project.transforms.aggregate import (
 )
 from pyspark_interview_project.transforms.deduplicate import (
     accepted,
+    ambiguous_examples,
     content_hash,
+    count_ambiguous,
     count_outcomes,
     count_read,
     count_reasons,
+    count_warnings,
     deduplicate,
     known_ids,
     repeated_ids,
@@ -36,22 +39,31 @@ from pyspark_interview_project.transforms.deduplicate import (
 )
 from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
-from pyspark_interview_project.transforms.text_fields import records_from_lines, split_header
 from pyspark_interview_project.transforms.validate import validate
 
 AS_OF = date(2026, 3, 10)
 LATEST = datetime(9999, 12, 30, 12, tzinfo=UTC)  # of ingest_ts
 
 TEXT_COLUMNS = ", ".join(f"{name} string" for name in RAW_NAMES)
-DELIVERED_TEXT = f"{TEXT_COLUMNS}, raw_record string, is_corrupt boolean, source_file string"
+DELIVERED_TEXT = (
+    f"{TEXT_COLUMNS}, currency string, raw_record string, is_corrupt boolean, source_file string, source_record bigint"
+)
 RETURN = (
     "return_id string, order_id string, customer_id string, sku string, reason string, "
     "qty int, amount decimal(18,2), return_date date, ingest_ts timestamp"
 )
-VALIDATED = f"{RETURN}, reasons array<string>, raw_record string, source_file string"
-ACCEPTED = f"{RETURN}, source_file string"
-DEDUPLICATED = f"{RETURN}, source_file string, silver_return_date date, outcome string"
-UPSERTED = f"{RETURN}, batch_id string, source_file string, outcome string, silver_return_date date"
+VALIDATED = (
+    f"{RETURN}, reasons array<string>, warnings array<string>, is_excluded boolean, raw_record string, "
+    "source_file string, source_record bigint"
+)
+ACCEPTED = f"{RETURN}, source_file string, source_record bigint"
+DEDUPLICATED = (
+    f"{RETURN}, source_file string, source_record bigint, silver_return_date date, is_ambiguous boolean, "
+    "outcome string"
+)
+UPSERTED = (
+    f"{RETURN}, batch_id string, source_file string, source_record bigint, outcome string, silver_return_date date"
+)
 CONFLICTING = "return_id string"
 
 ALL_TEXT = dict.fromkeys(RAW_NAMES, "text")
@@ -83,7 +95,14 @@ def utc(text: str) -> datetime:
 
 def validated_record(raw: str | None, codes: list[str] | None, **values: Any) -> dict[str, Any]:
     """A good record after validate, but for `values`; `raw` stays only with rejected ones."""
-    return {**GOOD_VALUES, **values, "reasons": codes, "raw_record": raw if codes else None}
+    judged_as = {"reasons": codes, "warnings": None, "is_excluded": False, "raw_record": raw if codes else None}
+    return {**GOOD_VALUES, **values, **judged_as}
+
+
+def by_source_file(records: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Validated records by their source_file, each of which is the first record of its file."""
+    assert {record.pop("source_record") for record in records} == {1}
+    return {record.pop("source_file"): record for record in records}
 
 
 # Values of text ------------------------------------------------------------------------------------------------------
@@ -326,6 +345,7 @@ BREAKING: dict[str, dict[str, Any]] = {
     "return_date_out_of_range": {"return_date": "2026-03-12"},
     "ingest_ts_invalid": {"ingest_ts": "2026-01-05"},
     "ingest_ts_out_of_range": {"ingest_ts": "9999-12-30T12:00:00.000001Z"},
+    "currency_unexpected": {"currency": "USD"},
 }
 EDGES: dict[str, dict[str, Any]] = {
     "corrupt_record": {"is_corrupt": False},
@@ -344,6 +364,7 @@ EDGES: dict[str, dict[str, Any]] = {
     "return_date_out_of_range": {"return_date": "2026-03-11"},
     "ingest_ts_invalid": {"ingest_ts": None},
     "ingest_ts_out_of_range": {"ingest_ts": "9999-12-30T12:00:00Z"},
+    "currency_unexpected": {"currency": " eur "},
 }
 NO_VALUES: dict[str, Any] = dict.fromkeys(RAW_NAMES)
 EVERYTHING_WRONG = {
@@ -357,7 +378,8 @@ EVERYTHING_WRONG = {
 
 def text_row(name: str, **changes: Any) -> tuple[Any, ...]:
     """The good record changed, as a delivery of text whose source_file is `name` and whose raw_record says so."""
-    record = {**GOOD_TEXT, "raw_record": f"raw {name}", "is_corrupt": False, "source_file": name, **changes}
+    record = {**GOOD_TEXT, "currency": None, "raw_record": f"raw {name}", "is_corrupt": False, "source_file": name}
+    record |= {"source_record": 1, **changes}
     return tuple(record.values())
 
 
@@ -373,10 +395,9 @@ def validated_texts(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
     rows += [text_row(f"edge {code}", **changes) for code, changes in EDGES.items()]
     rows += [text_row("nulls", **NO_VALUES), text_row("everything", **EVERYTHING_WRONG)]
     rows += [text_row("corrupt nulls", **NO_VALUES, is_corrupt=True)]
-    validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST))
+    validated = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST, "EUR"))
     assert len(validated) == len(rows)
-    assert {record.pop("source_record") for record in validated} == {None}
-    return {record.pop("source_file"): record for record in validated}
+    return by_source_file(validated)
 
 
 @pytest.mark.parametrize(
@@ -408,8 +429,9 @@ def test_validate_row_at_the_edge_of_a_rule_passes(validated_texts: Mapping[str,
 @pytest.mark.parametrize("code", [code for code in REASON_CODES if code != CORRUPT_RECORD])
 def test_rules_examples_are_judged_alike_by_the_independent_query(code: str) -> None:
     for changes, expected in ((BREAKING[code], (code,)), (EDGES[code], ())):
-        texts = tuple({**GOOD_TEXT, **changes}[name] for name in RAW_NAMES)
-        assert independent_query.validate(texts, AS_OF, "UTC")[1] == expected
+        texts = tuple({**GOOD_TEXT, "currency": None, **changes}[name] for name in DELIVERED_NAMES)
+        planned_at = LATEST - timedelta(days=1)
+        assert independent_query.validate(texts, AS_OF, "UTC", planned_at, "EUR")[1] == expected
 
 
 def test_rules_examples_produce_every_reason_code(validated_texts: Mapping[str, Any]) -> None:
@@ -435,6 +457,7 @@ def test_rules_codes_are_the_documented_ones() -> None:
         "return_date_out_of_range",
         "ingest_ts_invalid",
         "ingest_ts_out_of_range",
+        "currency_unexpected",
     )
 
 
@@ -444,8 +467,8 @@ def test_rules_each_say_why_the_business_needs_them() -> None:
 
 def test_validate_row_of_all_nulls_carries_exactly_the_missing_codes(validated_texts: Mapping[str, Any]) -> None:
     missing = ["return_id_missing", "order_id_missing", "sku_missing", "qty_missing", "amount_missing"]
-    expected = {**NO_VALUES, "reason": "unspecified", "reasons": [*missing, "return_date_missing"]}
-    assert validated_texts["nulls"] == {**expected, "raw_record": "raw nulls"}
+    expected = validated_record("raw nulls", [*missing, "return_date_missing"], **NO_VALUES | {"reason": "unspecified"})
+    assert validated_texts["nulls"] == expected
 
 
 def test_validate_row_with_many_faults_carries_every_code_in_the_order_of_the_rules(
@@ -474,8 +497,61 @@ def test_validate_text_delivery_has_silvers_types(frame_of: Any, assert_frame: A
     good = ("R1", "O1", "C1", "MUG", "damaged", 2)
     day = ("2026-01-05", "2026-01-05T10:20:30")
     expected = [
-        (*good, "10.00", *day, None, None, "a.csv", 1),
-        (*good, "-1.00", *day, ["amount_negative"], "raw b.csv", "b.csv", 2**40),
+        judged((*good, "10.00", *day), source_file="a.csv"),
+        judged((*good, "-1.00", *day), ["amount_negative"], "raw b.csv", "b.csv"),
+    ]
+    assert_frame(validated, VALIDATED, expected)
+
+
+def test_validate_currency_is_not_checked_where_the_lake_has_none(frame_of: Any, records_of: Any) -> None:
+    rows = [text_row("a.csv", currency="USD")]
+    [record] = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST))
+    assert record["reasons"] is None
+
+
+@pytest.mark.parametrize("currency", [None, "", "  ", "EUR", "eur"])
+def test_validate_record_of_the_lakes_currency_or_of_none_passes(
+    frame_of: Any, records_of: Any, currency: str | None
+) -> None:
+    rows = [text_row("a.csv", currency=currency)]
+    [record] = records_of(validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST, "EUR"))
+    assert record["reasons"] is None
+
+
+FEED_RULES = [
+    ("of_test_orders", "order_id like 'TEST%'", "reject"),
+    ("of_many", "qty > 10", "warn"),
+    ("of_no_customer", "customer_id is null", "warn"),
+]
+
+
+def test_validate_rules_of_a_feed_reject_or_warn(frame_of: Any, assert_frame: Any) -> None:
+    rows = [
+        text_row("good"),
+        text_row("test", order_id="TEST-1", qty="11"),
+        text_row("many", qty="11", customer_id=None),
+        text_row("both", order_id="TEST-1", qty="0"),
+        text_row("corrupt", is_corrupt=True, order_id="TEST-1", qty="11"),
+    ]
+    validated = validate(frame_of(rows, DELIVERED_TEXT), ALL_TEXT, AS_OF, LATEST, None, FEED_RULES)
+    expected = [
+        judged(returned(), source_file="good"),
+        judged(returned(order_id="TEST-1", qty=11), ["of_test_orders"], "raw test", "test"),
+        judged(returned(qty=11, customer_id=None), source_file="many", warnings=["of_many", "of_no_customer"]),
+        judged(returned(order_id="TEST-1", qty=0), ["qty_not_positive", "of_test_orders"], "raw both", "both"),
+        judged(returned(order_id="TEST-1", qty=11), ["corrupt_record"], "raw corrupt", "corrupt"),
+    ]
+    assert_frame(validated, VALIDATED, expected)
+
+
+def test_validate_row_that_a_feed_excludes_is_not_judged(frame_of: Any, assert_frame: Any) -> None:
+    rows = [(*text_row("a"), True), (*text_row("b", qty="0", customer_id=None), True), (*text_row("c"), False)]
+    frame = frame_of(rows, f"{DELIVERED_TEXT}, is_excluded boolean")
+    validated = validate(frame, ALL_TEXT, AS_OF, LATEST, None, FEED_RULES)
+    expected = [
+        judged(returned(), source_file="a", is_excluded=True),
+        judged(returned(qty=0, customer_id=None), source_file="b", is_excluded=True),
+        judged(returned(), source_file="c"),
     ]
     assert_frame(validated, f"{VALIDATED}, source_record bigint", expected)
 
@@ -535,8 +611,10 @@ def test_validate_typed_local_time_takes_the_sessions_zone_and_the_earlier_offse
     frame_of: Any, records_of: Any, in_time_zone: Callable[[str], None], zone: str
 ) -> None:
     in_time_zone(zone)
-    columns = f"{TEXT_COLUMNS}, source_file string".replace("ingest_ts string", "ingest_ts timestamp_ntz")
-    rows = [(*[*GOOD_TEXT.values()][:8], text, text) for text, _ in LOCAL_TIMES[zone]]
+    columns = f"{TEXT_COLUMNS}, source_file string, source_record bigint".replace(
+        "ingest_ts string", "ingest_ts timestamp_ntz"
+    )
+    rows = [(*[*GOOD_TEXT.values()][:8], text, text, 1) for text, _ in LOCAL_TIMES[zone]]
     kinds = {**ALL_TEXT, "ingest_ts": "local_timestamp"}
     validated = {
         r["source_file"]: r["ingest_ts"] for r in records_of(validate(frame_of(rows, columns), kinds, AS_OF, LATEST))
@@ -762,13 +840,12 @@ def validated_typed(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]
         types = {column: "string" if kind == "text" else TYPED[column][kind][0] for column, kind in kinds.items()}
         columns = ", ".join(f"{column} {type_}" for column, type_ in types.items())
         rows = [
-            (*{**_goods(kinds, 0), column: delivered}.values(), f"{column} {kind} {delivered!r}")
+            (*{**_goods(kinds, 0), column: delivered}.values(), f"{column} {kind} {delivered!r}", 1)
             for column, kind, delivered, _, _ in TYPED_EXAMPLES
             if kinds[column] == kind
         ]
-        frame = validate(frame_of(rows, f"{columns}, source_file string"), kinds, AS_OF, LATEST)
-        validated |= {record.pop("source_file"): record for record in records_of(frame)}
-    assert {record.pop("source_record") for record in validated.values()} == {None}
+        columns += ", source_file string, source_record bigint"
+        validated |= by_source_file(records_of(validate(frame_of(rows, columns), kinds, AS_OF, LATEST)))
     return validated
 
 
@@ -778,8 +855,9 @@ def test_validate_typed_value_is_taken_or_rejected(
 ) -> None:
     kinds = next(kinds for kinds in TYPED_DELIVERIES if kinds[column] == kind)
     validated = dict(validated_typed[f"{column} {kind} {delivered!r}"])
-    has_raw_record = validated.pop("raw_record") is not None
-    assert validated == {**_goods(kinds, 1), column: value, "reasons": codes}
+    has_raw_record = validated["raw_record"] is not None
+    expected = validated_record(None, codes, **_goods(kinds, 1) | {column: value})
+    assert {**validated, "raw_record": None} == expected
     assert has_raw_record == (codes is not None)
 
 
@@ -793,7 +871,7 @@ def test_validate_kinds_with_examples_are_all_that_a_delivery_may_have() -> None
 TYPED_KINDS = {**ALL_TEXT, "qty": "integer", "amount": "double", "return_date": "date", "ingest_ts": "timestamp"}
 TYPED_COLUMNS = (
     "return_id string, order_id string, customer_id string, sku string, reason string, qty bigint, amount double, "
-    "return_date date, ingest_ts timestamp, source_file string"
+    "return_date date, ingest_ts timestamp, source_file string, source_record bigint"
 )
 ESCAPES = [
     ('say "hi"', r'"say \"hi\""'),
@@ -820,10 +898,10 @@ INSTANTS = [
 def raw_records(frames: Any, frame_of: Any, records_of: Any) -> dict[str, str]:
     """What the raw record of each typed example is, in a session far from UTC."""
     rows = [
-        ("R1", "O1", None, "mug", None, 0, -1.5, "2026-01-05", "2026-01-05T10:20:30.000001", "all"),
-        (*[None] * 9, "nulls"),
-        *[(*[None] * 2, text, *[None] * 6, text) for text, _ in ESCAPES],
-        *[(*[None] * 8, instant, instant) for instant, _ in INSTANTS],
+        ("R1", "O1", None, "mug", None, 0, -1.5, "2026-01-05", "2026-01-05T10:20:30.000001", "all", 1),
+        (*[None] * 9, "nulls", 1),
+        *[(*[None] * 2, text, *[None] * 6, text, 1) for text, _ in ESCAPES],
+        *[(*[None] * 8, instant, instant, 1) for instant, _ in INSTANTS],
     ]
     frames.set_time_zone("America/New_York")
     validated = records_of(validate(frame_of(rows, TYPED_COLUMNS), TYPED_KINDS, AS_OF, LATEST))
@@ -876,85 +954,6 @@ def test_raw_record_of_typed_row_keeps_the_value_as_it_was_delivered(
     assert json.loads(validated_typed[example]["raw_record"])[column] == TYPED_RAW_VALUES[example]
 
 
-# CSV lines -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("line", "fields"),
-    [
-        ("return_id,qty", ["return_id", "qty"]),
-        ('"return_id","qty"', ["return_id", "qty"]),
-        (" return_id ,\tqty", ["return_id", "qty"]),
-        ('"say ""a"",b",c', ['say "a",b', "c"]),
-        ("a,,b,", ["a", "", "b", ""]),
-        ("only", ["only"]),
-        ('"a"b,c', None),
-        ('a"b,c', None),
-        ('"a,b', None),
-        ('a,"', None),
-    ],
-)
-def test_split_header_line_gives_its_fields_or_none(line: str, fields: list[str] | None) -> None:
-    assert split_header(line) == fields
-
-
-CSV_HEADER = ("qty", "note", "return_id", "sku")
-# line -> (return_id, sku, qty), or None where it is corrupt
-CSV_LINES: dict[str, tuple[str | None, str | None, str | None] | None] = {
-    "1,x,R1,MUG": ("R1", "MUG", "1"),
-    '"1","x","R1","MUG"': ("R1", "MUG", "1"),
-    '1,"x,y","R,1",MUG': ("R,1", "MUG", "1"),
-    '1,x,"say ""R1""",MUG': ('say "R1"', "MUG", "1"),
-    '1,x,"""",MUG': ('"', "MUG", "1"),
-    '1,x,"",MUG': ("", "MUG", "1"),
-    ",,,": ("", "", ""),
-    " 1 ,x, R1 ,\tMUG": (" R1 ", "\tMUG", " 1 "),
-    "1,x,R\\1,M'UG": ("R\\1", "M'UG", "1"),
-    "1,x,ß😀\u2028,\u00a0": ("ß😀\u2028", "\u00a0", "1"),
-    "1,x,a\rb,MUG": ("a\rb", "MUG", "1"),
-    '1,x," R1",MUG': (" R1", "MUG", "1"),
-    "1,x,R1": None,
-    "1,x,R1,MUG,": None,
-    "R1": None,
-    '1,x,"R1,MUG': None,
-    '1,x,R1,MUG"': None,
-    '1,x,"R1"x,MUG': None,
-    '1,x,R"1,MUG': None,
-    '1,x, "R1",MUG': None,
-    '"': None,
-    '1,x,R1,"MUG""': None,
-}
-
-
-@pytest.fixture(scope="module")
-def split_lines(frame_of: Any, records_of: Any) -> dict[str, dict[str, Any]]:
-    """What becomes of each of CSV_LINES, by the line; and of a line that is no UTF-8, by "corrupt"."""
-    rows = [(line, False, "f") for line in CSV_LINES] + [("1,x,R\ufffd,MUG", True, "corrupt")]
-    records = records_of(
-        records_from_lines(frame_of(rows, "raw_record string, is_corrupt boolean, source_file string"), CSV_HEADER)
-    )
-    return {record["raw_record" if record["source_file"] == "f" else "source_file"]: record for record in records}
-
-
-@pytest.mark.parametrize("line", CSV_LINES, ids=ascii)
-def test_records_from_lines_line_is_split_or_marked_corrupt(split_lines: Mapping[str, Any], line: str) -> None:
-    values = CSV_LINES[line]
-    named = dict(zip(("return_id", "sku", "qty"), values or (None,) * 3))
-    rest = {"raw_record": line, "is_corrupt": values is None, "source_file": "f"}
-    assert split_lines[line] == {**NO_VALUES, **named, **rest}
-
-
-def test_records_from_lines_line_that_is_corrupt_already_stays_so(split_lines: Mapping[str, Any]) -> None:
-    rest = {"raw_record": "1,x,R\ufffd,MUG", "is_corrupt": True, "source_file": "corrupt"}
-    assert split_lines["corrupt"] == {**NO_VALUES, **rest}
-
-
-def test_records_from_lines_columns_are_those_that_validate_reads(frame_of: Any, assert_frame: Any) -> None:
-    lines = frame_of([("R1,2", False, "f")], "raw_record string, is_corrupt boolean, source_file string")
-    split = records_from_lines(lines, ("return_id", "qty"))
-    assert_frame(split, DELIVERED_TEXT, [("R1", *[None] * 4, "2", *[None] * 3, "R1,2", False, "f")])
-
-
 # Versions ------------------------------------------------------------------------------------------------------------
 
 
@@ -972,6 +971,18 @@ def returned(**changes: Any) -> tuple[Any, ...]:
         "ingest_ts": "2026-01-05T10:20:30",
     }
     return tuple({**values, **changes}.values())
+
+
+def judged(
+    values: Sequence[Any],
+    codes: list[str] | None = None,
+    raw: str | None = None,
+    source_file: str = "a",
+    warnings: list[str] | None = None,
+    is_excluded: bool = False,
+) -> tuple[Any, ...]:
+    """A return as validate leaves it, of the first record of its file."""
+    return (*values, codes, warnings, is_excluded, raw, source_file, 1)
 
 
 def python_content_hash(row: Sequence[Any]) -> str:
@@ -1020,24 +1031,30 @@ def test_content_hash_tells_contents_apart_whose_joined_text_is_the_same(frame_o
 def test_accepted_keeps_the_rows_that_broke_no_rule(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
-            (*returned(), None, None, "f"),
-            (*returned(return_id="R2", qty=0), ["qty_not_positive"], "raw", "f"),
-            (*returned(return_id="R3", ingest_ts=None), None, None, "g"),
+            judged(returned(), source_file="f"),
+            judged(returned(return_id="R2", qty=0), ["qty_not_positive"], "raw", "f"),
+            judged(returned(return_id="R3", ingest_ts=None), source_file="g"),
+            judged(returned(return_id="R4"), is_excluded=True),
+            judged(returned(return_id="R5"), warnings=["of_many"]),
         ],
         VALIDATED,
     )
-    expected = [(*returned(), "f"), (*returned(return_id="R3", ingest_ts=None), "g")]
+    expected = [
+        (*returned(), "f", 1),
+        (*returned(return_id="R3", ingest_ts=None), "g", 1),
+        (*returned(return_id="R5"), "a", 1),
+    ]
     assert_frame(accepted(validated), ACCEPTED, expected)
 
 
 def test_repeated_ids_are_those_with_more_than_one_row(frame_of: Any, assert_frame: Any) -> None:
     ids = ("R1", "R2", "R2", "R3", "R3", "R3", "r1")
-    returns = frame_of([(*returned(return_id=return_id), "f") for return_id in ids], ACCEPTED)
+    returns = frame_of([(*returned(return_id=return_id), "f", 1) for return_id in ids], ACCEPTED)
     assert_frame(repeated_ids(returns), CONFLICTING, [("R2",), ("R3",)])
 
 
 def test_known_ids_are_those_that_silver_has_too_each_once(frame_of: Any, assert_frame: Any) -> None:
-    returns = frame_of([(*returned(return_id=return_id), "f") for return_id in ("R1", "R2", "R2", "R3")], ACCEPTED)
+    returns = frame_of([(*returned(return_id=return_id), "f", 1) for return_id in ("R1", "R2", "R2", "R3")], ACCEPTED)
     silver = frame_of([returned(return_id=return_id) for return_id in ("R2", "R3", "R4")], RETURN)
     assert_frame(known_ids(returns, silver), CONFLICTING, [("R2",), ("R3",)])
 
@@ -1045,83 +1062,127 @@ def test_known_ids_are_those_that_silver_has_too_each_once(frame_of: Any, assert
 EARLY, LATE = "2026-01-05T10:20:30", "2026-01-05T10:20:30.000001"
 
 
-def _by_hash(case: str, one: dict[str, Any], other: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The two versions of the return `case`, that of the lesser content hash first."""
-    ordered = sorted((one, other), key=lambda changes: python_content_hash(returned(return_id=case, **changes)))
-    return ordered[0], ordered[1]
+# The files in the order of their delivery, which is not that of their names.
+FILES = [("c", 0), ("b", 1), ("a", 2)]
+FILE_COLUMNS = "source_file string, delivery bigint"
 
-
-_lesser, _greater = _by_hash("equal times go by hash", {"qty": 1}, {"qty": 2})
-_lesser_null, _greater_null = _by_hash("null times go by hash", {"ingest_ts": None}, {"ingest_ts": None, "qty": 9})
-_under, _over = _by_hash("silver wins by hash", {"sku": "A"}, {"sku": "B"})
-_below, _above = _by_hash("silver loses by hash", {"sku": "A"}, {"sku": "B"})
-
-# return_id -> versions in the batch as (changes, source_file, outcome), and the version in silver (changes) or None
-Version = tuple[dict[str, Any], str, str]
+# return_id -> versions in the batch as (changes, source_file, outcome, is_ambiguous), those of a file in the order of
+# their records, and the version in silver (changes) or None
+Version = tuple[dict[str, Any], str, str, bool]
+NO_TIME: dict[str, Any] = {"ingest_ts": None}
 CASES: dict[str, tuple[list[Version], dict[str, Any] | None]] = {
-    "alone": ([({}, "a", INSERTED)], None),
+    "alone": ([({}, "a", INSERTED, False)], None),
     "newest wins": (
         [
-            ({"ingest_ts": EARLY, "qty": 9}, "a", SUPERSEDED),
-            ({"ingest_ts": LATE, "qty": 1}, "b", INSERTED),
-            ({"ingest_ts": "2025-12-31T23:59:59"}, "c", SUPERSEDED),
+            ({"ingest_ts": EARLY, "qty": 9}, "a", SUPERSEDED, False),
+            ({"ingest_ts": LATE, "qty": 1}, "c", INSERTED, False),
+            ({"ingest_ts": "2025-12-31T23:59:59"}, "b", SUPERSEDED, False),
         ],
         None,
     ),
     "null time is the oldest": (
-        [({"ingest_ts": None}, "a", SUPERSEDED), ({"ingest_ts": "0001-01-02T00:00:00"}, "b", INSERTED)],
+        [(NO_TIME, "a", SUPERSEDED, False), ({"ingest_ts": "0001-01-02T00:00:00"}, "c", INSERTED, False)],
         None,
     ),
-    "equal times go by hash": ([(_lesser, "a", SUPERSEDED), (_greater, "b", INSERTED)], None),
-    "null times go by hash": ([(_greater_null, "a", INSERTED), (_lesser_null, "b", SUPERSEDED)], None),
-    "equals keep the smallest file": (
-        [({}, "b", DUPLICATE), ({}, "a", INSERTED), ({}, "c", DUPLICATE)],
+    "of equal times the later file wins": (
+        [({"qty": 1}, "a", INSERTED, True), ({"qty": 2}, "c", SUPERSEDED, True)],
         None,
     ),
-    "equals in one file": ([({}, "a", INSERTED), ({}, "a", DUPLICATE)], None),
+    "of equal times in one file the later record wins": (
+        [({"qty": 2}, "a", SUPERSEDED, True), ({"qty": 1}, "a", INSERTED, True)],
+        None,
+    ),
+    "a later file without times is a correction": (
+        [({**NO_TIME, "qty": 9}, "a", INSERTED, False), (NO_TIME, "b", SUPERSEDED, False)],
+        None,
+    ),
+    "in one file without times nobody can tell": (
+        [({**NO_TIME, "qty": 9}, "a", SUPERSEDED, True), (NO_TIME, "a", INSERTED, True)],
+        None,
+    ),
+    "one file without times beside another": (
+        [
+            (NO_TIME, "c", SUPERSEDED, False),
+            ({**NO_TIME, "qty": 8}, "b", SUPERSEDED, True),
+            ({**NO_TIME, "qty": 9}, "b", INSERTED, True),
+        ],
+        None,
+    ),
+    "two that nobody can tell lose to a third": (
+        [
+            ({"qty": 1}, "a", SUPERSEDED, True),
+            ({"qty": 2}, "a", SUPERSEDED, True),
+            ({"ingest_ts": LATE}, "c", INSERTED, False),
+        ],
+        None,
+    ),
+    "of equals the one delivered last is kept": (
+        [({}, "b", DUPLICATE, False), ({}, "a", INSERTED, False), ({}, "c", DUPLICATE, False)],
+        None,
+    ),
+    "equals in one file": ([({}, "a", DUPLICATE, False), ({}, "a", INSERTED, False)], None),
     "equals of a loser are superseded": (
-        [({"qty": 1}, "a", SUPERSEDED), ({"qty": 1}, "b", SUPERSEDED), ({"ingest_ts": LATE}, "c", INSERTED)],
+        [
+            ({"qty": 1}, "a", SUPERSEDED, False),
+            ({"qty": 1}, "b", SUPERSEDED, False),
+            ({"ingest_ts": LATE}, "c", INSERTED, False),
+        ],
         None,
     ),
-    "equal to silver leaves it": ([({}, "a", DUPLICATE), ({}, "b", DUPLICATE)], {}),
-    "older than silver": ([({"ingest_ts": EARLY, "qty": 9}, "a", SUPERSEDED)], {"ingest_ts": LATE}),
-    "null is older than silver": ([({"ingest_ts": None}, "a", SUPERSEDED)], {}),
-    "newer than silver": ([({"ingest_ts": LATE, "qty": 9}, "a", UPDATED)], {}),
-    "newer than silver with a null time": ([({}, "a", UPDATED)], {"ingest_ts": None}),
-    "newer in nothing but its time": ([({"ingest_ts": LATE}, "a", UPDATED)], {}),
-    "newer with another date": ([({"ingest_ts": LATE, "return_date": "2026-02-28"}, "a", UPDATED)], {}),
+    "equal to silver leaves it": ([({}, "a", DUPLICATE, False), ({}, "b", DUPLICATE, False)], {}),
+    "older than silver": ([({"ingest_ts": EARLY, "qty": 9}, "a", SUPERSEDED, False)], {"ingest_ts": LATE}),
+    "null is older than silver": ([(NO_TIME, "a", SUPERSEDED, False)], {}),
+    "newer than silver": ([({"ingest_ts": LATE, "qty": 9}, "a", UPDATED, False)], {}),
+    "newer than silver with a null time": ([({}, "a", UPDATED, False)], NO_TIME),
+    "newer in nothing but its time": ([({"ingest_ts": LATE}, "a", UPDATED, False)], {}),
+    "newer with another date": ([({"ingest_ts": LATE, "return_date": "2026-02-28"}, "a", UPDATED, False)], {}),
     "newer beside one equal to silver": (
-        [({}, "a", SUPERSEDED), ({"ingest_ts": LATE}, "b", UPDATED), ({"ingest_ts": LATE}, "c", DUPLICATE)],
+        [
+            ({}, "a", SUPERSEDED, False),
+            ({"ingest_ts": LATE}, "b", DUPLICATE, False),
+            ({"ingest_ts": LATE}, "a", UPDATED, False),
+        ],
         {},
     ),
-    "silver wins by hash": ([(_under, "a", SUPERSEDED)], _over),
-    "silver loses by hash": ([(_above, "a", UPDATED)], _below),
+    "as new as silver it is of a later batch and wins": ([({"sku": "A"}, "c", UPDATED, True)], {"sku": "B"}),
+    "as new as silver, and then silver again": (
+        [({"sku": "A"}, "c", SUPERSEDED, True), ({"sku": "B"}, "b", DUPLICATE, True)],
+        {"sku": "B"},
+    ),
+    "without a time a later batch is a correction": ([({**NO_TIME, "qty": 9}, "a", UPDATED, False)], NO_TIME),
 }
+
+
+def _numbered(case: str) -> list[tuple[dict[str, Any], str, int, str, bool]]:
+    """The versions of a case, each with its number in its file."""
+    versions, _ = CASES[case]
+    return [(*version[:2], number, *version[2:]) for number, version in enumerate(versions, 1)]
 
 
 def _deduplicated_cases(frame_of: Any, backwards: bool) -> Any:
     step = -1 if backwards else 1
     batch = [
-        (*returned(return_id=case, **changes), source_file)
-        for case, (batch_versions, _) in CASES.items()
-        for changes, source_file, _ in batch_versions
+        (*returned(return_id=case, **changes), source_file, number)
+        for case in CASES
+        for changes, source_file, number, _, _ in _numbered(case)
     ][::step]
     silver = [returned(return_id=case, **kept) for case, (_, kept) in CASES.items() if kept is not None][::step]
     silver.append(returned(return_id="not conflicting"))
     conflicting = [(case,) for case in CASES][::step]
     return deduplicate(
-        frame_of([*batch, (*returned(return_id="not conflicting"), "a")], ACCEPTED),
+        frame_of([*batch, (*returned(return_id="not conflicting"), "a", 1)], ACCEPTED),
         frame_of(silver, RETURN),
         frame_of(conflicting, CONFLICTING),
+        frame_of(FILES[::step], FILE_COLUMNS),
     )
 
 
 def _expected_case(case: str) -> list[tuple[Any, ...]]:
-    batch_versions, kept = CASES[case]
+    kept = CASES[case][1]
     silver_date = None if kept is None else dict(zip(RAW_NAMES, returned(**kept)))["return_date"]
     return [
-        (*returned(return_id=case, **changes), source_file, silver_date, outcome)
-        for changes, source_file, outcome in batch_versions
+        (*returned(return_id=case, **changes), source_file, number, silver_date, is_ambiguous, outcome)
+        for changes, source_file, number, outcome, is_ambiguous in _numbered(case)
     ]
 
 
@@ -1134,8 +1195,8 @@ def deduplicated_cases(frame_of: Any, records_of: Any) -> list[dict[str, Any]]:
 def test_deduplicate_versions_of_a_return_end_where_they_must(
     deduplicated_cases: list[dict[str, Any]], frame_of: Any, records_of: Any, case: str
 ) -> None:
-    def order(record: Mapping[str, Any]) -> str:
-        return str([record["source_file"], record["outcome"], record["qty"], record["sku"], record["ingest_ts"]])
+    def order(record: Mapping[str, Any]) -> int:
+        return int(record["source_record"])
 
     found = [record for record in deduplicated_cases if record["return_id"] == case]
     expected = records_of(frame_of(_expected_case(case), DEDUPLICATED))
@@ -1148,26 +1209,51 @@ def test_deduplicate_rows_in_another_order_end_in_the_same_places(frame_of: Any,
 
 
 def test_deduplicate_without_silver_updates_nothing(frame_of: Any, assert_frame: Any) -> None:
-    batch = [(*returned(), "a"), (*returned(ingest_ts=LATE), "b")]
-    deduplicated = deduplicate(frame_of(batch, ACCEPTED), None, frame_of([("R1",)], CONFLICTING))
-    expected = [(*returned(), "a", None, SUPERSEDED), (*returned(ingest_ts=LATE), "b", None, INSERTED)]
+    batch = [(*returned(), "a", 1), (*returned(ingest_ts=LATE), "b", 2)]
+    files = frame_of(FILES, FILE_COLUMNS)
+    deduplicated = deduplicate(frame_of(batch, ACCEPTED), None, frame_of([("R1",)], CONFLICTING), files)
+    expected = [
+        (*returned(), "a", 1, None, False, SUPERSEDED),
+        (*returned(ingest_ts=LATE), "b", 2, None, False, INSERTED),
+    ]
     assert_frame(deduplicated, DEDUPLICATED, expected)
 
 
+def _flagged(*rows: tuple[str, bool]) -> list[tuple[Any, ...]]:
+    return [(*returned(return_id=return_id), "a", 1, None, flag, SUPERSEDED) for return_id, flag in rows]
+
+
+def test_count_ambiguous_counts_returns_and_their_versions(frame_of: Any, assert_frame: Any) -> None:
+    rows = _flagged(("R1", True), ("R1", True), ("R1", False), ("R2", True), ("R3", False))
+    counted = count_ambiguous(frame_of(rows, DEDUPLICATED))
+    assert_frame(counted, "returns bigint, rows bigint", [(2, 3)])
+
+
+def test_count_ambiguous_of_nothing_is_none(frame_of: Any, assert_frame: Any) -> None:
+    assert_frame(count_ambiguous(frame_of([], DEDUPLICATED)), "returns bigint, rows bigint", [(0, 0)])
+
+
+def test_ambiguous_examples_are_hashes_of_ids_each_once(frame_of: Any, assert_frame: Any) -> None:
+    rows = _flagged(*((f"R{number}", number != 4) for number in (1, 1, 2, 3, 4)))
+    hashes = sorted(hashlib.sha256(f"R{number}".encode()).hexdigest()[:12] for number in (1, 2, 3))
+    examples = ambiguous_examples(frame_of(rows, DEDUPLICATED), 2)
+    assert_frame(examples, "example string", [(each,) for each in hashes[:2]])
+
+
 def test_upserts_are_the_rows_alone_and_the_deduplicated_that_silver_takes(frame_of: Any, assert_frame: Any) -> None:
-    batch = [(*returned(return_id=return_id), "a") for return_id in ("R1", "R2", "R3", "R4", "R5")]
+    batch = [(*returned(return_id=return_id), "a", 1) for return_id in ("R1", "R2", "R3", "R4", "R5")]
     deduplicated = [
-        (*returned(return_id="R2"), "a", None, INSERTED),
-        (*returned(return_id="R3"), "a", "2026-01-01", UPDATED),
-        (*returned(return_id="R4"), "a", "2026-01-01", SUPERSEDED),
-        (*returned(return_id="R5"), "a", "2026-01-05", DUPLICATE),
+        (*returned(return_id="R2"), "a", 2, None, False, INSERTED),
+        (*returned(return_id="R3"), "a", 3, "2026-01-01", True, UPDATED),
+        (*returned(return_id="R4"), "a", 4, "2026-01-01", False, SUPERSEDED),
+        (*returned(return_id="R5"), "a", 5, "2026-01-05", False, DUPLICATE),
     ]
     conflicting = frame_of([("R2",), ("R3",), ("R4",), ("R5",)], CONFLICTING)
     found = upserts(frame_of(batch, ACCEPTED), conflicting, frame_of(deduplicated, DEDUPLICATED), "B1")
     expected = [
-        (*returned(return_id="R1"), "B1", "a", INSERTED, None),
-        (*returned(return_id="R2"), "B1", "a", INSERTED, None),
-        (*returned(return_id="R3"), "B1", "a", UPDATED, "2026-01-01"),
+        (*returned(return_id="R1"), "B1", "a", 1, INSERTED, None),
+        (*returned(return_id="R2"), "B1", "a", 2, INSERTED, None),
+        (*returned(return_id="R3"), "B1", "a", 3, UPDATED, "2026-01-01"),
     ]
     assert_frame(found, UPSERTED, expected)
 
@@ -1175,20 +1261,22 @@ def test_upserts_are_the_rows_alone_and_the_deduplicated_that_silver_takes(frame
 def test_count_outcomes_counts_every_validated_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
-            (*returned(return_id="R1", amount="0.10"), None, None, "a"),
-            (*returned(return_id="R2", amount="0.20"), None, None, "a"),
-            *[(*returned(return_id="R3", amount=amount), None, None, "a") for amount in ("1.00", "2.00", "4.00")],
-            (*returned(return_id="R4", amount="-8.00"), ["amount_negative"], "raw", "a"),
-            (*returned(return_id="R1", amount="16.00", order_id=None), ["order_id_missing"], "raw", "a"),
-            (*returned(return_id=None, amount=None), ["corrupt_record"], "raw", "a"),
+            judged(returned(return_id="R1", amount="0.10")),
+            judged(returned(return_id="R2", amount="0.20")),
+            *[judged(returned(return_id="R3", amount=amount)) for amount in ("1.00", "2.00", "4.00")],
+            judged(returned(return_id="R4", amount="-8.00"), ["amount_negative"], "raw"),
+            judged(returned(return_id="R1", amount="16.00", order_id=None), ["order_id_missing"], "raw"),
+            judged(returned(return_id=None, amount=None), ["corrupt_record"], "raw"),
+            judged(returned(return_id="R1", amount="32.00"), is_excluded=True),
+            judged(returned(return_id="R5", amount=None), is_excluded=True),
         ],
         VALIDATED,
     )
     deduplicated = frame_of(
         [
-            (*returned(return_id="R3", amount="1.00"), "a", "2026-01-01", UPDATED),
-            (*returned(return_id="R3", amount="2.00"), "a", "2026-01-01", SUPERSEDED),
-            (*returned(return_id="R3", amount="4.00"), "a", "2026-01-01", DUPLICATE),
+            (*returned(return_id="R3", amount="1.00"), "a", 1, "2026-01-01", False, UPDATED),
+            (*returned(return_id="R3", amount="2.00"), "a", 1, "2026-01-01", False, SUPERSEDED),
+            (*returned(return_id="R3", amount="4.00"), "a", 1, "2026-01-01", False, DUPLICATE),
         ],
         DEDUPLICATED,
     )
@@ -1199,12 +1287,13 @@ def test_count_outcomes_counts_every_validated_row_and_its_amount_once(frame_of:
         (SUPERSEDED, 1, "2.00"),
         (DUPLICATE, 1, "4.00"),
         (QUARANTINED, 3, "8.00"),
+        (EXCLUDED, 2, "32.00"),
     ]
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", expected)
 
 
 def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, assert_frame: Any) -> None:
-    validated = [(*returned(return_id=f"R{i}", amount="9999999999999999.99"), None, None, "a") for i in range(3)]
+    validated = [judged(returned(return_id=f"R{i}", amount="9999999999999999.99")) for i in range(3)]
     counted = count_outcomes(frame_of(validated, VALIDATED), frame_of([], CONFLICTING), frame_of([], DEDUPLICATED))
     assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
 
@@ -1212,9 +1301,9 @@ def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, 
 def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
-            (*returned(amount="1.00"), None, None, "a"),
-            (*returned(amount="-2.00"), ["amount_negative"], "raw", "a"),
-            (*returned(amount=None), ["amount_missing"], "raw", "b"),
+            judged(returned(amount="1.00")),
+            judged(returned(amount="-2.00"), ["amount_negative"], "raw"),
+            judged(returned(amount=None), ["amount_missing"], "raw", "b"),
         ],
         VALIDATED,
     )
@@ -1225,14 +1314,21 @@ def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_o
 def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
-            (*returned(), None, None, "a"),
-            (*returned(), ["sku_missing", "qty_invalid"], "raw", "a"),
-            (*returned(), ["qty_invalid"], "raw", "a"),
+            judged(returned()),
+            judged(returned(), ["sku_missing", "qty_invalid"], "raw"),
+            judged(returned(), ["qty_invalid"], "raw"),
         ],
         VALIDATED,
     )
     counts = [("sku_missing", 1), ("qty_invalid", 2)]
     assert_frame(count_reasons(validated), "reason string, rows bigint", counts)
+
+
+def test_count_warnings_counts_each_rule_that_a_kept_row_breaks(frame_of: Any, assert_frame: Any) -> None:
+    validated = frame_of(
+        [judged(returned()), judged(returned(), warnings=["a", "b"]), judged(returned(), warnings=["b"])], VALIDATED
+    )
+    assert_frame(count_warnings(validated), "rule string, rows bigint", [("a", 1), ("b", 2)])
 
 
 # Quarantine ----------------------------------------------------------------------------------------------------------
@@ -1242,18 +1338,18 @@ REJECTED = ["sku_missing", "qty_invalid"]
 
 
 def rejected_row(raw: str, source_file: str = "a", **changes: Any) -> tuple[Any, ...]:
-    return (*returned(**changes), REJECTED, raw, source_file)
+    return judged(returned(**changes), REJECTED, raw, source_file)
 
 
 def test_quarantine_slice_rejected_row_says_what_it_was_and_why(frame_of: Any, assert_frame: Any) -> None:
-    validated = frame_of([rejected_row("raw"), (*returned(), None, None, "a")], VALIDATED)
+    validated = frame_of([rejected_row("raw"), judged(returned())], VALIDATED)
     without_id = quarantine_slice(validated, "B1", QUARANTINED_AT).drop("quarantine_id")
     columns = (
         "return_id string, return_date date, raw_record string, reasons array<string>, source_file string, "
-        "batch_id string, quarantined_at timestamp, attempts int"
+        "source_record bigint, batch_id string, quarantined_at timestamp, attempts int"
     )
     at = "2026-03-10T12:30:00.123456"
-    assert_frame(without_id, columns, [("R1", "2026-01-05", "raw", REJECTED, "a", "B1", at, 1)])
+    assert_frame(without_id, columns, [("R1", "2026-01-05", "raw", REJECTED, "a", 1, "B1", at, 1)])
 
 
 def test_quarantine_slice_time_is_the_instant_whatever_the_sessions_zone(

@@ -60,6 +60,9 @@ def rows_of(table: TableContract, files: Sequence[str], zoned: bool = True) -> s
     `zoned`: DuckDB reads their instants as such. Else it reads them as local times of UTC.
     """
 
+    def type_in_files(column: Column) -> str:
+        return "timestamp" if column.type == "timestamp" and not zoned else _duckdb_type(column)
+
     def value(column: Column) -> str:
         # The value of a partition is the name of the file's own directory; DuckDB would look at the whole path.
         source = _partition_value(column.name) if column.name in table.partition_by else quoted(column.name)
@@ -70,7 +73,7 @@ def rows_of(table: TableContract, files: Sequence[str], zoned: bool = True) -> s
     files_rows = f"select * from {parquet_of(files, is_of_several_schemas=True)}"
     # A file that was written before the table had a column has null there.
     later = [column for column in table.columns if column.nullable and column.name not in table.partition_by]
-    nothing = ", ".join(f"cast(null as {_duckdb_type(column)}) as {quoted(column.name)}" for column in later)
+    nothing = ", ".join(f"cast(null as {type_in_files(column)}) as {quoted(column.name)}" for column in later)
     source = f"({files_rows} union all by name select {nothing} where false)" if later else f"({files_rows})"
     return f"select {', '.join(map(value, table.columns))}, {FILE_COLUMN} from {source}"
 

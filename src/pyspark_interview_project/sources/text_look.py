@@ -25,6 +25,7 @@ _MOST_NAMES = 30  # of a header that are shown
 _LONGEST_NAME = 40
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?([0-9]{1,3}([. ][0-9]{3})+|[0-9]+),[0-9]{1,2}\s*\Z")
 _LOOKED_AT = 200  # records
+_LOOKED_INTO = 4  # blocks: millions of blank lines hold no record
 _DELIMITERS = {",": "a comma", ";": "`;`", "\t": "a tab", "|": "`|`"}
 _ADVICE = "a feed says how other columns become ours; returns feeds draft writes one to start from"
 
@@ -113,7 +114,7 @@ def _amounts_have_commas(place: Path, path: str, options: ReadOptions, layout: L
     if position is None:
         return False
     with closing(decoded_blocks(place, path, layout.encoding)) as blocks, suppress(RefusedText):
-        _, below = below_head(blocks, options)
+        _, below = below_head(islice(blocks, _LOOKED_INTO), options)
         read = records(below, dialect_of(path, layout.delimiter, options), options.max_record_chars)
         rows = [record.fields for record in islice((record for batch in read for record in batch), 1, _LOOKED_AT)]
         amounts = [row[position].strip() for row in rows if row is not None and len(row) > position]
