@@ -12,13 +12,17 @@ from typing import Any
 from commands import ENGINE
 from kills import LANDED, SECOND_DAY
 from landing import land, row_of
+from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings, load_settings
+from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.metrics.run_record import RunRecord
 from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline.ledger import Ledger
 from pyspark_interview_project.pipeline.run_context import RunContext, run_context
 from pyspark_interview_project.pipeline.run_pipeline import run_stages
 from pyspark_interview_project.progress import Steps
+from pyspark_interview_project.sources.discovery import LandedFile, find_landed
+from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.files import LocalFiles
 
@@ -42,6 +46,21 @@ class Stopped(Exception):
 
 def settings_of(root: Path, **changes: Any) -> Settings:
     return load_settings({"app_env": "test", "data_root": str(root), **changes})
+
+
+def screening(root: Path, as_of: date) -> NewFiles:
+    """The landed files of a lake, as planning looks at them one by one."""
+    listing = find_landed(LakePaths.at(str(root)), as_of)
+    return NewFiles(LocalFiles(str(root)), listing.files, listing.rejected, [], settings_of(root))
+
+
+def screened_files(root: Path, as_of: date) -> list[LandedFile]:
+    """The landed files of a lake, as they are planned. Raises UnreadableInputError of the first that cannot be taken."""
+    new = screening(root, as_of)
+    files = list(new)
+    for file in new.rejected:
+        raise UnreadableInputError(file.path, file.problem)
+    return files
 
 
 def context_of(tables: DeltaTables, engine: Any, root: Path, as_of: date) -> RunContext:

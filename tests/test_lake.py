@@ -38,7 +38,12 @@ OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
 pytestmark = pytest.mark.spark
 
-TEXT = f"{', '.join(f'{name} string' for name in DELIVERED_NAMES)}, raw_record string, is_corrupt boolean, source_file string, source_record bigint"
+TEXT = ", ".join(
+    [
+        *(f"{name} string" for name in DELIVERED_NAMES),
+        "raw_record string, is_corrupt boolean, source_file string, source_record bigint",
+    ]
+)
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1")
 TYPED_KINDS = {
@@ -166,7 +171,7 @@ def test_read_landed_json_lines_are_text_as_delivered(bench: LakeBench) -> None:
 
 
 def test_read_landed_json_lines_that_are_broken_are_kept_as_corrupt(bench: LakeBench) -> None:
-    lines = ['{"return_id": "R1"', '["R1"]', '{"return_id": "R1", "qty": [2]}', '{"return_id": {"x": 1}}', "text"]
+    lines = ['{"return_id": "R1"', '["R1"]', '{"return_id": "R1", "sku": [2]}', '{"return_id": {"x": 1}}', "text"]
     path = land(bench, "a.json", "\n".join(lines))
     bench.assert_frame(text_of(bench), TEXT, corrupt_rows(lines, path))
 

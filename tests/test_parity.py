@@ -41,7 +41,6 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.engines.duckdb import DuckDBEngine
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.sources.discovery import find_landed, new_files
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.transforms.deduplicate import content_hash
 from pyspark_interview_project.transforms.validate import validate
@@ -71,7 +70,7 @@ def read_and_validate(lake: Engine, root: Path) -> tuple[Rows, Rows]:
     records: Rows = []
     validated: Rows = []
     paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(list(new_files(paths, find_landed(paths, AS_OF).files, (), LIMITS))):
+    for delivery in lake.read_landed(screened_files(root, AS_OF), {}):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.materialize(frame)

@@ -15,10 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import LakeBench
-from landing import LIMITS
-from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import UnreadableInputError
-from pyspark_interview_project.sources.discovery import find_landed, new_files
 from pyspark_interview_project.sources.landed_tables import tables_of
 from pyspark_interview_project.sources.parquet_codecs import unreadable_codec
 from pyspark_interview_project.sources.parquet_layout import parquet_layout
@@ -26,6 +23,7 @@ from pyspark_interview_project.sources.parquet_size import decoded_bytes
 from pyspark_interview_project.sources.path_columns import path_columns
 from pyspark_interview_project.storage.files import LocalFiles
 from pyspark_interview_project.transforms.validate import validate
+from running import screened_files
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 Row = Mapping[str, Any]
@@ -70,9 +68,7 @@ def land(root: Path, name: str, arrays: Mapping[str, pa.Array | None], **how: An
 
 
 def delivered(bench: LakeBench) -> list[Any]:
-    paths = LakePaths.at(str(bench.root))
-    landed = find_landed(paths, AS_OF).files
-    return [*bench.engine.read_landed(list(new_files(paths, landed, (), LIMITS)))]
+    return bench.engine.read_landed(screened_files(bench.root, AS_OF), {})
 
 
 def judged(bench: LakeBench) -> dict[str, list[Row]]:

@@ -708,8 +708,8 @@ def test_plan_of_a_file_that_cannot_be_taken_is_exit_4_where_nothing_is_done_the
     land(root, B)
     ended = returns(root, "plan", *more, UNREADABLE_FILES="fail")
     said = (
-        "error: 1 landed file is unreadable, nothing is done (unreadable_files); mend, move away or skip "
-        "(--skip-file) each, then run again"
+        "error: 1 landed file was unreadable, so nothing is done; mend, remove or skip (skip_files) each, "
+        "then run again:"
     )
     assert shown(ended) == (4, [], [said, f"  {A}: {NO_COLUMNS}"])
     assert ledger_of(root).pending() is None
@@ -737,6 +737,6 @@ def test_dry_run_of_a_batch_that_silver_has_shows_the_figures_of_its_checkpoint(
     [(batch_id, _)] = lake_reading.batch_states(lake)
     (lake / "ops" / "batches" / batch_id / "committed.json").unlink()
     ended = returns(lake, "run", "--dry-run", "--as-of", FIRST_DAY)
-    outcomes = ["read 9", "inserted 4", "updated 0", "superseded 2", "duplicate 1", "quarantined 2", "excluded 0"]
-    assert (ended.exit_code, ended.lines[4:]) == (0, ["rows", *outcomes, "qty_not_positive 2"])
+    outcomes = ["read 9", "inserted 4", "updated 0", "superseded 2", "duplicate 1", "quarantined 2"]
+    assert (ended.exit_code, ended.lines[4:]) == (0, ["rows", *outcomes, "qty_not_positive 2", "excluded 0"])
     assert lake_reading.batch_states(lake) == [(batch_id, "planned")]

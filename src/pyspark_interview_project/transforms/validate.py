@@ -36,8 +36,8 @@ def validate(
 ) -> DataFrame:
     """Type delivered records and apply every rule of schemas/rules.py, and those of the records' feed.
 
-    Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string), source_record
-             (long); where they are there currency (string) and is_excluded (boolean: the feed says that it is no
+    Reads:   the nine columns of returns_raw, each of the kind that `kinds` names; source_file (string); where they are
+             there source_record (long), currency (string) and is_excluded (boolean: the feed says that it is no
              return); for deliveries of text also raw_record (string) and is_corrupt (boolean: the record could not be
              taken apart). `currency` is the lake's, None: not checked. `feed_rules`: code, SQL, and reject or warn.
     Returns: the nine columns in their types in silver, reasons (array<string>: every code that applies, null for a good
@@ -47,20 +47,23 @@ def validate(
     there = records.columns
     is_text = "raw_record" in there
     delivered_names = [] if is_text else RAW_NAMES
-    given = ("source_file", "source_record", "raw_record", "is_corrupt", "is_excluded")
+    given = ("source_file", "raw_record", "is_corrupt", "is_excluded")
     carried = [F.col(name) for name in given if name in there]
     kept = [F.col(f"{name}_delivered") for name in delivered_names] + carried
     is_corrupt = F.col("is_corrupt") if is_text else F.lit(False)
     is_excluded = F.col("is_excluded") if "is_excluded" in there else F.lit(False)
-    currency_column = F.col(CURRENCY) if CURRENCY in there else F.lit(None).cast("string").alias(CURRENCY)
+    optional = [
+        F.col(name) if name in there else F.lit(None).cast(type_).alias(name)
+        for name, type_ in ((CURRENCY, "string"), ("source_record", "bigint"))
+    ]
 
     trimmed = records.select(
         *[trim_blanks(name, kinds[name]).alias(name) for name in RAW_NAMES],
         *[F.col(name).alias(f"{name}_delivered") for name in delivered_names],
-        currency_column,
+        *optional,
         *carried,
     )
-    kept.append(F.col(CURRENCY))
+    kept += [F.col(CURRENCY), F.col("source_record")]
     cleaned = trimmed.select(*[clean_value(name, kinds[name]).alias(name) for name in RAW_NAMES], *kept)
     if kinds["ingest_ts"] == "text":
         cleaned = cleaned.withColumn("ingest_ts", usual_timestamp("ingest_ts"))
