@@ -22,6 +22,7 @@ from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources import delimited_columns, text_records, unpacking
 from pyspark_interview_project.sources.text_opening import decoded_blocks, encoding_of
 from pyspark_interview_project.sources.text_records import Layout, ReadOptions, layout_of, read_records, record_schema
+from pyspark_interview_project.sources.unpacking import Source
 
 CSV, JSON = ReadOptions("delimited"), ReadOptions("json")
 WANTED = ("id", "note", "amount")
@@ -206,6 +207,8 @@ REFUSALS: dict[str, tuple[bytes, ReadOptions, Sequence[str]]] = {
     "all lines skipped": (b"a\nb\n", replace(CSV, skip_lines=3), ["it has no header"]),
     "names that clash": (b"id,Return-Id,return id\n", CSV, ["'Return-Id', 'return id' have one name, return_id"]),
     "text behind a quote in the header": (b'\n"id"x,note\n', CSV, ["its header, in line 2, has text behind"]),
+    "JSON in the header": (f"{A}\n".encode(), CSV, ["it looks like JSON; name it .json"]),
+    "a JSON array in the header": (f"[{A}]\n".encode(), CSV, ["it looks like a JSON array; name it .json"]),
     "open quote": (b'id,note\r\n1,2\r\n3,"4\r\n5,6\r\n', CSV, [QUOTE_OPENS, "quote: null"]),
     "open quote below a repeated header and a comment": (
         b'id,note\n1,2\nid,note\n#\n3,"4\n5,6\n',
@@ -268,8 +271,13 @@ def rows_of(content: bytes, options: ReadOptions, layout: Layout, unknown: list[
     return rows
 
 
+def layout_in(source: Source, options: ReadOptions, wanted: Sequence[str] = WANTED) -> Layout:
+    """The layout of a file that was looked at for its encoding first, as planning does."""
+    return layout_of(source, "a.csv", options, wanted, encoding_of(source, "a.csv", options.encodings))
+
+
 def taken(content: bytes, options: ReadOptions, wanted: Sequence[str] = WANTED) -> list[Row]:
-    return rows_of(content, options, layout_of(io.BytesIO(content), "a.csv", options, wanted))
+    return rows_of(content, options, layout_in(io.BytesIO(content), options, wanted))
 
 
 @pytest.mark.parametrize("kind", CASES)
@@ -282,7 +290,7 @@ def test_read_records_file_of_kind_gives_rows(
     monkeypatch.setattr(delimited_columns, "_MIN_CHARS", least)
     monkeypatch.setattr(unpacking, "_BLOCK_BYTES", block)
     monkeypatch.setattr(unpacking, "_LOOK_BYTES", 4)  # as long as a byte-order mark needs
-    layout = layout_of(io.BytesIO(case.content), "a.csv", case.options, WANTED)
+    layout = layout_in(io.BytesIO(case.content), case.options)
     unknown: list[str] = []
     assert rows_of(case.content, case.options, layout, unknown) == case.rows
     assert layout.names == case.names
@@ -306,8 +314,8 @@ def test_layout_of_packed_file_in_encoding_tells_both(packing: str, encoding: st
     path = tmp_path / "a.csv"
     path.write_bytes(PACK[packing](f"{mark}id;note;amount\nR-1;ä;5,50\n".encode(encoding)))
     options = replace(CSV, encodings=("utf-8", "cp1252"))
-    layout = layout_of(path, "a.csv", options, WANTED)
-    assert layout == Layout(WANTED, ";", encoding.removesuffix("-sig"))
+    layout = layout_in(path, options)
+    assert layout == Layout(WANTED, ";", encoding.removesuffix("-sig"), WANTED)
     (batch,) = read_records(path, "a.csv", options, layout)
     assert batch.column("note").to_pylist() == ["ä"]
 
@@ -320,7 +328,7 @@ def test_read_records_packed_file_cut_anywhere_is_refused(packing: str) -> None:
         with pytest.raises(UnreadableInputError):
             # Without its magic it is text, which has no such header.
             rows = rows_of(content[:end], CSV, layout)
-            assert layout_of(io.BytesIO(content[:end]), "a.csv", CSV, WANTED).names != WANTED and not rows
+            assert layout_in(io.BytesIO(content[:end]), CSV).names != WANTED and not rows
             raise UnreadableInputError("a.csv", "no column")
 
 
@@ -365,7 +373,7 @@ def test_read_records_long_file_is_cut_into_batches(options: ReadOptions, monkey
     monkeypatch.setattr(text_records, "_BATCH_RECORDS", 1_000)
     lines = [f"{number},x,1" if options is CSV else f'{{"id": "{number}"}}' for number in range(1, 5_001)]
     content = "\n".join([*(["id,note,amount"] if options is CSV else []), *lines]).encode()
-    layout = layout_of(io.BytesIO(content), "a.csv", options, WANTED)
+    layout = layout_in(io.BytesIO(content), options)
     batches = list(read_records(io.BytesIO(content), "a.csv", options, layout))
     assert 1 < len(batches) <= 5
     assert [(row[0], row[3], row[5]) for row in rows_of(content, options, layout)] == [
