@@ -85,6 +85,8 @@ def test_new_record_says_by_itself_what_a_run_has_until_it_ends() -> None:
         "error": None,
         "as_of": None,
         "files": [],
+        "files_rejected": [],
+        "files_ignored": [],
         "gates": [],
         "warnings": [],
         "overrides": {},
