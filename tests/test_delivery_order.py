@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 import lake_reading
+from kills import LANDED
 from landing import Row, csv_text, write_text
 from pyspark_interview_project.errors import QualityGateError
 from pyspark_interview_project.metrics.run_record import RunRecord
-from running import LANDED, return_of, run_here
+from running import return_of, run_here
 
 AT, LATER = "2026-11-20T08:00:00Z", "2026-11-20T09:00:00Z"
 

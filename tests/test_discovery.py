@@ -26,9 +26,7 @@ from pyspark_interview_project.sources.discovery import (
 from pyspark_interview_project.storage.files import StoredFile
 
 AS_OF = date(2026, 3, 10)
-TAKEN = (
-    "taken are .csv .tsv .txt .json .jsonl .ndjson .parquet .parq .pq, text also behind .gz .gzip .bz2 .xz .zst"
-)
+TAKEN = "taken are .csv .tsv .txt .json .jsonl .ndjson .parquet .parq .pq, text also behind .gz .gzip .bz2 .xz .zst"
 
 
 @pytest.fixture

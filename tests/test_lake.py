@@ -38,7 +38,12 @@ OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
 pytestmark = pytest.mark.spark
 
-TEXT = f"{', '.join(f'{name} string' for name in DELIVERED_NAMES)}, raw_record string, is_corrupt boolean, source_file string, source_record bigint"
+TEXT = ", ".join(
+    [
+        *(f"{name} string" for name in DELIVERED_NAMES),
+        "raw_record string, is_corrupt boolean, source_file string, source_record bigint",
+    ]
+)
 GOLD_COLUMNS = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 NOTE = CommitMetadata("run-1", "bronze_to_silver", "B1")
 TYPED_KINDS = {

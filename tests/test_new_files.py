@@ -1,4 +1,4 @@
-"""The landed files that no batch has taken: which can be planned, which are rejected, and when each is looked at again."""
+"""Landed files that no batch has taken: which can be planned, which are rejected, and when they are looked at again."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from kills import LANDED
 from pyspark_interview_project.config.paths import REJECTED_FILES
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
 from pyspark_interview_project.sources import new_files
@@ -20,7 +21,7 @@ from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.sources.preflight import screened
 from pyspark_interview_project.sources.rejected_files import RejectedFile, read_rejected, write_rejected
 from pyspark_interview_project.storage.files import LocalFiles
-from running import LANDED, settings_of
+from running import settings_of
 
 AS_OF = date(2026, 3, 10)
 HEADER = "return_id,order_id,sku,qty,amount,return_date\n"

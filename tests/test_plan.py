@@ -52,9 +52,7 @@ LANDED = "bronze/returns_raw"
 A, B, C = (f"{LANDED}/{name}" for name in ("a.csv", "b.csv", "c.csv"))
 AS_OF = date(2026, 3, 10)
 HEADER = ",".join(COLUMNS)
-TAKEN = (
-    "taken are .csv .tsv .txt .json .jsonl .ndjson .parquet .parq .pq, text also behind .gz .gzip .bz2 .xz .zst"
-)
+TAKEN = "taken are .csv .tsv .txt .json .jsonl .ndjson .parquet .parq .pq, text also behind .gz .gzip .bz2 .xz .zst"
 NO_COLUMNS = (
     "columns sku, qty, amount, return_date are missing in its header, which is return_id, order_id; it looks separated "
     "by a comma; wanted are return_id, order_id, customer_id, sku, reason, qty, amount, return_date, ingest_ts; a feed "

@@ -1,4 +1,4 @@
-"""Landed files that cannot be taken: each is set aside alone, the others are taken, and every run says so until then."""
+"""Files that cannot be taken: each is set aside, the others are taken, and every run says so until it is mended."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ import pytest
 
 import lake_reading
 from commands import returns
+from kills import LANDED
 from landing import csv_text, write_text
 from pyspark_interview_project.config.paths import REJECTED_FILES
 from pyspark_interview_project.engines import duckdb_reading
 from pyspark_interview_project.errors import RejectedFilesError, UnreadableInputError
 from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED
 from pyspark_interview_project.sources.landed_text import TextFile, text_batches
-from running import LANDED, land_returns, return_of, run_here
+from running import land_returns, return_of, run_here
 
 AS_OF = ("--as-of", "2026-11-23")
 BAD, GOOD = f"{LANDED}/bad.csv", f"{LANDED}/good.jsonl"
@@ -96,6 +97,14 @@ def test_file_that_is_removed_or_skipped_is_on_record_no_more(lake: Path, how: s
     record = run_here(lake, skip_files=[BAD] if how == "skipped" else [])
     assert (record.files_rejected, kept(lake), ids(lake)) == ([], {}, ["R-good"])
     assert record.warnings == ([f"{BAD} is skipped"] if how == "skipped" else [])
+
+
+def test_file_that_cannot_even_be_opened_can_be_skipped(lake: Path) -> None:
+    (lake / BAD).unlink()
+    (lake / BAD).symlink_to("/etc/hostname")
+    assert [file.path for file in run_here(lake).files_rejected] == [BAD]
+    record = run_here(lake, skip_files=[BAD])
+    assert (record.files_rejected, kept(lake), record.warnings) == ([], {}, [f"{BAD} is skipped"])
 
 
 def test_lines_of_a_run_name_every_file(lake: Path) -> None:

@@ -15,8 +15,8 @@ from pyspark_interview_project.errors import RejectedFilesError, UnreadableBatch
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
 from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
-from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
 from pyspark_interview_project.pipeline.checks import check_tables_stand
+from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
 from pyspark_interview_project.pipeline.finalize import check_recovery, ingest_latest, protect_run
 from pyspark_interview_project.pipeline.ledger import Batch
 from pyspark_interview_project.pipeline.options import (

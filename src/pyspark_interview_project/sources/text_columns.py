@@ -13,7 +13,6 @@ from pyspark_interview_project.sources.delimited_columns import ColumnReader, Co
 from pyspark_interview_project.sources.json_documents import JsonRecord, NoRecords, RecordTooLong
 from pyspark_interview_project.sources.json_fast import fast_json_records
 from pyspark_interview_project.sources.json_lines import Members
-from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 from pyspark_interview_project.sources.text_layout import (
     ReadOptions,
     below_head,
@@ -21,6 +20,7 @@ from pyspark_interview_project.sources.text_layout import (
     refusal,
     too_long,
 )
+from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _MAX_SHAPES = 1_000  # of JSON objects, and of unknown keys: no more are remembered, however many a file has
 

@@ -62,7 +62,10 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
 
 
 def _missing(missing: Sequence[str], layout: Layout, feed: Feed | None) -> str:
-    if any(map(_VALUE.match, layout.header)):  # a record, which is not to be told
+    # What is a record instead of a header is not told.
+    if json := looks_like_json(layout.header[0] if layout.header else ""):
+        return f"{_columns(missing)} missing: it looks {json}"
+    if any(map(_VALUE.match, layout.header)):
         said = f"{_columns(missing)} missing: it has no header, its first line is a record"
         return f"{said}; put a line with the names of the columns above it, or export it with its header"
     said = f"{_columns(missing)} missing in its header, which is {_shown(layout.header)}"
@@ -90,8 +93,6 @@ def _shown_delimiter(layout: Layout) -> str:
 def _looks_like(layout: Layout) -> str | None:
     """What a header looks like that is none, with what takes the file."""
     first = layout.header[0].strip() if layout.header else ""
-    if json := looks_like_json(first):
-        return json
     if first.startswith("<"):
         return "like XML or HTML; export the table as CSV"
     if first.startswith(("#", "//", "--")):
