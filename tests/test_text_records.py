@@ -312,7 +312,7 @@ def test_layout_of_packed_file_in_encoding_tells_both(packing: str, encoding: st
     path.write_bytes(PACK[packing](f"{mark}id;note;amount\nR-1;ä;5,50\n".encode(encoding)))
     options = replace(CSV, encodings=("utf-8", "cp1252"))
     layout = told_layout(path, "a.csv", options, WANTED)
-    assert layout == Layout(WANTED, ";", encoding.removesuffix("-sig"))
+    assert layout == Layout(WANTED, ";", encoding.removesuffix("-sig"), header=WANTED)
     (batch,) = read_records(path, "a.csv", options, layout)
     assert batch.column("note").to_pylist() == ["ä"]
 
