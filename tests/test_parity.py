@@ -12,7 +12,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
@@ -35,16 +35,19 @@ from hostile_values import (
     text_records,
     typed_records,
 )
-from landing import COLUMNS, LIMITS, write_bytes
+from landing import COLUMNS, write_bytes
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.engines.duckdb import DuckDBEngine
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-from pyspark_interview_project.sources.discovery import find_landed, new_files
+from pyspark_interview_project.sources.discovery import find_landed
+from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.files import LocalFiles
 from pyspark_interview_project.transforms.deduplicate import content_hash
 from pyspark_interview_project.transforms.validate import validate
+from running import settings_of
 
 Rows = list[dict[str, Any]]
 
@@ -56,6 +59,7 @@ CASES = json.loads(Path(__file__).with_name("parity_cases.json").read_text(encod
 LANDED = "bronze/returns_raw"
 ZONES = ("Australia/Lord_Howe", "UTC", "Europe/Berlin")
 AS_OF = date(2026, 11, 23)
+LATEST = datetime(2026, 11, 24, 12, tzinfo=UTC)  # of ingest_ts
 ROWS_AT_ONCE = 5000
 
 
@@ -71,18 +75,21 @@ def read_and_validate(lake: Engine, root: Path) -> tuple[Rows, Rows]:
     records: Rows = []
     validated: Rows = []
     paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(list(new_files(paths, find_landed(paths, AS_OF).files, (), LIMITS))):
+    new = NewFiles(LocalFiles(paths.root), find_landed(paths, AS_OF).files, {}, (), settings_of(root))
+    for delivery in lake.read_landed(list(new), {}):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.materialize(frame)
-            records += lake.collect(frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file"))
-        rows = validate(frame, delivery.kinds, AS_OF)
+            records += lake.collect(
+                frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file", "source_record")
+            )
+        rows = validate(frame, delivery.kinds, AS_OF, LATEST)
         validated += lake.collect(
             rows.select(
                 *[name for name in RAW_NAMES if name not in ("return_date", "ingest_ts")],
                 F.date_diff(F.col("return_date"), F.lit("1970-01-01").cast("date")).alias("return_date"),
                 F.unix_micros(F.col("ingest_ts")).alias("ingest_ts"),
-                *("reasons", "raw_record", "source_file"),
+                *("reasons", "raw_record", "source_file", "source_record"),
                 content_hash().alias("content_hash"),
             )
         )
