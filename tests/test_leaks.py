@@ -62,8 +62,8 @@ def land_every_format(lake: Path, env: Mapping[str, str]) -> None:
     for name in ("a.jsonl", "b.json.gz", "c.csv", "d.csv.gz", "e.parquet"):
         land(lake / LANDED / name, [person(name), *DIRTY])
     corrupt = f'{{"customer_id": "{PERSON}", \n{PERSON}\n{{"customer_id": {{"name": "{PERSON}"}}}}\n'
-    write_text(lake / LANDED / "f.ndjson", corrupt)
-    write_text(lake / LANDED / "g.csv", csv_text([person("g")]) + f'"{PERSON}\n{PERSON},{PERSON}\n')
+    write_text(lake / LANDED / "f.ndjson", json_line(person("f")) + "\n" + corrupt)
+    write_text(lake / LANDED / "g.csv", csv_text([person("g")]) + f'"{PERSON}\n{PERSON}"{PERSON},{PERSON}\n')
 
 
 @dataclass(frozen=True)
