@@ -51,9 +51,9 @@ GZIP: Mapping[str, bytes] = {
     "gzip_without_trailer.jsonl.gz": stored(_JSON)[:-4],
     "gzip_wrong_checksum.jsonl.gz": stored(_JSON)[:-8] + b"\x00" * 4 + stored(_JSON)[-4:],
     "gzip_garbage_behind.jsonl.gz": stored(_JSON) + b"garbage",
-    "text_named_gz.jsonl.gz": _JSON.encode(),
-    "gzip_named_jsonl.jsonl": stored(_JSON.strip()),
-    "gzip_named_csv.csv": stored(_CSV),
+    "text_named_gz.jsonl.gz": json_line("unpacked-1").encode(),
+    "gzip_named_jsonl.jsonl": stored(json_line("magic-1")),
+    "gzip_named_csv.csv": stored(csv_file(csv_line("cmagic-1"))),
 }
 
 

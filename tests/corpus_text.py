@@ -54,7 +54,6 @@ def swapped(line: str, old: str, new: bytes) -> bytes:
 
 
 _DIGITS_19 = Token("1234567890123456789")
-_OBJECT = json_line("spread-1").strip()
 
 JSON: Mapping[str, str | bytes] = {
     "json_plain.ndjson": json_line("plain-1") + json_line("plain-2", qty="2"),
@@ -66,9 +65,8 @@ JSON: Mapping[str, str | bytes] = {
     "json_crlf.jsonl": (json_line("crlf-1") + "\n" + json_line("crlf-2")).replace("\n", "\r\n"),
     "json_lone_cr_line_ends.jsonl": (json_line("cr-1") + json_line("cr-2")).replace("\n", "\r"),
     "json_byte_order_mark.jsonl": "\ufeff" + json_line("bom-1") + json_line("bom-2"),
-    # Without the last line end: behind it half of a UTF-16 line feed would be left.
-    "json_utf16_le.jsonl": "\ufeff{}\n{}".format(_OBJECT, _OBJECT).encode("utf-16-le"),
-    "json_utf16_be.jsonl": "\ufeff{}\n{}".format(_OBJECT, _OBJECT).encode("utf-16-be"),
+    "json_utf16_le.jsonl": ("\ufeff" + json_line("le-1") + json_line("le-2")).encode("utf-16-le"),
+    "json_utf16_be.jsonl": ("\ufeff" + json_line("be-1") + json_line("be-2")).encode("utf-16-be"),
     "json_invalid_utf8.jsonl": json_line("utf8-1").encode()
     + swapped(json_line("utf8-2", reason="caf_"), "_", "é".encode("latin-1"))
     + swapped(json_line("utf8-3", reason="overlong@"), "@", b"\xc0\xaf")
@@ -86,10 +84,9 @@ JSON: Mapping[str, str | bytes] = {
     + json_line("separator-2", reason=Token('"a\x85b"')),
     "json_half_of_a_surrogate_pair.jsonl": json_line("half-1", sku=Token('"\\ud800"'))
     + json_line("half-2", sku=Token('"\\ud83d\\ude00"')),
-    "json_array_in_one_line.json": f"[{_OBJECT}, {_OBJECT}]\n",
-    # Its third line is one strict object.
+    "json_array_in_one_line.json": f"[{json_line('row-1').strip()}, {json_line('row-2').strip()}]\n",
     "json_array_over_lines.json": f"[\n{json_line('array-1').strip()},\n{json_line('array-2')}]\n",
-    "json_object_over_lines.json": json.dumps(json.loads(_OBJECT), indent=2) + "\n",
+    "json_object_over_lines.json": json.dumps(json.loads(json_line("spread-1")), indent=2) + "\n",
     "json_no_objects.jsonl": 'null\n42\n"text"\ntrue\n[]\n',
     "json_text_behind_object.jsonl": json_line("behind-1").strip()
     + json_line("behind-2")
@@ -189,7 +186,6 @@ CSV: Mapping[str, str | bytes] = {
     "csv_without_header.csv": csv_line("headless-1") + csv_line("headless-2"),
     "csv_truncated.csv": csv_file(csv_line("short-1"), csv_line("short-2")[:30]),
     "csv_crlf.csv": csv_file(csv_line("ccrlf-1"), "\n", csv_line("ccrlf-2")).replace("\n", "\r\n"),
-    # It is one line, its header, and all its records are in it.
     "csv_lone_cr_line_ends.csv": csv_file(csv_line("ccr-1"), csv_line("ccr-2")).replace("\n", "\r"),
     "csv_byte_order_mark.csv": "\ufeff" + csv_file(csv_line("cbom-1")),
     "csv_byte_order_mark_and_quotes.csv": "\ufeff"

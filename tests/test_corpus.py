@@ -1,6 +1,7 @@
 """Bad input: every file of tests/corpus comes to what corpus/expected.json says of it, in any time zone of the machine.
 
-A file's rows are in silver or in quarantine, or the run ends with exit 4 and names it, with its rows in no table.
+A file's records are in silver or in quarantine, or the file is set aside with its records in no table, while the others
+are taken.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import gzip
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +25,14 @@ from corpus_binary import COMPRESSED
 from lake_reading import QUARANTINE, SILVER, TABLES
 from landing import json_line, row_of, write_text
 from make_corpus import CORPUS, make_corpus
+from pyspark_interview_project.shown_text import printable
 
 LANDED = "bronze/returns_raw"
 EXPECTED: Mapping[str, Any] = json.loads((CORPUS / "expected.json").read_text(encoding="utf-8"))
-READABLE = [name for name, outcome in EXPECTED.items() if "exit" not in outcome]
-UNREADABLE = [name for name, outcome in EXPECTED.items() if "exit" in outcome]
-FOUND_BY_PLAN = [name for name in UNREADABLE if EXPECTED[name].get("found") != "when read"]
+READABLE = [name for name, outcome in EXPECTED.items() if "silver" in outcome]
+IGNORED = [name for name, outcome in EXPECTED.items() if "ignored" in outcome]
+SET_ASIDE = [name for name, outcome in EXPECTED.items() if "exit" in outcome]
+FOUND_BY_PLAN = [name for name in SET_ASIDE if EXPECTED[name].get("found") != "when read"]
 
 RUN = ("run", "--as-of", "2026-11-20")
 ZONES = ("Europe/Berlin", "Pacific/Kiritimati", "America/Los_Angeles")
@@ -97,7 +100,7 @@ def test_make_corpus_writes_the_committed_file(made: Path, name: str) -> None:
 def run_in_zone(lake: Path, zone: str) -> Path:
     """A lake with all files that can be read, after one run on a machine in this time zone."""
     (lake / LANDED).mkdir(parents=True)
-    for name in READABLE:
+    for name in (*READABLE, *IGNORED):
         shutil.copyfile(CORPUS / name, lake / landed(name))
     succeeded(returns(lake, *RUN, TZ=zone, **SETTINGS))
     return lake
@@ -149,98 +152,113 @@ def test_readable_files_make_the_same_tables_in_any_time_zone_of_the_machine(
     assert lake_reading.comparable(there) == lake_reading.comparable(readable)
 
 
-# Files that cannot be read
+@pytest.mark.spark
+def test_file_that_is_no_data_by_its_name_is_on_record_as_ignored(readable: Path) -> None:
+    ignored = {file["path"]: file["problem"] for file in lake_reading.latest_run_record(readable)["files_ignored"]}
+    assert ignored.keys() == set(map(landed, IGNORED))
+    assert [name for name in IGNORED if not ignored[landed(name)].startswith(EXPECTED[name]["ignored"])] == []
+
+
+# Files that cannot be taken. Those that need the same settings land together: none is in the way of another.
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What happened to a file that cannot be read, beside a good one."""
+    """What happened to files that cannot be taken, beside a good one."""
 
     lake: Path
-    planned: Ended | None
+    names: tuple[str, ...]
+    settings: Mapping[str, str]
+    planned: Ended
     ended: Ended
-    after: dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class Recovery:
-    """What a run then made of the same lake with the file skipped, and of a copy with the file moved away."""
-
-    skipped: Ended
     record: dict[str, Any]
-    after_skipped: dict[str, list[Any]]
-    moved_away: Ended
-    after_moved_away: dict[str, list[Any]]
 
 
-def tables(lake: Path) -> dict[str, list[Any]]:
-    """The rows of every table that is there, without the time at which one was quarantined."""
-    there = [place for place in TABLES if (lake / place / "_delta_log").is_dir()]
-    return lake_reading.comparable(lake) if there == list(TABLES) else dict.fromkeys(there, ["not all tables"])
-
-
-def settings_for(name: str) -> dict[str, str]:
-    return {**SETTINGS, **EXPECTED[name].get("settings", {})}
-
-
-def refuse(lake: Path, name: str) -> Refusal:
+def refuse(lake: Path, names: tuple[str, ...], settings: Mapping[str, str]) -> Refusal:
     write_text(lake / landed("good.jsonl"), json_line(GOOD_ROW) + "\n")
-    shutil.copyfile(CORPUS / name, lake / landed(name))
-    planned = returns(lake, "plan", **settings_for(name)) if name in FOUND_BY_PLAN else None
-    ended = returns(lake, *RUN, **settings_for(name))
-    return Refusal(lake, planned, ended, tables(lake))
-
-
-def recover(lake: Path, name: str) -> Recovery:
-    without = Path(shutil.copytree(lake, lake.with_name("without")))
-    (without / landed(name)).rename(without / name)
-    skipped = returns(lake, *RUN, "--skip-file", landed(name), **settings_for(name))
-    record = lake_reading.latest_run_record(lake)
-    moved_away = returns(without, *RUN, **settings_for(name))
-    return Recovery(skipped, record, tables(lake), moved_away, tables(without))
+    for name in names:
+        shutil.copyfile(CORPUS / name, lake / landed(name))
+    planned, ended = returns(lake, "plan", **settings), returns(lake, *RUN, **settings)
+    return Refusal(lake, names, settings, planned, ended, lake_reading.latest_run_record(lake))
 
 
 @pytest.fixture(scope="module")
 def refusals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Refusal]:
-    return {name: refuse(tmp_path_factory.mktemp("unreadable") / "lake", name) for name in UNREADABLE}
+    """By the name of each file, what happened to it and those that landed with it."""
+    together: dict[str, list[str]] = {}
+    for name in SET_ASIDE:
+        together.setdefault(json.dumps(EXPECTED[name].get("settings", {})), []).append(name)
+    found = {}
+    for settings, names in together.items():
+        lake = tmp_path_factory.mktemp("set_aside") / "lake"
+        found.update(dict.fromkeys(names, refuse(lake, tuple(names), {**SETTINGS, **json.loads(settings)})))
+    return found
 
 
-def assert_names_it(ended: Ended, name: str) -> None:
-    """The command ended with one line that names the file and says what is wrong with it."""
-    assert ended.exit_code == EXPECTED[name]["exit"], ended.stderr
-    (line,) = ended.complaints
-    assert landed(name) in line
-    assert EXPECTED[name]["says"] in line.replace(landed(name), "")
+def problem_in(lines: Sequence[str], start: str, name: str) -> str:
+    """What the one line says that names the file."""
+    (line,) = (line for line in lines if line.startswith(f"{start}{landed(name)}: "))
+    return line.removeprefix(f"{start}{landed(name)}: ")
 
 
-def assert_recovered(recovery: Recovery, name: str) -> None:
-    """Without the file, skipped on record or moved away, the other file is processed and nothing else is."""
-    succeeded(recovery.skipped)
-    assert recovery.record["overrides"] == {"skip_files": [landed(name)]}
-    assert f"{landed(name)} is skipped" in recovery.record["warnings"]
-    assert [file["path"] for file in recovery.record["files"]] == [landed("good.jsonl")]
-    assert {place: len(rows) for place, rows in recovery.after_skipped.items()} == ROWS_OF_THE_GOOD_FILE
-    assert GOOD_ROW["return_id"] in recovery.after_skipped[SILVER][0]
-    succeeded(recovery.moved_away)
-    assert recovery.after_moved_away == recovery.after_skipped
+def assert_only_the_good_row_is_there(lake: Path) -> None:
+    assert {place: len(rows) for place, rows in lake_reading.comparable(lake).items()} == ROWS_OF_THE_GOOD_FILE
+    assert [row[0] for row in lake_reading.silver(lake)] == [GOOD_ROW["return_id"]]
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("name", FOUND_BY_PLAN)
-def test_plan_of_unreadable_file_exits_4_and_names_it(refusals: dict[str, Refusal], name: str) -> None:
+@pytest.mark.parametrize("name", SET_ASIDE)
+def test_plan_says_of_a_file_that_it_is_set_aside_and_why(refusals: dict[str, Refusal], name: str) -> None:
     planned = refusals[name].planned
-    assert planned is not None
-    assert_names_it(planned, name)
+    assert planned.exit_code == 0, planned.stderr
+    if name in FOUND_BY_PLAN:
+        assert EXPECTED[name]["says"] in problem_in(planned.stdout.splitlines(), "set aside: ", name)
+    else:
+        assert f"set aside: {landed(name)}" not in planned.stdout
 
 
 @pytest.mark.spark
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_run_on_unreadable_file_exits_4_names_it_and_writes_no_row(refusals: dict[str, Refusal], name: str) -> None:
-    assert_names_it(refusals[name].ended, name)
-    assert [rows for rows in refusals[name].after.values() if rows] == []
+@pytest.mark.parametrize("name", SET_ASIDE)
+def test_run_beside_a_file_that_cannot_be_taken_exits_4_names_it_and_takes_the_others(
+    refusals: dict[str, Refusal], name: str
+) -> None:
+    refusal = refusals[name]
+    assert refusal.ended.exit_code == EXPECTED[name]["exit"]
+    first, *rest = refusal.ended.complaints
+    assert (len(rest), "set aside, all others are done" in first) == (len(refusal.names), True)
+    problem = problem_in(rest, "  ", name)
+    assert EXPECTED[name]["says"] in problem
+    (on_record,) = (file["problem"] for file in refusal.record["files_rejected"] if file["path"] == landed(name))
+    assert problem == printable(on_record)
+    assert [file["path"] for file in refusal.record["files"]] == [landed("good.jsonl")]
+    assert_only_the_good_row_is_there(refusal.lake)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_run_without_unreadable_file_takes_the_other_file(refusals: dict[str, Refusal], name: str) -> None:
-    assert_recovered(recover(refusals[name].lake, name), name)
+@pytest.mark.spark
+def test_run_on_files_that_cannot_be_taken_does_nothing_where_the_settings_say_so(
+    tmp_path: Path, refusals: dict[str, Refusal]
+) -> None:
+    refusal = refusals["csv_invalid_utf8.csv"]
+    lake = tmp_path / "lake"
+    shutil.copytree(refusal.lake / LANDED, lake / LANDED)
+    ended = returns(lake, *RUN, **refusal.settings, UNREADABLE_FILES="fail")
+    assert ended.exit_code == 4
+    assert "unreadable, nothing is done (unreadable_files)" in ended.complaints[0]
+    named = [line.split(": ")[0].strip() for line in ended.complaints[1:]]
+    assert named == sorted(landed(name) for name in refusal.names if name in FOUND_BY_PLAN)
+    assert [place for place in TABLES if (lake / place).exists()] == []
+
+
+@pytest.mark.spark
+def test_run_with_the_files_skipped_or_moved_away_ends_well(tmp_path: Path, refusals: dict[str, Refusal]) -> None:
+    refusal = refusals["csv_invalid_utf8.csv"]
+    skipped = Path(shutil.copytree(refusal.lake, tmp_path / "skipped"))
+    without = Path(shutil.copytree(refusal.lake, tmp_path / "without"))
+    skip = [option for name in refusal.names for option in ("--skip-file", landed(name))]
+    for name in refusal.names:
+        (without / landed(name)).unlink()
+    for lake, options in ((skipped, skip), (without, [])):
+        ended = returns(lake, *RUN, *options, **refusal.settings)
+        assert (ended.exit_code, ended.complaints) == (0, [])
+        assert lake_reading.latest_run_record(lake)["files_rejected"] == []
+        assert_only_the_good_row_is_there(lake)

@@ -373,13 +373,12 @@ def test_validate_what_a_feed_cannot_read_is_rejected_with_its_reason(frames: Fr
     names = [*RAW_NAMES, "raw_record", "source_file"]
     header = [name if name in CARRIED else name_in_sql(name) for name in names]
     rows = [
-        ("R1", "O1", None, "A", None, "-2", "1,50", "05.01.2026", "2026-01-05T10:00:00", "1", "f"),
-        ("R2", "O1", None, "A", None, "2", "1.50", "31.02.2026", "10:00", "2", "f"),
-        ("R3", "O1", None, "A", None, "two", "", "2026/01/05", None, "3", "f"),
+        ("R1", "O1", None, "A", None, "-2", "1,50", "05.01.2026", "2026-01-05T10:00:00", "1", "f", 1),
+        ("R2", "O1", None, "A", None, "2", "1.50", "31.02.2026", "10:00", "2", "f", 2),
+        ("R3", "O1", None, "A", None, "two", "", "2026/01/05", None, "3", "f", 3),
     ]
-    records = frames.make(
-        [(*row, False) for row in rows], [*[(name, "string") for name in header], ("is_corrupt", "boolean")]
-    )
+    columns = [*[(name, "string") for name in header], ("source_record", "bigint"), ("is_corrupt", "boolean")]
+    records = frames.make([(*row, False) for row in rows], columns)
     judged = validate(map_columns(records, feed.mapping), dict.fromkeys(RAW_NAMES, "text"), date(2026, 3, 1), LATEST)
     found = {row["return_id"]: row for row in records_of(judged)}
     assert {key: row["reasons"] for key, row in found.items()} == {

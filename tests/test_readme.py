@@ -128,7 +128,7 @@ def commands_with_options() -> dict[str, set[str]]:
     def look(name: str, command: typer.main.click.Command) -> None:
         for child_name, child in getattr(command, "commands", {}).items():
             look(f"{name} {child_name}", child)
-        if not hasattr(command, "commands"):
+        if not hasattr(command, "commands") or getattr(command, "invoke_without_command", False):
             names = [option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)]
             found[name] = {option for option in names if option.startswith("--")} - {"--help"}
 

@@ -95,7 +95,7 @@ def upsert(bench: LakeBench, return_id: str, corrected: bool = False, **changes:
     values = {**good, "return_date": "2026-01-05", "ingest_ts": None, **changes}
     outcome, replaced = ("updated", "2026-01-05") if corrected else ("inserted", None)
     batch_id = f"{return_id}, {outcome}"
-    rows = bench.frame_of([(return_id, *values.values(), batch_id, "f", outcome, replaced)], UPSERT_COLUMNS)
+    rows = bench.frame_of([(return_id, *values.values(), batch_id, "f", 1, outcome, replaced)], UPSERT_COLUMNS)
     expected = Written(None, updated=1) if corrected else Written(None, inserted=1)
     metadata = CommitMetadata(RUN_ID, "bronze_to_silver", batch_id)
     version = bench.engine.upsert(SILVER, rows, metadata, expected).version

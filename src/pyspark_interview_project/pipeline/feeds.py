@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
 _MOST_FILES = 5  # of a feed that are named
+_BLANKS = re.compile(r"\s*[\r\n]\s*|  +")  # of a record on several lines
 _LONGEST_RECORD = 400  # characters of a record that a terminal shows
 
 app = typer.Typer(
@@ -114,7 +116,9 @@ def draft(file: FileArgument, as_json: JsonOption = False) -> None:
         raise ConfigurationError(str(file), "there is no such file")
     from pyspark_interview_project.sources.feed_draft import draft_feed  # no other command needs it
 
-    drafted = draft_feed(file.resolve(), _as_landed(file), FeedChoice(settings.feeds_dir, REASON_CODES).feeds)
+    place = file.resolve()
+    name = _as_landed(file) if f"/{paths.LANDED}/" in place.as_posix() else f"{place.parent.name}/{place.name}"
+    drafted = draft_feed(place, name, FeedChoice(settings.feeds_dir, REASON_CODES).feeds)
     print(json.dumps(drafted.as_json(), indent=1) if as_json else drafted.text, end="\n" if as_json else "")
 
 
@@ -201,7 +205,8 @@ def _print_tried(tried: Mapping[str, Any]) -> None:
     for record in tried["first"]:
         said = [record["outcome"], *record["reasons"], *record["warnings"]]
         print(f"record {record['source_record']}: {', '.join(said)}")
-        print(f"  before  {printable(shortened(str(record['before']), _LONGEST_RECORD))}")
+        before = _BLANKS.sub(" ", str(record["before"]))
+        print(f"  before  {printable(shortened(before, _LONGEST_RECORD))}")
         values = [f"{name}={value}" for name, value in record["after"].items() if value is not None]
         print(f"  after   {printable('  '.join(values))}")
     by = f"feed {tried['feed']}" if tried["feed"] else "no feed"

@@ -116,7 +116,9 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
     places = {name: position for position, name in enumerate(layout.names)}
     constants = dict(file.constants)
     schema = record_schema(file.columns, file.has_feed)
-    for batch in read_records(Path(file.place), file.path, file.options, layout, note_unknown):
+    # A feed has chosen its columns: the others are no news.
+    noted = None if file.has_feed else note_unknown
+    for batch in read_records(Path(file.place), file.path, file.options, layout, noted):
         *_, raw_record, is_corrupt, _problem, source_record = batch.columns
         own = [
             batch.column(places[name]) if name in places else _constant(constants.get(name), batch.num_rows)

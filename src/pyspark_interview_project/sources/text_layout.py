@@ -116,6 +116,15 @@ def below_head(blocks: Iterator[str], options: ReadOptions) -> tuple[Head, Itera
     return Head(lines, delimiter), chain((text[at:],), blocks)
 
 
+def looks_like_json(text: str) -> str | None:
+    """What a header that is JSON looks like, with what takes the file."""
+    start = text.lstrip()[:1]
+    if start not in ("{", "["):
+        return None
+    what = "a JSON array" if start == "[" else "JSON"
+    return f"like {what}; name it .json, or write `read: {{format: json}}` in a feed"
+
+
 def dialect_of(name: str, delimiter: str, options: ReadOptions) -> Dialect:
     try:
         return Dialect(delimiter, options.quote)
@@ -184,5 +193,7 @@ def _header(pieces: Iterator[str], name: str, delimiter: str, options: ReadOptio
     if found is None:
         raise UnreadableInputError(name, "it has no header: it is empty, or has only blank lines and comments")
     if found[0].fields is None:
-        raise UnreadableInputError(name, f"its header, in line {head.lines + 1}, has text behind a closing quote")
+        looks = looks_like_json(found[0].text)
+        problem = f"its header, in line {head.lines + 1}, has text behind a closing quote"
+        raise UnreadableInputError(name, f"it looks {looks}" if looks else problem)
     return list(found[0].fields)

@@ -15,7 +15,14 @@ from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_N
 from pyspark_interview_project.sources.delimited import RefusedText, records
 from pyspark_interview_project.sources.json_documents import json_records
 from pyspark_interview_project.sources.path_columns import path_columns
-from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, below_head, dialect_of, layout_of
+from pyspark_interview_project.sources.text_layout import (
+    Layout,
+    ReadOptions,
+    below_head,
+    dialect_of,
+    layout_of,
+    looks_like_json,
+)
 from pyspark_interview_project.sources.text_opening import decoded_blocks
 
 if TYPE_CHECKING:
@@ -79,9 +86,8 @@ def _shown_delimiter(layout: Layout) -> str:
 def _looks_like(layout: Layout) -> str | None:
     """What a header looks like that is none, with what takes the file."""
     first = layout.header[0].strip() if layout.header else ""
-    if first.startswith(("{", "[")):
-        what = "a JSON array" if first.startswith("[") else "JSON"
-        return f"like {what}; name it .json, or write `read: {{format: json}}` in a feed"
+    if json := looks_like_json(first):
+        return json
     if first.startswith("<"):
         return "like XML or HTML; export the table as CSV"
     if first.startswith(("#", "//", "--")):
