@@ -281,7 +281,7 @@ _DECODER = json.JSONDecoder(
 
 
 def json_records(text: str) -> Iterator[Texts]:
-    """The objects of an array, or of a text in which they stand one a line, behind each other, or over several lines."""
+    """The objects of an array, or of a text in which they stand a line each, behind each other, or over lines."""
     if text.lstrip().startswith("["):
         try:
             elements = _DECODER.decode(text)

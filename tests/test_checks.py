@@ -48,7 +48,7 @@ FIGURES = {"rows_quarantined": 0}
 
 def upsert(bench: LakeBench, batch_id: str, *ids: str, sku: str = "MUG") -> int:
     """New returns of a batch in silver; the version that this makes."""
-    values = [(one, "O1", None, sku, "late", 1, "1.00", "2026-01-05", None, batch_id, "f") for one in ids]
+    values = [(one, "O1", None, sku, "late", 1, "1.00", "2026-01-05", None, batch_id, "f", 1) for one in ids]
     rows = bench.frame_of([(*value, "inserted", None) for value in values], UPSERT_COLUMNS)
     metadata = replace(METADATA, batch_id=batch_id)
     version = bench.engine.upsert(SILVER, rows, metadata, Written(None, len(ids))).version
@@ -347,7 +347,7 @@ def test_check_tables_stand_names_quarantine_that_is_gone_where_it_had_rows(
 
 
 def quarantine(bench: LakeBench, batch_id: str) -> None:
-    row = (f"Q-{batch_id}", None, None, "raw", ["sku_missing"], "f", batch_id, "2026-03-10T12:00:00", 1)
+    row = (f"Q-{batch_id}", None, None, "raw", ["sku_missing"], "f", 1, batch_id, "2026-03-10T12:00:00", 1)
     metadata = replace(METADATA, batch_id=batch_id)
     bench.engine.replace_batch(QUARANTINE, bench.frame_of([row], QUARANTINE_COLUMNS), metadata)
 

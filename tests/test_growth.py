@@ -98,14 +98,14 @@ def test_run_that_finds_nothing_new_reads_what_is_new_since_the_last_batch(lakes
     for lake, batches, summed_up in zip(lakes, (OLD, OLDER), (32, 64), strict=True):
         with reads_counted() as read:
             assert run_here(lake).status == "no_new_data"
-        assert read["state"] == state_read(lake, batches, summed_up)
+        assert read["state"] == [*state_read(lake, batches, summed_up), *["ops/rejected_files.json"] * 2]
         assert read["longest_history"] <= 16
 
 
 @pytest.mark.full
 def test_run_of_a_new_file_reads_what_is_new_since_the_last_batch(lakes: list[Path]) -> None:
     lake = lakes[1]
-    expected = state_read(lake, OLDER, 64)
+    expected = [*state_read(lake, OLDER, 64), *["ops/rejected_files.json"] * 4]
     land_returns(lake, "new", return_of("R1"))
     with reads_counted() as read:
         assert run_here(lake).status == "succeeded"

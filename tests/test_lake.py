@@ -8,7 +8,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -21,18 +20,14 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from conftest import LakeBench
-from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.errors import ConfigurationError, UnreadableBatchError, VerificationError
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_NAMES
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, GOLD_TABLES, QUARANTINE, SILVER, TABLES
-from pyspark_interview_project.sources.discovery import LandedFile, find_landed
-from pyspark_interview_project.sources.new_files import NewFiles
-from pyspark_interview_project.sources.rejected_files import RejectedFile
+from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, TableCommit, Written
 from pyspark_interview_project.storage.delta_writes import Merge
-from pyspark_interview_project.storage.files import LocalFiles
-from running import QUARANTINE_COLUMNS, SILVER_COLUMNS, settings_of
+from running import QUARANTINE_COLUMNS, SILVER_COLUMNS, screened_files
 
 OpenBench = Callable[..., AbstractContextManager[LakeBench]]
 
@@ -70,25 +65,8 @@ def land(bench: LakeBench, name: str, content: bytes | str | dict[str, Any]) -> 
     return f"bronze/returns_raw/{name}"
 
 
-@dataclass(frozen=True)
-class Screening:
-    """The landed files as planning finds them."""
-
-    taken: tuple[LandedFile, ...]
-    rejected: tuple[RejectedFile, ...]
-
-
-def screening(bench: LakeBench) -> Screening:
-    paths = LakePaths.at(str(bench.root))
-    listing = find_landed(paths, date(2026, 3, 10))
-    found = NewFiles(LocalFiles(paths.root), listing.files, listing.rejected, [], settings_of(bench.root))
-    return Screening(tuple(found), tuple(found.rejected))
-
-
-def landed(bench: LakeBench) -> tuple[LandedFile, ...]:
-    found = screening(bench)
-    assert found.rejected == ()
-    return found.taken
+def landed(bench: LakeBench) -> list[LandedFile]:
+    return screened_files(bench.root, date(2026, 3, 10))
 
 
 def delivered(bench: LakeBench) -> list[Delivery]:
@@ -150,13 +128,8 @@ def typed_records(bench: LakeBench) -> list[dict[str, Any]]:
     records = []
     for delivery in delivered(bench):
         assert delivery.kinds == TYPED_KINDS
-        records += without_number(bench.engine.collect(bench.engine.materialize(delivery.frame)))
+        records += bench.engine.collect(bench.engine.materialize(delivery.frame))
     return sorted(records, key=lambda record: str(record["source_file"]))
-
-
-def without_number(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records but for source_record."""
-    return [{name: value for name, value in record.items() if name != "source_record"} for record in records]
 
 
 def test_read_landed_nothing_delivers_nothing(bench: LakeBench) -> None:
@@ -382,7 +355,7 @@ def test_read_landed_files_with_odd_names_are_read_and_named(bench: LakeBench) -
     texts, parquet = delivered(bench)
     expected = [text_row('{"return_id": "R1"}', path, 1, return_id="R1") for path in lines]
     bench.assert_frame(texts.frame, TEXT, expected)
-    found = {record["source_file"]: record for record in without_number(bench.engine.collect(parquet.frame))}
+    found = {record["source_file"]: record for record in bench.engine.collect(parquet.frame)}
     assert found == {path: typed_record(path) for path in typed}
     counts = {**dict.fromkeys(lines, 1), **dict.fromkeys(tables, 0), **dict.fromkeys(typed, 1)}
     assert bench.engine.rows_delivered() == counts
@@ -393,7 +366,7 @@ def test_read_landed_name_with_a_pattern_reads_no_other_file(bench: LakeBench) -
     land(bench, "ab1.parquet", parquet_columns(return_id=pa.array(["other"])))
     [file] = [file for file in landed(bench) if "[" in file.path]
     [delivery] = bench.engine.read_landed([file], {})
-    assert without_number(bench.engine.collect(delivery.frame)) == [typed_record(file.path)]
+    assert bench.engine.collect(delivery.frame) == [typed_record(file.path)]
 
 
 def test_stage_frames_of_the_same_columns_are_one_that_can_be_read_again(bench: LakeBench) -> None:

@@ -245,9 +245,12 @@ def test_plan_is_written_for_a_person_to_read(ledger: Ledger, tmp_path: Path) ->
         f'   "path": "{FILE.path}",',
         '   "size": 4,',
         f'   "modified_ns": {FILE.modified_ns},',
-        f'   "sha256": "{FILE.sha256}"',
+        f'   "sha256": "{FILE.sha256}",',
+        '   "feed": null,',
+        '   "encoding": null',
         "  }",
-        " ]",
+        " ],",
+        ' "feeds": {}',
         "}",
     ]
     assert written(tmp_path, batch, "plan").read_text().splitlines() == lines

@@ -12,7 +12,8 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
@@ -35,15 +36,18 @@ from hostile_values import (
     text_records,
     typed_records,
 )
-from landing import COLUMNS, LIMITS, write_bytes
+from landing import COLUMNS, write_bytes
 from pyspark_interview_project import engine
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.engines.duckdb import DuckDBEngine
-from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
+from pyspark_interview_project.errors import UnreadableBatchError
+from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_NAMES
+from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.transforms.deduplicate import content_hash
 from pyspark_interview_project.transforms.validate import validate
+from running import screening
 
 Rows = list[dict[str, Any]]
 
@@ -55,63 +59,94 @@ CASES = json.loads(Path(__file__).with_name("parity_cases.json").read_text(encod
 LANDED = "bronze/returns_raw"
 ZONES = ("Australia/Lord_Howe", "UTC", "Europe/Berlin")
 AS_OF = date(2026, 11, 23)
+LATEST = datetime(2026, 11, 24, 12, tzinfo=UTC)  # of ingest_ts
+LAKE_CURRENCY = "EUR"
+ORIGIN = ("source_file", "source_record")
 ROWS_AT_ONCE = 5000
+LINES_IN_A_FILE = 2
 
 
 # Both engines ---------------------------------------------------------------------------------------------------------
 
 
-def read_and_validate(lake: Engine, root: Path) -> tuple[Rows, Rows]:
-    """The records of the landed text files as they are read; every landed record, validated, with its content's hash.
+@dataclass(frozen=True)
+class Read:
+    """What one engine made of the landed files: the records of text as they were read; every record, validated, with
+    its content's hash; why files were not taken, by path."""
+
+    records: Rows
+    validated: Rows
+    problems: Mapping[str, str]
+
+
+def read_and_validate(lake: Engine, root: Path) -> Read:
+    """Plan the landed files, read and validate them: in the way of a run, without the files that cannot be taken."""
+    new = screening(root, AS_OF)
+    files = list(new)
+    problems = {file.path: file.problem for file in new.rejected}
+    while True:
+        try:
+            records, validated = _rows_of(lake, files)
+        except UnreadableBatchError as error:
+            found = {path: unreadable.problem for path, unreadable in error.problems.items()}
+            assert found.keys() <= {file.path for file in files}
+            problems |= found
+            files = [file for file in files if file.path not in found]
+        else:
+            return Read(records, validated, problems)
+
+
+def _rows_of(lake: Engine, files: Sequence[LandedFile]) -> tuple[Rows, Rows]:
+    """The records of text, and all records, validated.
 
     Dates and times come as numbers since the epoch: not every one of them is one of Python's.
     """
     F = engine.functions  # a name of this module would choose an engine when pytest looks at it
     records: Rows = []
     validated: Rows = []
-    paths = LakePaths.at(str(root))
-    for delivery in lake.read_landed(screened_files(root, AS_OF), {}):
+    for delivery in lake.read_landed(files, {}):
         frame = delivery.frame
         if "raw_record" in frame.columns:
             frame = lake.materialize(frame)
-            records += lake.collect(frame.select(*RAW_NAMES, "raw_record", "is_corrupt", "source_file"))
-        rows = validate(frame, delivery.kinds, AS_OF)
+            records += lake.collect(frame.select(*DELIVERED_NAMES, "raw_record", "is_corrupt", *ORIGIN))
+        rows = validate(frame, delivery.kinds, AS_OF, LATEST, LAKE_CURRENCY)
         validated += lake.collect(
             rows.select(
                 *[name for name in RAW_NAMES if name not in ("return_date", "ingest_ts")],
                 F.date_diff(F.col("return_date"), F.lit("1970-01-01").cast("date")).alias("return_date"),
                 F.unix_micros(F.col("ingest_ts")).alias("ingest_ts"),
-                *("reasons", "raw_record", "source_file"),
+                *("reasons", "raw_record", *ORIGIN),
                 content_hash().alias("content_hash"),
             )
         )
     return records, validated
 
 
-Compare = Callable[..., tuple[Rows, Rows]]
+Compare = Callable[..., Read]
 
 
 @pytest.fixture
 def assert_alike(open_bench: OpenBench, engine_name: str, tmp_path: Path) -> Compare:
     """`assert_alike(root, time_zone, without_raw_record=())`: both engines read and validate the landed files alike.
 
-    Returns the records and the validated rows. Those of the return_ids in `without_raw_record` are compared without it.
+    Returns what they read. Rows of the return_ids in `without_raw_record` are compared without it.
     """
     assert engine_name == "spark", "run with ENGINE=spark"
 
-    def alike(root: Path, time_zone: str, without_raw_record: frozenset[str] = frozenset()) -> tuple[Rows, Rows]:
+    def alike(root: Path, time_zone: str, without_raw_record: frozenset[str] = frozenset()) -> Read:
         with open_bench(root, time_zone=time_zone) as bench:
-            records, validated = read_and_validate(bench.engine, root)
+            ours = read_and_validate(bench.engine, root)
         paths = LakePaths.at(str(root))
         embedded = DuckDBEngine(DeltaTables(paths), paths, time_zone, "500MB", tmp_path)
         with on_engine("embedded"), closing(embedded):
             theirs = read_and_validate(embedded, root)
-        assert_same(records, theirs[0], f"records, {time_zone}")
-        for row in (*validated, *theirs[1]):
+        assert ours.problems == theirs.problems, REMEDY
+        assert_same(ours.records, theirs.records, f"records, {time_zone}")
+        for row in (*ours.validated, *theirs.validated):
             if row["return_id"] in without_raw_record:
                 row["raw_record"] = None
-        assert_same(validated, theirs[1], f"validated rows, {time_zone}")
-        return records, validated
+        assert_same(ours.validated, theirs.validated, f"validated rows, {time_zone}")
+        return ours
 
     return alike
 
@@ -178,9 +213,7 @@ def test_validate_hostile_text_gives_the_same_rows(tmp_path: Path, assert_alike:
         rows = numbered(found[start : start + ROWS_AT_ONCE], lambda number: ("return_id", "customer_id")[number % 2])
         land_typed(root / LANDED / "text.parquet", {}, rows)
 
-        _, validated = assert_alike(root, time_zone)
-
-        assert len(validated) == len(rows)
+        assert len(assert_alike(root, time_zone).validated) == len(rows)
         shutil.rmtree(root)
 
 
@@ -196,39 +229,40 @@ def test_validate_hostile_typed_values_gives_the_same_rows(
         long_in_java |= land_typed(tmp_path / LANDED / f"{number}.parquet", SHAPES[number], rows)
         rows_landed += len(rows)
 
-    _, validated = assert_alike(tmp_path, time_zone, long_in_java)
-
-    assert len(validated) == rows_landed
+    assert len(assert_alike(tmp_path, time_zone, long_in_java).validated) == rows_landed
 
 
 # Lines ----------------------------------------------------------------------------------------------------------------
 
 
+def land_lines(root: Path, name: str, lines: Sequence[bytes], header: bytes = b"") -> None:
+    """Land lines in files of a few: a line that makes a file one that cannot be taken takes no more with it."""
+    number, suffix = name.split(".")
+    for start in range(0, len(lines), LINES_IN_A_FILE):
+        write_bytes(
+            root / LANDED / f"{number}-{start}.{suffix}", header + b"".join(lines[start : start + LINES_IN_A_FILE])
+        )
+
+
+def assert_most_is_read(read: Read, lines: int) -> None:
+    assert len(read.validated) == len(read.records) > lines / 2
+    assert {record["is_corrupt"] for record in read.records} == {True, False}
+    assert read.problems
+
+
 def test_read_landed_hostile_json_lines_gives_the_same_records(tmp_path: Path, assert_alike: Compare) -> None:
     lines = examples_of(JSON_LINES, EXAMPLES // 2)
-    for start in range(0, len(lines), 500):
-        ended = (
-            lines[start : start + 500] if start % 1000 else [*lines[start : start + 499], lines[start].rstrip(b"\r\n")]
-        )
-        write_bytes(tmp_path / LANDED / f"{start}.jsonl", b"".join(ended))
-
-    records, validated = assert_alike(tmp_path, "Europe/Berlin")
-
-    assert len(validated) == len(records) > len(lines) / 2
-    assert {record["is_corrupt"] for record in records} == {True, False}
+    land_lines(tmp_path, "0.jsonl", lines)
+    assert_most_is_read(assert_alike(tmp_path, "Europe/Berlin"), len(lines))
 
 
 def test_read_landed_hostile_csv_lines_gives_the_same_records(tmp_path: Path, assert_alike: Compare) -> None:
     rows_landed = 0
     for number, header in enumerate(CSV_HEADERS):
         lines = examples_of(csv_lines(header), EXAMPLES // 2 // len(CSV_HEADERS), series=number)
-        write_bytes(tmp_path / LANDED / f"{number}.csv", b"\n".join([header, b"".join(lines)]))
+        land_lines(tmp_path, f"{number}.csv", lines, header + b"\n")
         rows_landed += len(lines)
-
-    records, validated = assert_alike(tmp_path, "Europe/Berlin")
-
-    assert len(validated) == len(records) > rows_landed / 2
-    assert {record["is_corrupt"] for record in records} == {True, False}
+    assert_most_is_read(assert_alike(tmp_path, "Europe/Berlin"), rows_landed)
 
 
 # Cases found before ---------------------------------------------------------------------------------------------------
@@ -254,16 +288,16 @@ def test_validate_cases_found_before_give_the_same_rows(tmp_path: Path, assert_a
         long_in_java |= land_typed(place, {case["column"]: case["type"]}, rows)
         rows_landed += len(rows)
 
-    _, validated = assert_alike(tmp_path, time_zone, long_in_java)
-
-    assert len(validated) == rows_landed
+    assert len(assert_alike(tmp_path, time_zone, long_in_java).validated) == rows_landed
 
 
 def test_read_landed_cases_found_before_give_the_same_records(tmp_path: Path, assert_alike: Compare) -> None:
     for number, case in enumerate(CASES["files"]):
         write_bytes(tmp_path / LANDED / str(number) / case["name"], case["bytes"].encode("latin-1"))
 
-    records, _ = assert_alike(tmp_path, "UTC")
+    read = assert_alike(tmp_path, "UTC")
 
-    found = Counter(record["source_file"] for record in records)
-    assert found == {f"{LANDED}/{number}/{case['name']}": case["records"] for number, case in enumerate(CASES["files"])}
+    found = Counter(record["source_file"] for record in read.records)
+    expected = {f"{LANDED}/{number}/{case['name']}": case["records"] for number, case in enumerate(CASES["files"])}
+    assert found == Counter(expected)  # none of a file that cannot be taken
+    assert read.problems.keys() == {path for path, records in expected.items() if records == 0}

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from conftest import LakeBench
-from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.sources.landed_tables import tables_of
 from pyspark_interview_project.sources.parquet_codecs import unreadable_codec
 from pyspark_interview_project.sources.parquet_layout import parquet_layout
@@ -80,6 +80,7 @@ def judged(bench: LakeBench) -> dict[str, list[Row]]:
     for row in sorted(bench.engine.collect(bench.engine.materialize(*frames)), key=lambda row: row["source_record"]):
         rows = found.setdefault(row.pop("source_file").removeprefix(f"{LANDED}/"), [])
         assert row.pop("source_record") == len(rows) + 1
+        assert (row.pop("warnings"), row.pop("is_excluded")) == (None, False)
         rows.append(row)
     return found
 
@@ -252,11 +253,12 @@ def test_read_landed_text_that_is_not_utf8_rejects_its_file(
 ) -> None:
     wide = {"amount": pa.array([Decimal("1")], pa.decimal256(50, 2))} if by_arrow else {}
     path = land(bench.root, f"{name}.parquet", {"sku": array, **wide})
-    with pytest.raises(UnreadableInputError) as refused:
+    with pytest.raises(UnreadableBatchError) as refused:
         judged(bench)
-    assert refused.value.path == path
-    assert "UTF" in refused.value.problem
-    assert refused.value.problem.count("read to its end") <= 1
+    assert list(refused.value.problems) == [path]
+    problem = refused.value.problems[path].problem
+    assert "UTF" in problem
+    assert problem.count("read to its end") <= 1
 
 
 # Names and places -----------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ from crashes import failing
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
 from landing import land
 from pyspark_interview_project.engines.duckdb import DuckDBEngine
-from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.errors import RejectedFilesError
+from pyspark_interview_project.pipeline import bronze_to_silver
 from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED
 from pyspark_interview_project.schemas.tables import SILVER
 from running import LANDED, Stopped, land_returns, land_three_files, return_of, run_here
@@ -98,19 +99,40 @@ def test_pending_batch_whose_commit_a_restore_undid_is_taken_anew(
 
 
 @pytest.mark.embedded_only  # Spark opens a file when it reads it, and not before
-def test_landed_file_that_vanishes_while_it_is_read_is_named_and_its_batch_abandoned(
+def test_landed_file_that_vanishes_while_it_is_read_makes_its_batch_void_and_the_others_are_planned_afresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    land(tmp_path / LANDED / "typed.parquet", [return_of("R1")], as_native=True)
+    land(tmp_path / LANDED / "a.parquet", [return_of("R1")], as_native=True)
+    land_returns(tmp_path, "b", return_of("R2"))
     read_landed = DuckDBEngine.read_landed
 
-    def read_and_lose(engine: DuckDBEngine, files: Any) -> Any:
-        deliveries = read_landed(engine, files)
-        (tmp_path / files[0].path).unlink()
+    def read_and_lose(engine: DuckDBEngine, files: Any, feeds: Any) -> Any:
+        deliveries = read_landed(engine, files, feeds)
+        (tmp_path / LANDED / "a.parquet").unlink(missing_ok=True)
         return deliveries
 
     monkeypatch.setattr(DuckDBEngine, "read_landed", read_and_lose)
-    with pytest.raises(UnreadableInputError) as raised:
+    record = run_here(tmp_path)
+    [(void, _), _] = lake_reading.batch_states(tmp_path)
+    why = f"batch {void} is abandoned: {LANDED}/a.parquet: it was planned and is gone"
+    assert (states(tmp_path), record.warnings) == ([ABANDONED, COMMITTED], [why])
+    assert [row[0] for row in lake_reading.silver(tmp_path)] == ["R2"]
+    assert (record.status, record.files_rejected) == ("succeeded", [])
+
+
+def test_landed_file_that_changes_at_each_look_ends_the_run_with_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land_returns(tmp_path, "a", return_of("R1"))
+    path = tmp_path / LANDED / "a.jsonl"
+    look = bronze_to_silver.changed_files
+    monkeypatch.setattr(
+        bronze_to_silver,
+        "changed_files",
+        lambda *given: path.write_text(path.read_text() + "\n") and look(*given),
+    )
+    with pytest.raises(RejectedFilesError) as raised:
         run_here(tmp_path)
-    assert raised.value.path == f"{LANDED}/typed.parquet"
-    assert states(tmp_path) == [ABANDONED]
+    assert raised.value.lines == (f"{LANDED}/a.jsonl: it was planned and has changed since",)
+    assert set(states(tmp_path)) == {ABANDONED}
+    assert lake_reading.silver(tmp_path) == []

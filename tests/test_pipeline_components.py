@@ -553,7 +553,7 @@ def test_validate_row_that_a_feed_excludes_is_not_judged(frame_of: Any, assert_f
         judged(returned(qty=0, customer_id=None), source_file="b", is_excluded=True),
         judged(returned(), source_file="c"),
     ]
-    assert_frame(validated, f"{VALIDATED}, source_record bigint", expected)
+    assert_frame(validated, VALIDATED, expected)
 
 
 # Local times ---------------------------------------------------------------------------------------------------------

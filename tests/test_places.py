@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import lake_reading
 from commands import returns
 from landing import json_line, land, row_of, write_text
 from pyspark_interview_project.config.settings import Settings, load_settings
@@ -99,14 +100,19 @@ def test_run_with_a_path_that_steps_up_exits_2_and_starts_nothing(lake: Path, va
     assert [path.name for path in lake.iterdir()] == ["bronze"]
 
 
-def test_run_with_a_landed_link_out_of_the_lake_exits_2_and_names_it(lake: Path, tmp_path: Path) -> None:
+def test_run_with_a_landed_link_out_of_the_lake_sets_it_aside_and_names_it(lake: Path, tmp_path: Path) -> None:
     outside = write_text(tmp_path / "outside.jsonl", json_line(ROW))
     (lake / "bronze" / "returns_raw" / "link.jsonl").symlink_to(outside)
-    ended = returns(lake, "run")
-    assert ended.exit_code == 2
-    (complaint,) = ended.complaints
-    assert "bronze/returns_raw/link.jsonl" in complaint and str(outside) not in complaint
-    assert not (lake / "silver").exists()
+    ended = returns(lake, "run", "--as-of", "2026-11-20", ENGINE="embedded")
+    assert (ended.exit_code, ended.complaints) == (
+        4,
+        [
+            "error: 1 landed file is set aside, all others are done; mend, move away or skip (--skip-file) each, "
+            "then run again",
+            "  bronze/returns_raw/link.jsonl: it is a link out of the lake; land the file itself",
+        ],
+    )
+    assert [row[0] for row in lake_reading.silver(lake)] == ["R-1"]
 
 
 def test_run_takes_a_landed_link_within_the_lake(lake: Path) -> None:

@@ -137,6 +137,7 @@ def test_tables_silver_has_the_documented_columns() -> None:
         "ingest_ts timestamp",
         "batch_id string!",
         "source_file string!",
+        "source_record long",
     ]
 
 
@@ -152,6 +153,7 @@ def test_tables_quarantine_has_the_documented_columns() -> None:
         "raw_record string!",
         "reasons array<string>!",
         "source_file string!",
+        "source_record long",
         "batch_id string!",
         "quarantined_at timestamp!",
         "attempts integer!",

@@ -55,6 +55,11 @@ def test_load_settings_shipped_defaults_are_the_documented_ones() -> None:
         "max_quarantined_ratio": 0.2,
         "quarantine_gate_min_rows": 100,
         "volume_history_runs": 20,
+        "currency": None,
+        "max_ambiguous_ratio": None,
+        "feeds_dir": None,
+        "unreadable_files": "set_aside",
+        "max_record_bytes": 16 * 1024 * 1024,
     }
     assert load_settings({}).model_dump(include=set(documented)) == documented
 
@@ -106,6 +111,11 @@ def test_load_settings_unknown_app_env_is_refused_with_its_name(monkeypatch: pyt
         ("volume_history_runs", "2"),
         ("volume_max_deviations", "0"),
         ("max_batch_bytes", "0"),
+        ("max_record_bytes", "1023"),
+        *(("currency", value) for value in ("", "eur", "EURO", "EU", "EUR\n")),
+        *(("max_ambiguous_ratio", value) for value in ("-0.01", "1.01", "few")),
+        *(("unreadable_files", value) for value in ("", "skip", "FAIL")),
+        *(("feeds_dir", value) for value in ("feeds/../..", "s3://bucket/feeds")),
         ("embedded_memory_limit", "1500"),
         ("embedded_memory_limit", "1.5GB"),
         ("embedded_memory_limit", "1GB\n"),
@@ -170,6 +180,12 @@ def test_load_settings_file_uri_of_this_machine_is_taken_as_a_path(root: str) ->
         ("volume_history_runs", "3", 3),
         ("volume_max_deviations", "0.1", 0.1),
         ("max_batch_bytes", "1048576", 1048576),
+        ("max_record_bytes", "1024", 1024),
+        ("currency", "EUR", "EUR"),
+        ("max_ambiguous_ratio", "0", 0.0),
+        ("max_ambiguous_ratio", "1", 1.0),
+        ("unreadable_files", "fail", "fail"),
+        ("feeds_dir", "/etc/returns/feeds", "/etc/returns/feeds"),
         ("embedded_memory_limit", "2GB", "2GB"),
     ],
 )
@@ -199,6 +215,12 @@ def test_load_settings_unknown_option_is_refused_with_its_name() -> None:
     with pytest.raises(ConfigurationError) as raised:
         load_settings({"data_rot": "/tmp"})
     assert raised.value.subject == "data_rot (option)"
+
+
+def test_load_settings_by_the_name_of_the_first_edition_is_refused() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        load_settings({"max_line_bytes": "2048"})
+    assert str(raised.value).startswith("max_line_bytes (option): Extra inputs are not permitted")
 
 
 def test_load_settings_bad_value_in_the_file_is_refused_with_name_and_source(

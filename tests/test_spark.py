@@ -11,22 +11,32 @@ import signal
 import stat
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyspark import cloudpickle
 from pyspark.sql import SparkSession
 
 import lake_reading
+import pyspark_interview_project
 from commands import REPOSITORY, RETURNS, Ended, environment, process, returns, run, succeeded
+from feed_files import FEED_FILES
 from kills import started
 from landing import COLUMNS, Row, csv_text, json_line, row_of
 from pyspark_interview_project import engine
+from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.engines.spark_jars import JARS, checked_jars, jar_directory
 from pyspark_interview_project.engines.spark_session import OpenedSession, open_session
 from pyspark_interview_project.errors import ConfigurationError
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.landed_text import text_batches, text_file
+from pyspark_interview_project.sources.parquet_batches import parquet_batches
+from pyspark_interview_project.sources.parquet_layout import parquet_layout
+from pyspark_interview_project.sources.text_opening import encoding_of
 from test_corpus import CORPUS, EXPECTED, READABLE, SETTINGS, SHOWN
 from test_corpus import landed as place_of
 from test_corpus import shown
@@ -443,3 +453,41 @@ def test_run_beside_the_jvm_of_a_dead_run_is_exit_6_until_it_has_ended(landed: P
 
     succeeded(process(landed, "run", "--as-of", "2026-11-20", ENGINE="embedded"))
     assert lake_reading.facts(landed, lake_reading.SILVER)["rows"] == 1
+
+
+# Workers --------------------------------------------------------------------------------------------------------------
+
+
+def test_worker_without_this_package_reads_landed_files(tmp_path: Path) -> None:
+    place = tmp_path / "wide.parquet"
+    wide = {**GOOD, "qty": Decimal(2), "amount": Decimal("19.90")}
+    types = {"qty": pa.decimal256(50, 0), "amount": pa.decimal256(50, 2)}
+    pq.write_table(pa.table({name: pa.array([value], types.get(name)) for name, value in wide.items()}), place)
+    layout = parquet_layout(place, place.name, "spark")
+    files: list[tuple[str, bytes, Feed | None]] = [
+        ("a.csv", csv_text([GOOD, GOOD]).encode(), None),
+        ("a.jsonl", f"{json_line(GOOD)}\n".encode() * 3, None),
+    ]
+    feeds = {feed.feed: feed for feed in load_feeds([shipped_feeds()])}
+    files += [(f"{name}.{suffix}", make(1, 5), feeds[name]) for name, (suffix, make) in FEED_FILES.items()]
+    texts = []
+    for name, content, feed in files:
+        (tmp_path / name).write_bytes(content)
+        encoding = encoding_of(tmp_path / name, name, (feed and feed.read.encoding) or ["utf-8"])
+        landed_file = LandedFile(name, len(content), 0, "", feed.feed if feed else None, encoding)
+        texts.append(text_file(str(tmp_path / name), landed_file, feed, 2**24))
+
+    def rows() -> list[int]:
+        batches = [text_batches(file, lambda unknown: None) for file in texts]
+        every = [*batches, parquet_batches(place, place.name, layout)]
+        return [sum(batch.num_rows for batch in one) for one in every]
+
+    cloudpickle.register_pickle_by_value(pyspark_interview_project)
+    (tmp_path / "sent").write_bytes(cloudpickle.dumps(rows))
+    script = (
+        "import pickle, sys; sys.modules['pyspark_interview_project'] = None; "
+        "print(pickle.load(open(sys.argv[1], 'rb'))())"
+    )
+    there = run([sys.executable, "-c", script, tmp_path / "sent"], environment(tmp_path))
+    assert there.stdout == f"{rows()}\n", there.stderr
+    assert rows()[:2] == [2, 3] and rows()[-1] == 1

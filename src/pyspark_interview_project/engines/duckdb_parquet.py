@@ -35,9 +35,10 @@ class ParquetReader:
         layouts: Layouts,
         view: Callable[[str], DataFrame],
         view_of_stream: Callable[[pa.RecordBatchReader], DataFrame],
+        failures: dict[str, UnreadableInputError],
     ) -> None:
         self._paths, self._layouts, self._view, self._view_of_stream = paths, layouts, view, view_of_stream
-        self.failures: dict[str, UnreadableInputError] = {}
+        self._failures = failures
 
     def read(self, files: Sequence[LandedFile], time_zone: str) -> list[Delivery]:
         deliveries = []
@@ -56,7 +57,7 @@ class ParquetReader:
 
     def unreadable(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, UnreadableInputError]:
         """Which files could not be read to their ends, by path. DuckDB's own message need not name one."""
-        found = dict(self.failures)
+        found = dict(self._failures)
         for path in self._layouts.parquet_rows:
             if self._layouts.parquet_layouts[path].is_read_as_arrow or self._has(path, _ROW_NUMBER):
                 continue  # a failure of it is known
@@ -109,7 +110,7 @@ class ParquetReader:
             try:
                 yield from parquet_batches(Path(self._paths.place(path)), path, self._layouts.parquet_layouts[path])
             except UnreadableInputError as error:
-                self.failures[path] = error
+                self._failures[path] = error
 
 
 def _kinds(layout: ParquetLayout, time_zone: str) -> dict[str, Kind]:

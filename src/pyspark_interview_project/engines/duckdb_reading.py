@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class LandedReader:
     """Reads landed files into frames, and counts the records of each: `rows` is complete when the frames were read.
 
-    A text file that cannot be read to its end is left there and noted in `failures`; the others are read.
+    A file that cannot be read to its end as an Arrow stream is left there and noted in `failures`; the others are read.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class LandedReader:
         self._paths, self._max_record_chars = paths, max_record_chars
         self._view, self._view_of_stream, self._transform = view, view_of_stream, transform
         self._layouts = Layouts(paths, "embedded")
-        self._parquet = ParquetReader(paths, self._layouts, view, view_of_stream)
-        self._text_rows: Counter[str] = Counter()
         self.failures: dict[str, UnreadableInputError] = {}
+        self._parquet = ParquetReader(paths, self._layouts, view, view_of_stream, self.failures)
+        self._text_rows: Counter[str] = Counter()
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -72,7 +72,7 @@ class LandedReader:
 
     def unreadable(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, UnreadableInputError]:
         """Which landed files could not be read to their ends, by path. DuckDB's own message need not name one."""
-        return {**self.failures, **self._parquet.unreadable(connection)}
+        return self._parquet.unreadable(connection)
 
     def _text(self, files: Sequence[TextFile], feed: Feed | None) -> Delivery:
         """Text files of one feed, or without one."""

@@ -198,7 +198,12 @@ def _record_as_validated(figures: dict[str, Any], classified: ClassifiedBatch) -
         if outcome not in (QUARANTINED, EXCLUDED):
             terms[f"rows_{outcome}"] = None
             del terms["amounts"][outcome]
-    figures.update(terms, quarantined_by_reason=classified.quarantined_by_reason)
+    figures.update(
+        terms,
+        quarantined_by_reason=classified.quarantined_by_reason,
+        warned_by_rule=classified.warned_by_rule,
+        returns_ambiguous=classified.ambiguity.returns,
+    )
 
 
 def _check_gates(run: RunContext, classified: ClassifiedBatch) -> None:

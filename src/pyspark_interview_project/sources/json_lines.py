@@ -1,32 +1,12 @@
-"""A line of JSON as a record: one strict object, its members as text. Every engine uses these functions."""
+"""A JSON object as a record: strict, its members as text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
-from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
-
-# The nine columns as text, the line, and whether it is corrupt.
-TextRecord = tuple[str | bool | None, ...]
 Members = Mapping[str, str | None]
-
-_OURS = frozenset(RAW_NAMES)
-_NO_VALUES = (None,) * len(RAW_NAMES)
-
-
-def json_record(line: str, is_utf8: bool, decoder: json.JSONDecoder, unknown: MutableMapping[str, None]) -> TextRecord:
-    """The record on a line, read with strict_decoder(). Keys that are none of our columns are added to `unknown`."""
-    found = members_of(line, decoder) if is_utf8 else None
-    if found is None:
-        return (*_NO_VALUES, line, True)
-    members, nested = found
-    if not members.keys() <= _OURS:
-        unknown.update(dict.fromkeys(key for key in members if key not in _OURS))
-    if not nested.isdisjoint(_OURS):
-        return (*_NO_VALUES, line, True)
-    return (*(members.get(name) for name in RAW_NAMES), line, False)
 
 
 def strict_decoder() -> json.JSONDecoder:

@@ -75,6 +75,7 @@ class _Reader:
         self._paths = [_path(path) for path in paths]
         self._no_path = f"it has no list at {' or '.join(path.partition('[]')[0] for path in paths)}"
         lists = [".".join(steps) for path in self._paths for steps in path if steps]
+        self._key_of = lru_cache(1_024)(_key_of)  # not of the module: it is sent to workers by value
         self._columns = ObjectColumns(names, lists, note_unknown)
 
     def rows(self, record: JsonRecord) -> Iterator[JsonRow]:
@@ -103,7 +104,7 @@ class _Reader:
         """
         possible = []
         for path in self._paths:
-            keys, elements = _found(document, path.before) if path.before else ([], [document])
+            keys, elements = self._found(document, path.before) if path.before else ([], [document])
             if not isinstance(elements, list):
                 continue
             possible.append((path, keys))
@@ -111,7 +112,7 @@ class _Reader:
                 return path, keys
             if not elements:
                 is_best = not self._columns.has_values(document)
-            elif any(_has_list(element, path.behind) for element in elements):
+            elif any(self._has_list(element, path.behind) for element in elements):
                 is_best = bool(path.before) or self._columns.has_values(document)
             else:
                 is_best = False
@@ -127,7 +128,7 @@ class _Reader:
             if not isinstance(element.value, dict):
                 raise CorruptObject(f"an element of {'.'.join(path.before)} is no object")
             values = self._columns.texts(text, element.start, element.value)
-            keys, members = _found(element.value, path.behind) if path.behind else ([], None)
+            keys, members = self._found(element.value, path.behind) if path.behind else ([], None)
             if members is not None and not isinstance(members, list):
                 raise CorruptObject(f"{path.list_name} is no list")
         except (CorruptObject, RecursionError) as error:
@@ -160,37 +161,34 @@ class _Reader:
         check_apart(beside, values)
         return {**beside, **values}
 
+    def _found(self, value: Any, steps: Sequence[str]) -> tuple[list[str], Any]:
+        """The keys that lead along a path, and the value there; None where there is none. Raises CorruptObject."""
+        keys: list[str] = []
+        for step in steps:
+            key = self._key_of(tuple(value), step) if isinstance(value, dict) else None
+            if key is None:
+                return keys, None
+            keys.append(key)
+            value = value[key]
+        return keys, value
+
+    def _has_list(self, element: Any, steps: Sequence[str]) -> bool:
+        try:
+            return isinstance(self._found(element, steps)[1], list)
+        except CorruptObject:
+            return False
+
 
 def _path(text: str) -> _Path:
     before, _, behind = text.partition("[]")
     return _Path(*(tuple(matching_name(step) for step in part.split(".") if step) for part in (before, behind)))
 
 
-def _found(value: Any, steps: Sequence[str]) -> tuple[list[str], Any]:
-    """The keys that lead along a path, and the value there; None where there is none. Raises CorruptObject."""
-    keys: list[str] = []
-    for step in steps:
-        key = _key_of(tuple(value), step) if isinstance(value, dict) else None
-        if key is None:
-            return keys, None
-        keys.append(key)
-        value = value[key]
-    return keys, value
-
-
-@lru_cache(1_024)
 def _key_of(keys: tuple[str, ...], step: str) -> str | None:
     named = [key for key in keys if matching_name(key) == step]
     if len(named) > 1:
         raise CorruptObject(f"two keys named {step}")
     return named[0] if named else None
-
-
-def _has_list(element: Any, steps: Sequence[str]) -> bool:
-    try:
-        return isinstance(_found(element, steps)[1], list)
-    except CorruptObject:
-        return False
 
 
 def _corrupt(text: str, error: Exception) -> JsonRow:

@@ -10,8 +10,6 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-# A number stays the text that was delivered.
-_DECODER = json.JSONDecoder(parse_float=str, parse_int=str)
 _STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _BLANKS = re.compile(r"[ \t\r\n]*+")
 _COMMA = re.compile(r"[ \t\r\n]*+,?[ \t\r\n]*+")
@@ -22,6 +20,19 @@ _STRING_OR_BLANKS = re.compile(rf"({_STRING})|[ \t\r\n]++")
 _PLAIN_MEMBERS = re.compile(
     rf'(?:{_STRING}{_COLON.pattern}(?:{_STRING}|[^"{{}}\[\], \t\r\n]++){_COMMA.pattern})*+'.replace(",?", ",")
 )
+
+
+class _Decoder(json.JSONDecoder):
+    """A number stays the text that was delivered. Unlike Python's it can be sent to a worker by value."""
+
+    def __init__(self) -> None:
+        super().__init__(parse_float=str, parse_int=str)
+
+    def __reduce__(self) -> tuple[type[_Decoder], tuple[()]]:
+        return _Decoder, ()
+
+
+_DECODER = _Decoder()
 
 
 class Place(NamedTuple):

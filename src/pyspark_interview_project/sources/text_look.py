@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _MOST_NAMES = 30  # of a header that are shown
 _LONGEST_NAME = 40
 _DECIMAL_COMMA = re.compile(r"\s*[+-]?([0-9]{1,3}([. ][0-9]{3})+|[0-9]+),[0-9]{1,2}\s*\Z")
+_VALUE = re.compile(r"\s*[+-]?[0-9][0-9 .,:/TZ+-]*\Z|[^@]*@[^@]*\.")  # a number, a date, an address: no name
 _LOOKED_AT = 200  # records
 _LOOKED_INTO = 4  # blocks: millions of blank lines hold no record
 _DELIMITERS = {",": "a comma", ";": "`;`", "\t": "a tab", "|": "`|`"}
@@ -62,6 +63,12 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
 
 
 def _missing(missing: Sequence[str], layout: Layout, feed: Feed | None) -> str:
+    # What is a record instead of a header is not told.
+    if json := looks_like_json(layout.header[0] if layout.header else ""):
+        return f"{_columns(missing)} missing: it looks {json}"
+    if any(map(_VALUE.match, layout.header)):
+        said = f"{_columns(missing)} missing: it has no header, its first line is a record"
+        return f"{said}; put a line with the names of the columns above it, or export it with its header"
     said = f"{_columns(missing)} missing in its header, which is {_shown(layout.header)}"
     looks = _looks_like(layout)
     if looks is None and len(layout.header) > 1:
@@ -87,8 +94,6 @@ def _shown_delimiter(layout: Layout) -> str:
 def _looks_like(layout: Layout) -> str | None:
     """What a header looks like that is none, with what takes the file."""
     first = layout.header[0].strip() if layout.header else ""
-    if json := looks_like_json(first):
-        return json
     if first.startswith("<"):
         return _MARKUP
     if first.startswith(("#", "//", "--")):

@@ -153,11 +153,18 @@ def is_rounded_number(name: str, kind: Kind) -> Column:
 def usual_timestamp(name: str) -> Column:
     """Other forms of ISO 8601 as _TIMESTAMP has them; any other text as it is. It comes behind clean_value."""
     text = F.col(name)
-    # Nearly every value has the usual form and needs no regular expression.
+    # Nearly every value has the usual form and needs no regular expression: signs stand where they must.
+    behind_seconds = F.substring(text, 20, 1)
+    is_utc = (F.substring(text, -1, 1) == F.lit("Z")) & _is_digit(F.substring(text, -2, 1))
+    has_offset = (F.substring(text, -3, 1) == F.lit(":")) & _is_digit(F.substring(text, -7, 1))
     is_usual = (
-        F.length(text).between(19, 20)
-        & (F.substring(text, 5, 1) == F.lit("-"))
+        (F.substring(text, 5, 1) == F.lit("-"))
         & (F.substring(text, 17, 1) == F.lit(":"))
+        & (
+            (F.length(text) == 19)
+            | (is_utc & behind_seconds.isin("Z", "."))
+            | (has_offset & behind_seconds.isin("+", "-", "."))
+        )
     )
     month, day, hour, minute, second, fraction, zone, hours, minutes = [
         F.regexp_extract(text, _PARTS, group) for group in range(1, 10)
@@ -171,6 +178,10 @@ def usual_timestamp(name: str) -> Column:
         *(_or_zeros(second), F.replace(fraction, F.lit(","), F.lit(".")), F.coalesce(offset, F.lit(""))),
     )
     return F.when(is_usual, text).when(text.rlike(_ANOTHER_FORM), usual).otherwise(text)
+
+
+def _is_digit(character: Column) -> Column:
+    return character.between("0", "9")
 
 
 def _or_zeros(digits: Column) -> Column:
