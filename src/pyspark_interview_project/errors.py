@@ -79,8 +79,9 @@ class UnreadableInputError(PipelineError):
 
     def __init__(self, path: str, problem: str, may_pass: bool = False) -> None:
         """`may_pass`: the fault is the storage's, so the same file may be readable later."""
-        self.path, self.problem, self.may_pass = path, problem, may_pass
-        super().__init__(f"{path}: {problem}{_REMEDY}")
+        # The words of a library may end with an end of the line.
+        self.path, self.problem, self.may_pass = path, problem.strip(), may_pass
+        super().__init__(f"{path}: {self.problem}{_REMEDY}")
 
     @classmethod
     def told_in(cls, trace: str, path: str) -> UnreadableInputError | None:

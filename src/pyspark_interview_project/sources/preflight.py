@@ -82,8 +82,10 @@ def _check_parquet_size(place: Path, path: str, limits: LandingLimits) -> None:
         _check_unpacked(unpacked, place.stat().st_size, path, limits)
         # The ratio does not count here: a file of few different values may well decode to a thousand times its size.
         _check_bytes(decoded_bytes(place, metadata, limits.unpacked_bytes), path, limits)
-    except pa.ArrowException:
-        pass  # the look at its columns says what is wrong with it
+    except (OSError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.strerror:  # the storage's; others are of Arrow's making
+            raise
+        # The look at its columns says what is wrong with it.
 
 
 def _check_bytes(unpacked: int, path: str, limits: LandingLimits) -> None:

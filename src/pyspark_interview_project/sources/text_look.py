@@ -35,6 +35,7 @@ _VALUE = re.compile(r"\s*[+-]?[0-9][0-9 .,:/TZ+-]*\Z|[^@]*@[^@]*\.")  # a number
 _LOOKED_AT = 200  # records
 _LOOKED_INTO = 4  # blocks: millions of blank lines hold no record
 _DELIMITERS = {",": "a comma", ";": "`;`", "\t": "a tab", "|": "`|`"}
+_MARKUP = "like XML or HTML; export the table as CSV"
 _ADVICE = "a feed says how other columns become ours; returns feeds draft writes one to start from"
 
 
@@ -94,7 +95,7 @@ def _looks_like(layout: Layout) -> str | None:
     """What a header looks like that is none, with what takes the file."""
     first = layout.header[0].strip() if layout.header else ""
     if first.startswith("<"):
-        return "like XML or HTML; export the table as CSV"
+        return _MARKUP
     if first.startswith(("#", "//", "--")):
         mark = first[:1] if first.startswith("#") else first[:2]
         return f'as if line 1 were a comment; `read: {{comment: "{mark}"}}` of a feed leaves such lines out'
@@ -116,6 +117,19 @@ def _check_keys(path: str, start: str, in_path: Iterable[str]) -> None:
     if keys and {*map(matching_name, keys), *in_path}.isdisjoint(REQUIRED_NAMES):
         problem = f"its objects have none of the wanted columns {', '.join(RAW_NAMES)}; their keys are {_shown(keys)}"
         raise UnreadableInputError(path, f"{problem}; {_ADVICE}")
+    if not keys and (looks := _looks_like_a_table(start)):
+        raise UnreadableInputError(path, f"it has no JSON object at its start; it looks {looks}")
+
+
+def _looks_like_a_table(start: str) -> str | None:
+    """What a text looks like that is no JSON: markup, or delimited text under a header of ours."""
+    first = start.lstrip().partition("\n")[0].replace('"', "")
+    if first.startswith("<"):
+        return _MARKUP
+    for delimiter, shown in _DELIMITERS.items():
+        if len({*map(matching_name, first.split(delimiter))}.intersection(REQUIRED_NAMES)) > 1:
+            return f"like CSV, separated by {shown}; name it .csv, or write `read: {{format: delimited}}` in a feed"
+    return None
 
 
 def _amounts_have_commas(place: Path, path: str, options: ReadOptions, layout: Layout) -> bool:

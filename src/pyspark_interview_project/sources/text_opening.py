@@ -72,6 +72,8 @@ def decoded_blocks(source: Source, name: str, encoding: str) -> Generator[str, N
 def _encoding_of_mark(source: Source, name: str) -> str | None:
     with closing(unpacked_blocks(source, name)) as content:
         start = next(content, b"")
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):  # the first begins as UTF-16 does
+        raise UnreadableInputError(name, "it is UTF-32, as its byte-order mark says; export it as UTF-8")
     return next((encoding for mark, encoding in _MARKED if start.startswith(mark)), None)
 
 
@@ -102,7 +104,7 @@ def _decoded(
 
 def _looks_like(nuls: int, size: int) -> str | None:
     """What a block with NULs looks like, and what to do with it; None where it has none."""
-    if nuls * 4 > size:
+    if size < nuls * 4 < size * 3:  # about half of them
         return (
             "it looks like UTF-16 without a byte-order mark; "
             "`read: {encoding: [utf-16-le]}` (or utf-16-be) of a feed takes such files"
