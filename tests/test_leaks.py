@@ -35,7 +35,7 @@ SECRETS = {
     "DATABASE_URL": f"postgresql://etl:{SECRET}@db/returns",
     "TOKEN": SECRET,
 }
-SETTINGS = {"LOG_LEVEL": "DEBUG", "MAX_QUARANTINED_RATIO": "1", **SECRETS}
+SETTINGS = {"LOG_LEVEL": "DEBUG", "MAX_QUARANTINED_RATIO": "1", "CURRENCY": "EUR", **SECRETS}
 
 
 def person(name: str, **changed: str | None) -> Row:
@@ -51,6 +51,7 @@ BROKEN: tuple[Mapping[str, str | None], ...] = (
     {"qty": None, "amount": None, "return_date": None},
     dict.fromkeys(("qty", "amount", "return_date", "ingest_ts"), PERSON),
     {"qty": "0", "amount": "-1", "return_date": "1971-01-01"},
+    {"return_id": "1.00045E+12", "ingest_ts": "9999-12-30T00:00:00Z", "currency": PERSON},
 )
 
 pytestmark = pytest.mark.full  # make test has the cores of these promises elsewhere
