@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pyspark_interview_project.engines import duckdb_reading
 from pyspark_interview_project.errors import RejectedFilesError, UnreadableInputError
 from pyspark_interview_project.pipeline.ledger import ABANDONED, COMMITTED
 from pyspark_interview_project.sources.landed_text import TextFile, text_batches
+from pyspark_interview_project.storage.files import LocalFiles
 from running import land_returns, return_of, run_here
 
 AS_OF = ("--as-of", "2026-11-23")
@@ -239,8 +240,20 @@ def test_gzip_file_whose_tail_is_broken_is_set_aside_before_a_record_counts(lake
     assert (ids(lake), states(lake)) == (["R-good"], [COMMITTED])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_file_that_may_not_be_read_is_set_aside_with_the_systems_words(lake: Path) -> None:
-    write_text(lake / BAD, csv_text([return_of("R-bad")])).chmod(0)
-    record = run_here(lake)
-    assert [(file.path, file.problem) for file in record.files_rejected] == [(BAD, "Permission denied")]
+def test_file_that_may_not_be_read_is_set_aside_with_the_systems_words_and_looked_at_by_each_run(
+    lake: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_text(lake / BAD, csv_text([return_of("R-bad")]))
+    read = LocalFiles.chunks
+
+    def denied(files: LocalFiles, path: str) -> Iterator[bytes]:
+        if path == BAD:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return read(files, path)
+
+    with monkeypatch.context() as fault:
+        fault.setattr(LocalFiles, "chunks", denied)
+        record = run_here(lake)
+        assert [(file.path, file.problem) for file in record.files_rejected] == [(BAD, "Permission denied")]
+    assert run_here(lake).files_rejected == []
+    assert ids(lake) == ["R-bad", "R-good"]
