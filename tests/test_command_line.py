@@ -89,7 +89,7 @@ def test_command_that_set_files_aside_has_a_line_for_each_and_no_path_makes_anot
     assert ended.value.code == 4
     assert capsys.readouterr().err.splitlines() == [
         "error: 2 landed files were set aside, all others are done; mend, remove or skip (skip_files) each, "
-        "then run again:",
+        "then run again",
         r"  a\nerror: all is lost.csv: UTF-16",
         r"  s3://***@b/c.csv: cut short\x1b[2J",
     ]

@@ -229,7 +229,7 @@ def test_run_beside_a_file_that_cannot_be_taken_exits_4_names_it_and_takes_the_o
     problem = problem_in(rest, "  ", name)
     assert EXPECTED[name]["says"] in problem
     (on_record,) = (file["problem"] for file in refusal.record["files_rejected"] if file["path"] == landed(name))
-    assert problem == printable(on_record)
+    assert problem == printable(on_record.strip())
     assert [file["path"] for file in refusal.record["files"]] == [landed("good.jsonl")]
     assert_only_the_good_row_is_there(refusal.lake)
 
@@ -243,7 +243,7 @@ def test_run_on_files_that_cannot_be_taken_does_nothing_where_the_settings_say_s
     shutil.copytree(refusal.lake / LANDED, lake / LANDED)
     ended = returns(lake, *RUN, **refusal.settings, UNREADABLE_FILES="fail")
     assert ended.exit_code == 4
-    assert "unreadable, nothing is done (unreadable_files)" in ended.complaints[0]
+    assert "unreadable, so nothing is done" in ended.complaints[0]
     named = [line.split(": ")[0].strip() for line in ended.complaints[1:]]
     assert named == sorted(landed(name) for name in refusal.names if name in FOUND_BY_PLAN)
     assert [place for place in TABLES if (lake / place).exists()] == []

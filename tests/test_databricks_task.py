@@ -130,11 +130,15 @@ def test_tasks_return_and_make_the_tables_of_whole_runs(lakes: tuple[Path, Path]
 def test_task_that_fails_raises_and_says_with_what(tmp_path: Path) -> None:
     (tmp_path / LANDED).mkdir(parents=True)
     (tmp_path / LANDED / "broken.parquet").write_bytes(b"PAR1 no more")
-    plan, *_ = tasks_of_a_run(tmp_path, "1", "2026-11-20", ENGINE="embedded")
-    unknown = [*plan[:3], "no-such-command"]
-    ended = run_in_kernel(KERNEL + IN_A_THREAD + REPORT, [plan, unknown], of_process(tmp_path))
+    tasks = tasks_of_a_run(tmp_path, "1", "2026-11-20", ENGINE="embedded")
+    unknown = [*tasks[0][:3], "no-such-command"]
+    *taken, finalized, unknown_ended = run_in_kernel(
+        KERNEL + IN_A_THREAD + REPORT, [*tasks, unknown], of_process(tmp_path)
+    )
+    assert {answer[0] for answer in taken} == {"returned"}  # a file that is set aside holds up no task but the last
+    ended = [finalized, unknown_ended]
     assert [answer[:2] for answer in ended] == [
-        ["RuntimeError", "returns plan ended with exit code 4; why is on stderr"],
+        ["RuntimeError", "returns finalize ended with exit code 4; why is on stderr"],
         ["RuntimeError", "returns no-such-command ended with exit code 2; why is on stderr"],
     ]
     assert "broken.parquet" in ended[0][2]

@@ -234,8 +234,8 @@ def test_read_landed_gzip_file_cut_short_since_it_was_planned_is_named_when_it_i
     land(bench, "good.jsonl", '{"return_id": "R2"}\n')
     planned = landed(bench)
     land(bench, name, content[:-9])
-    [delivery] = bench.engine.read_landed(planned, {})
     with pytest.raises(UnreadableBatchError) as raised:
+        [delivery] = bench.engine.read_landed(planned, {})
         bench.engine.materialize(delivery.frame)
     assert {path: error.may_pass for path, error in raised.value.problems.items()} == {path: False}
 

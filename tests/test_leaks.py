@@ -35,7 +35,7 @@ SECRETS = {
     "DATABASE_URL": f"postgresql://etl:{SECRET}@db/returns",
     "TOKEN": SECRET,
 }
-SETTINGS = {"LOG_LEVEL": "DEBUG", "MAX_QUARANTINED_RATIO": "1", **SECRETS}
+SETTINGS = {"LOG_LEVEL": "DEBUG", "MAX_QUARANTINED_RATIO": "1", "CURRENCY": "EUR", **SECRETS}
 
 
 def person(name: str, **changed: str | None) -> Row:
@@ -51,6 +51,7 @@ BROKEN: tuple[Mapping[str, str | None], ...] = (
     {"qty": None, "amount": None, "return_date": None},
     dict.fromkeys(("qty", "amount", "return_date", "ingest_ts"), PERSON),
     {"qty": "0", "amount": "-1", "return_date": "1971-01-01"},
+    {"return_id": "1.00045E+12", "ingest_ts": "9999-12-30T00:00:00Z", "currency": PERSON},
 )
 
 pytestmark = pytest.mark.full  # make test has the cores of these promises elsewhere
@@ -62,8 +63,8 @@ def land_every_format(lake: Path, env: Mapping[str, str]) -> None:
     for name in ("a.jsonl", "b.json.gz", "c.csv", "d.csv.gz", "e.parquet"):
         land(lake / LANDED / name, [person(name), *DIRTY])
     corrupt = f'{{"customer_id": "{PERSON}", \n{PERSON}\n{{"customer_id": {{"name": "{PERSON}"}}}}\n'
-    write_text(lake / LANDED / "f.ndjson", corrupt)
-    write_text(lake / LANDED / "g.csv", csv_text([person("g")]) + f'"{PERSON}\n{PERSON},{PERSON}\n')
+    write_text(lake / LANDED / "f.ndjson", json_line(person("f")) + "\n" + corrupt)
+    write_text(lake / LANDED / "g.csv", csv_text([person("g")]) + f'"{PERSON}\n{PERSON}"{PERSON},{PERSON}\n')
 
 
 @dataclass(frozen=True)

@@ -133,6 +133,6 @@ def test_landed_file_that_changes_at_each_look_ends_the_run_with_its_name(
     )
     with pytest.raises(RejectedFilesError) as raised:
         run_here(tmp_path)
-    assert raised.value.lines == (f"{LANDED}/a.jsonl: it was planned and has changed since",)
+    assert raised.value.problems == {f"{LANDED}/a.jsonl": "it was planned and has changed since"}
     assert set(states(tmp_path)) == {ABANDONED}
     assert lake_reading.silver(tmp_path) == []

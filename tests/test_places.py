@@ -107,7 +107,7 @@ def test_run_with_a_landed_link_out_of_the_lake_sets_it_aside_and_names_it(lake:
     assert (ended.exit_code, ended.complaints) == (
         4,
         [
-            "error: 1 landed file is set aside, all others are done; mend, move away or skip (--skip-file) each, "
+            "error: 1 landed file was set aside, all others are done; mend, remove or skip (skip_files) each, "
             "then run again",
             "  bronze/returns_raw/link.jsonl: it is a link out of the lake; land the file itself",
         ],

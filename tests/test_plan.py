@@ -709,7 +709,7 @@ def test_plan_of_a_file_that_cannot_be_taken_is_exit_4_where_nothing_is_done_the
     ended = returns(root, "plan", *more, UNREADABLE_FILES="fail")
     said = (
         "error: 1 landed file was unreadable, so nothing is done; mend, remove or skip (skip_files) each, "
-        "then run again:"
+        "then run again"
     )
     assert shown(ended) == (4, [], [said, f"  {A}: {NO_COLUMNS}"])
     assert ledger_of(root).pending() is None

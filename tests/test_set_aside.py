@@ -33,7 +33,7 @@ PROBLEM = (
     "start from"
 )
 ONE_SET_ASIDE = (
-    "1 landed file is set aside, all others are done; mend, move away or skip (--skip-file) each, then run again"
+    "1 landed file was set aside, all others are done; mend, remove or skip (skip_files) each, then run again"
 )
 
 
@@ -113,7 +113,7 @@ def test_lines_of_a_run_name_every_file(lake: Path) -> None:
     assert (exit_code, complaints) == (
         4,
         [
-            "error: 2 landed files are set aside, all others are done; mend, move away or skip (--skip-file) each, "
+            "error: 2 landed files were set aside, all others are done; mend, remove or skip (skip_files) each, "
             "then run again",
             f"  {BAD}: {PROBLEM}",
             f"  {LANDED}/empty.csv: it has no header: it is empty, or has only blank lines and comments",
@@ -131,8 +131,7 @@ def test_dry_run_shows_the_others_changes_nothing_and_ends_as_a_run_would(lake: 
 def test_run_does_nothing_where_the_settings_say_so(lake: Path) -> None:
     exit_code, complaints, record = run(lake, UNREADABLE_FILES="fail")
     message = (
-        "1 landed file is unreadable, nothing is done (unreadable_files); mend, move away or skip (--skip-file) each, "
-        "then run again"
+        "1 landed file was unreadable, so nothing is done; mend, remove or skip (skip_files) each, " "then run again"
     )
     assert (exit_code, complaints) == (4, [f"error: {message}", f"  {BAD}: {PROBLEM}"])
     assert [record[key] for key in ("status", "exit_code", "error")] == ["failed", 4, message]
@@ -209,7 +208,7 @@ def test_file_that_breaks_while_it_is_read_stops_the_run_where_the_settings_say_
     broken_in_the_middle(False)
     with pytest.raises(RejectedFilesError) as raised:
         run_here(lake, unreadable_files="fail")
-    assert raised.value.lines == (f"{BAD}: it is torn",)
+    assert raised.value.problems == {BAD: "it is torn"}
     assert (states(lake), ids(lake)) == ([ABANDONED], [])
 
 

@@ -114,7 +114,7 @@ class RejectedFilesError(PipelineError):
 
     @property
     def lines(self) -> Sequence[str]:
-        return [f"{self}:", *(without_secrets(f"  {path}: {problem}") for path, problem in self.problems.items())]
+        return [str(self), *(without_secrets(f"  {path}: {problem}") for path, problem in self.problems.items())]
 
 
 class StorageError(PipelineError):
