@@ -21,9 +21,9 @@ import landing_cases_json
 import landing_cases_text
 import landing_cases_values
 from commands import ENGINE, Ended, returns
+from lake_reading import CONTENT, QUARANTINE, SILVER
 from landing import write_bytes
 from landing_case import Bad, Case, Content, Row, bad, line, table, text
-from lake_reading import CONTENT, QUARANTINE, SILVER
 
 pytestmark = pytest.mark.spark
 

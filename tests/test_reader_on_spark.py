@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commands import spark_session
-from reader_records import PHANTOM
+from reader_records import PHANTOM, Record
 from reading import COLUMNS, read
 
 pytestmark = pytest.mark.spark
@@ -34,10 +34,11 @@ NOTES = (
 RECORDS = [(f"R-{number}", "O", note, "MUG", note, "1", "5.50", "2026-11-11") for number, note in enumerate(NOTES)]
 
 
-def parts(
-    records: Sequence[tuple[str, ...]], directory: Path, format_: str, **options: str
-) -> list[tuple[str | None, ...]]:
-    """The records that a directory written by Spark has, in the order of their ids, corrupt ones as nothing but None."""
+Row = tuple[str | None, ...]
+
+
+def parts(records: Sequence[Record], directory: Path, format_: str, **options: str) -> list[Row]:
+    """The records that a directory written by Spark has, in the order of their ids, corrupt ones as None."""
     frame = spark_session().createDataFrame(list(records), ", ".join(f"{name} string" for name in COLUMNS))
     frame.repartition(2).write.format(format_).options(**options).save(str(directory))
     found = [path for path in directory.iterdir() if path.name.startswith("part-")]

@@ -1,5 +1,7 @@
-"""What a file says is only ever a value: text in quotes, names of columns, files and directories, and what a feed writes
-as a constant become no record, no header, no SQL and no path, and nothing outside the lake is written."""
+"""What a file says is only ever a value: text in quotes, names of columns, files and directories, constants of feeds.
+
+None of it becomes a record, a header, SQL or a path, and nothing outside the lake is written.
+"""
 
 from __future__ import annotations
 
