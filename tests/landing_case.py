@@ -116,7 +116,7 @@ NATIVE: Mapping[str, Any] = {
 def parquet(
     rows: Sequence[Mapping[str, Any]] = ({},), types: Mapping[str, pa.DataType | None] | None = None, **options: Any
 ) -> Content:
-    """A Parquet file: good rows but for these values, native types but for these. A type of None leaves a column out."""
+    """A Parquet file: good rows but for these values, native types but for these. None leaves a column out."""
     changed = types or {}
 
     def written(mark: str) -> bytes:

@@ -250,7 +250,9 @@ CASES: Mapping[str, Case] = {
     ),
     **{f"Parquet in {codec}": _parquet({}, compression=codec) for codec in ("none", "gzip", "zstd", "lz4")},
     "Parquet in brotli": Case(
-        {"f.parquet": parquet(THREE, compression="brotli")}, _KEPT, on_spark={"f.parquet": "brotli"}
+        {"f.parquet": parquet(THREE, compression="brotli")},
+        _KEPT,
+        on_spark={"f.parquet": "is packed with BROTLI, which the engine spark cannot read"},
     ),
     "Parquet of no rows": Case({"f.parquet": parquet([])}),
     "Parquet without a column": Case({"f.parquet": parquet(THREE, {"amount": None})}, rejected={"f.parquet": "amount"}),

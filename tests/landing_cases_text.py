@@ -74,7 +74,7 @@ CASES: Mapping[str, Case] = {
     "header of a shop": rejected(
         "Return ID,Order,SKU,Quantity,Return reason,Refunded amount,Created at\n"
         "#1001-R1,#1001,MUG,1,Defective,5.50,2026-11-11 10:00:00 -0500\n",
-        "columns order_id, qty, amount, return_date are missing in its header, which is Return ID, Order, SKU, Quantity",
+        "columns order_id, qty, amount, return_date are missing in its header, which is Return ID, Order, SKU",
     ),
     "header of a marketplace": rejected(
         '"return-date","order-id","sku","asin","quantity","reason"\n"2026-11-11T10:00:00+00:00","1","M","B","1","X"\n',
@@ -159,7 +159,7 @@ CASES: Mapping[str, Case] = {
         ONE.replace("damaged", "défectueux"), "its text is not utf-8 at byte offset", "fr.csv", "cp1252"
     ),
     "latin-1 far down": rejected(
-        table(*[line(f"R-{n}") for n in range(3000)], line("R-x", reason="abîmé")),
+        table(*[line(f"R-{n}") for n in range(900)], line("R-x", reason="abîmé")),
         "its text is not utf-8",
         "fr.csv",
         "latin-1",

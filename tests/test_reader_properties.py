@@ -16,7 +16,7 @@ from reading import COLUMNS, feed_of, read
 
 def by_pandas(found: Sequence[Record], delimiter: str, quoting: int, end: str) -> str:
     frame = pd.DataFrame(found, columns=list(COLUMNS), dtype=object)
-    return str(frame.to_csv(index=False, sep=delimiter, quoting=quoting, lineterminator=end))  # type: ignore[call-overload]
+    return str(frame.to_csv(index=False, sep=delimiter, quoting=quoting, lineterminator=end))
 
 
 @given(

@@ -32,7 +32,8 @@ _CODE = Path(__file__).resolve().parents[1]
 # What the texts depend on: the modules that write them, and the packages that turn them into DuckDB's SQL.
 _WRITERS = ("transforms/*.py", "schemas/*.py", "engines/duckdb_queries.py", "engines/duckdb_sql.py")
 _PACKAGES = ("sqlframe", "sqlglot")
-_PLACEHOLDER = re.compile(r"\{rows ([0-9]+)\}|'\{text ([0-9]+)\}'")
+# A brace that the query itself has stands there twice: constants of feeds may read like placeholders.
+_PLACEHOLDER = re.compile(r"\{\{|\{rows ([0-9]+)\}|'\{text ([0-9]+)\}'")
 # SQLFrame remembers the columns of a name, also of another connection, so a process uses no name twice.
 _numbers = count(1)
 _with_session: list[Queries] = []
@@ -135,6 +136,8 @@ class Queries:
 
         def value(found: re.Match[str]) -> str:
             rows, text = found.groups()
+            if found[0] == "{{":
+                return "{"
             if rows is not None:
                 return cast(str, arguments[int(rows)].view)
             given = arguments[int(text)]
@@ -144,7 +147,7 @@ class Queries:
 
     def _written(self, key: str, transform: Callable[..., DataFrame], arguments: Sequence[Any]) -> str:
         """The text of the query with a placeholder for each frame, text and date."""
-        given, views, texts = list(arguments), {}, []
+        given, views, texts = list(arguments), {}, {}
         for position, argument in enumerate(arguments):
             if isinstance(argument, Query):
                 # A view of its own, so that a frame that is given twice has two names. The key is in it: SQLFrame names
@@ -153,12 +156,15 @@ class Queries:
                 self._connection.execute(f"create or replace view {view} as select * from {argument.view}")
                 given[position] = self.session.table(view)
             elif isinstance(argument, str | date):
-                texts.append(f"{{text {position}}}")
-                given[position] = _Placeholder(texts[-1])
+                texts[position] = f"text {position} of {key}"  # no constant has the key that is made of it
+                given[position] = _Placeholder(texts[position])
         written = sql_of(transform(*given))
-        for text in texts:
+        for text in texts.values():
             if not written.count(text) == written.count(f"'{text}'") > 0:
                 raise TypeError(f"{transform.__name__} may use a text or a date of its arguments in a literal only")
+        written = written.replace("{", "{{")
+        for position, text in texts.items():
+            written = written.replace(f"'{text}'", f"'{{text {position}}}'")
         for position, view in views.items():
             written = written.replace(f'"{view}"', f"{{rows {position}}}")
         return written

@@ -29,7 +29,7 @@ from pyspark_interview_project.pipeline.run_context import (
 from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.shown_text import printable
-from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed
+from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed, in_order_of_delivery
 from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected, write_rejected
 from pyspark_interview_project.storage.delta_tables import DeltaTables
@@ -68,9 +68,12 @@ def plan_batch(
     refused = {**landing.rejected, **(unreadable or {})}
     refused = {path: problem for path, problem in refused.items() if path not in settings.skip_files}
     wanted = [file for file in landing.files if file.path not in settings.skip_files and file.path not in refused]
+    # A backlog that takes several batches comes to silver as it was delivered: a later batch wins.
+    wanted = in_order_of_delivery(wanted)
     new = NewFiles(LocalFiles(settings.paths.root), wanted, refused, known, settings)
     is_strict = settings.unreadable_files == "fail"
     files, leaves_files = _up_to(settings.max_batch_bytes, list(new) if is_strict else new)
+    files = tuple(sorted(files, key=lambda file: file.path.split("/")))
     if new.rejected and is_strict:
         raise RejectedFilesError({file.path: file.problem for file in new.rejected}, others_are_done=False)
     known_paths = {file.path for file in known}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import unquote
 
 from pyspark_interview_project.config import paths
@@ -23,6 +23,7 @@ _FORMATS: Mapping[str, Format] = {
     **dict.fromkeys((".parquet", ".parq", ".pq"), "parquet"),
 }
 _PACKINGS = (".gz", ".gzip", ".bz2", ".xz", ".zst")
+AnyFile = TypeVar("AnyFile", "LandedFile", StoredFile)
 _LANDING_DAY = re.compile(r"\Adt=([0-9]{4}-[0-9]{2}-[0-9]{2})\Z")
 
 
@@ -43,8 +44,7 @@ class LandedFile:
     @property
     def landed_day(self) -> str | None:
         """The day of the directory dt=… that it landed in, as YYYY-MM-DD."""
-        days = [day for part in self.path.split("/")[:-1] if (day := _day_of(part))]
-        return days[-1].isoformat() if days else None
+        return _landed_day(self.path)
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,14 @@ def format_of(path: str) -> Format | None:
     return None if found == "parquet" and is_packed else found
 
 
-def in_order_of_delivery(files: Iterable[LandedFile]) -> list[LandedFile]:
+def in_order_of_delivery(files: Iterable[AnyFile]) -> list[AnyFile]:
     """The files from the one that was delivered first to the last: by landing day, modification time and path."""
-    return sorted(files, key=lambda file: (file.landed_day or "", file.modified_ns, file.path))
+    return sorted(files, key=lambda file: (_landed_day(file.path) or "", file.modified_ns, file.path))
+
+
+def _landed_day(path: str) -> str | None:
+    days = [day for part in path.split("/")[:-1] if (day := _day_of(part))]
+    return days[-1].isoformat() if days else None
 
 
 def landing_directory(lake: LakePaths) -> Path:
