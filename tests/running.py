@@ -55,7 +55,7 @@ def screening(root: Path, as_of: date) -> NewFiles:
 
 
 def screened_files(root: Path, as_of: date) -> list[LandedFile]:
-    """The landed files of a lake, as they are planned. Raises UnreadableInputError of the first that cannot be taken."""
+    """The landed files of a lake, as they are planned. Raises UnreadableInputError of one that cannot be taken."""
     new = screening(root, as_of)
     files = list(new)
     for file in new.rejected:

@@ -81,8 +81,8 @@ def test_command_that_set_files_aside_has_a_line_for_each_and_no_path_makes_anot
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     def command() -> None:
-        secret = "s3://me:key@b/c.csv"  # pragma: allowlist secret
-        raise RejectedFilesError({"a\nerror: all is lost.csv": "UTF-16", secret: "cut short\x1b[2J"})
+        with_key = "s3://me:key@b/c.csv"  # pragma: allowlist secret
+        raise RejectedFilesError({"a\nerror: all is lost.csv": "UTF-16", with_key: "cut short\x1b[2J"})
 
     with as_a_process({}), pytest.raises(SystemExit) as ended:
         run_command(command, [])
