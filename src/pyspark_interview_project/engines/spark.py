@@ -5,48 +5,36 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
+from pyspark_interview_project.engines.spark_errors import spark_errors
 from pyspark_interview_project.engines.spark_parquet import no_glob
 from pyspark_interview_project.engines.spark_reading import SparkReader
-from pyspark_interview_project.engines.spark_session import OpenedSession, cause_of, open_session
-from pyspark_interview_project.errors import (
-    ConflictError,
-    EngineError,
-    UnreadableBatchError,
-    UnreadableInputError,
-    VerificationError,
-)
+from pyspark_interview_project.engines.spark_session import OpenedSession, open_session
+from pyspark_interview_project.errors import EngineError, UnreadableBatchError, VerificationError
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
-from pyspark_interview_project.shown_text import without_values
-from pyspark_interview_project.sources.discovery import LandedFile, file_named
+from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import Merge
-from pyspark_interview_project.storage.storage_errors import storage_error
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-# How Delta begins the names of the errors by which a commit gives way to one that came before.
-_CONFLICTS = ("DELTA_CONCURRENT", "DELTA_METADATA_CHANGED", "DELTA_PROTOCOL_CHANGED")
 # What Spark says where a file of the change feed was removed, by VACUUM for instance.
 _FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
@@ -294,21 +282,5 @@ class SparkEngine:
         with self._spark_errors(table.place):
             self._spark.sql(statement)
 
-    @contextmanager
-    def _spark_errors(self, place: str) -> Iterator[None]:
-        """Spark's own errors as ours: the landed file that it could not read, or the place that it was at."""
-        try:
-            yield
-        except (PySparkException, Py4JError, ConnectionError) as error:
-            stop_signals.check()
-            said = without_values(cause_of(error))
-            if path := file_named(str(error), self._rows):
-                told = UnreadableInputError.told_in(str(error), path)  # by a worker in Python
-                unreadable = told or UnreadableInputError(path, f"cannot be read to its end: {said}")
-                raise UnreadableBatchError({path: unreadable}) from error
-            if any(conflict in str(error) for conflict in _CONFLICTS):
-                raise ConflictError(place, said) from error
-            if problem := storage_error(place, error, said):
-                raise problem from error
-            raise EngineError("spark", f"{place}: {said}") from error
-        stop_signals.check()  # an exception that a handler raises is lost where Python finds it in a callback
+    def _spark_errors(self, place: str) -> AbstractContextManager[None]:
+        return spark_errors(place, self._rows)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -53,6 +53,12 @@ from pyspark_interview_project.transforms.quarantine import quarantine_slice
 logger = logging.getLogger(__name__)
 
 STAGE = "bronze_to_silver"
+# Keys of a feed that read values which are rejected without one.
+_OF_A_FEED = {
+    **dict.fromkeys(("amount_negative", "qty_not_positive"), "`negate: true`"),
+    "amount_invalid": "`decimal` and `thousands`",
+    **dict.fromkeys(("return_date_invalid", "ingest_ts_invalid"), "`format`"),
+}
 # A file that is written to while it is read makes a batch void. A run tries as often as this.
 _MOST_VOID_BATCHES = 5
 
@@ -229,11 +235,18 @@ def _check_gates(run: RunContext, classified: ClassifiedBatch) -> None:
             quarantine.value,
             quarantine.limit,
             f"{many} have {_top(classified.quarantined_by_reason)}; look into {QUARANTINE.place}, and mend the "
-            f"files or run with --accept-quarantined {_rounded_up(quarantine.value)}",
+            f"files or run with --accept-quarantined {_rounded_up(quarantine.value)}"
+            + _what_takes_them(classified.quarantined_by_reason),
         )
     if ambiguous is not None and ambiguous.status == "failed":
         advice = "return_id is most often too short a key; give more columns as its key in a feed"
         raise QualityGateError(ambiguous.name, ambiguous.value, ambiguous.limit, advice)
+
+
+def _what_takes_them(reasons: Iterable[str]) -> str:
+    """What of a feed may take rows that were rejected for these reasons."""
+    keys = dict.fromkeys(_OF_A_FEED[code] for code in reasons if code in _OF_A_FEED)
+    return f"; {' and '.join(keys)} of a feed may take them" if keys else ""
 
 
 def _top(reasons: dict[str, int]) -> str:
