@@ -192,7 +192,8 @@ def test_batch_of_which_no_record_is_accepted_fails_whatever_its_size(tmp_path: 
         run_here(tmp_path, max_quarantined_ratio=0.2)
     assert str(raised.value) == (
         "gate quarantined_ratio failed: 1 is beyond 0.2; no row was accepted: the rows have qty_not_positive (1); look "
-        "into quarantine/returns, and mend the files or run with --accept-quarantined 1.00; `negate: true` of a feed may take them"
+        "into quarantine/returns, and mend the files or run with --accept-quarantined 1.00; "
+        "`negate: true` of a feed may take them"
     )
     assert [gate["status"] for gate in lake_reading.latest_run_record(tmp_path)["gates"]] == ["failed"]
     assert lake_reading.silver(tmp_path) == []
