@@ -192,6 +192,12 @@ def _square_items(content: bytes) -> Iterator[Found]:
 
 def _stripe_refunds(content: bytes) -> Iterator[Found]:
     for row in _comma_separated(content, "cp1252"):
+        if "Amount Refunded" not in row:  # the export of refunds
+            of_refund = {"return_id": row["id"], "order_id": row["Charge"], "customer_id": row["Customer"], "qty": 1}
+            of_refund |= {"sku": "REFUND", "reason": row["Reason"], "amount": row["Amount"]}
+            of_refund["return_date"] = _day(row["Created (UTC)"], "%Y-%m-%d %H:%M")
+            yield None if row["Status"] == "pending" else of_refund
+            continue
         if row["Status"] == "Failed" or Decimal(row["Amount Refunded"]) == 0:
             yield None
             continue

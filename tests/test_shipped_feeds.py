@@ -13,11 +13,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
 import lake_reading
-from commands import returns
+from commands import mostly_full, returns
 from crashes import failing
 from feed_files import FEED_FILES, FEED_VARIANTS
 from feed_values import Expected, Landed, expected_of
@@ -57,6 +59,7 @@ class Scene:
     files: Sequence[Landed]
     expected: Expected
     record: Mapping[str, Any]
+    silver: Sequence[lake_reading.Row]
 
 
 def files_of(feed: str) -> list[Landed]:
@@ -86,15 +89,15 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
     files = [file for feed in FEEDS for file in files_of(feed)]
     land_all(lake, files)
     run_whole(lake, SECOND_DAY)
-    return Scene(lake, files, expected_of(files), lake_reading.latest_run_record(lake))
+    silver = lake_reading.rows(lake, lake_reading.SILVER, (*lake_reading.CONTENT, "source_file"))
+    return Scene(lake, files, expected_of(files), lake_reading.latest_run_record(lake), silver)
 
 
 @pytest.mark.spark
 @pytest.mark.parametrize("feed", FEEDS)
 def test_silver_has_of_a_shipped_feeds_files_what_its_decisions_say(scene: Scene, feed: str) -> None:
-    found = lake_reading.rows(scene.lake, lake_reading.SILVER, (*lake_reading.CONTENT, "source_file"))
     expected = [row for row in scene.expected.silver.values() if f"/{feed}/" in row[-1]]
-    assert [row for row in found if f"/{feed}/" in row[-1]] == lake_reading.in_order(expected)
+    assert [row for row in scene.silver if f"/{feed}/" in row[-1]] == lake_reading.in_order(expected)
     assert {row[-1] for row in expected} == {file.path for file in scene.files if file.feed == feed}
 
 
@@ -152,7 +155,7 @@ def test_second_run_changes_nothing(scene: Scene) -> None:
     assert lake_reading.everything(scene.lake) == before
 
 
-@pytest.mark.parametrize("feed", FEEDS)
+@pytest.mark.parametrize("feed", mostly_full(FEEDS, 3))
 def test_feeds_try_counts_of_a_spoiled_file_what_the_run_counts(scene: Scene, feed: str) -> None:
     file = [file for file in scene.files if file.feed == feed][-1]
     expected = expected_of([file])
@@ -160,6 +163,39 @@ def test_feeds_try_counts_of_a_spoiled_file_what_the_run_counts(scene: Scene, fe
     ended = returns(scene.lake, "feeds", "try", str(scene.lake / file.path), "--feed", feed, "--records", "1")
     counted = f"{read - excluded - rejected} accepted, {excluded} excluded, {rejected} rejected"
     assert f"{read} records by feed {feed}: {counted}" in ended.stdout, ended
+
+
+# The first column that a file has --------------------------------------------------------------------------------------
+
+
+@pytest.mark.spark
+def test_first_column_that_a_file_has_is_taken_file_by_file_though_one_batch_reads_them_all(tmp_path: Path) -> None:
+    lake, landed = tmp_path / "lake", tmp_path / "lake" / LANDED / "own"
+    columns = (
+        "return_id: {key: [id, [part, line]]}, order_id: id, sku: [code, article], qty: q, amount: a, return_date: d"
+    )
+    write_text(tmp_path / "feeds" / "own.yaml", f'feed: own_shop\nfiles: "own/**"\ncolumns: {{{columns}}}\n')
+    write_text(
+        landed / "both.csv", "id,part,line,code,article,q,a,d\nA,1,2,c,a,1,1,2026-03-01\nB,1,2,,a,1,1,2026-03-01\n"
+    )
+    write_text(landed / "other.csv", "id,line,article,q,a,d\nC,3,a,1,1,2026-03-01\n")
+    write_text(landed / "code=of path" / "directory.csv", "id,line,article,q,a,d\nD,4,a,1,1,2026-03-01\n")
+    record = {"id": "E", "line": "5", "q": 1, "a": 1, "d": "2026-03-01"}
+    lines = [record | {"article": "a"}, record | {"id": "F", "code": "c", "article": "a"}]
+    write_text(landed / "records.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    pq.write_table(
+        pa.table({name: [str(value)] for name, value in (lines[0] | {"id": "G"}).items()}), landed / "g.parquet"
+    )
+    run_whole(lake, SECOND_DAY, FEEDS_DIR=str(tmp_path / "feeds"))
+    assert [(row[0], row[3]) for row in lake_reading.silver(lake)] == [
+        ("A|1", "C"),
+        ("C|3", "A"),
+        ("D|4", "OF PATH"),
+        ("E|5", "A"),
+        ("F|5", "C"),
+        ("G|5", "A"),
+    ]
+    assert [key[1:] for key in lake_reading.quarantined(lake)] == [("B|1", ("sku_missing",))]
 
 
 # A run that dies, and a feed that is another one by then ----------------------------------------------------------------
@@ -188,21 +224,27 @@ def no_definition(feeds: Path) -> None:
     (feeds / "own.yaml").unlink()
 
 
+KILLS = (
+    ("before put checkpoint.json", another_definition),
+    ("behind put checkpoint.json", no_definition),
+    ("behind put checkpoint.json", another_definition),
+    ("before put checkpoint.json", no_definition),
+)
+
+
 @pytest.fixture(scope="module")
 def never(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Landed files of an own feed and of a shipped one, taken by a run that nothing disturbs; beside them the feed."""
+    """A file of an own feed as it landed, and a lake that a run took it into, which nothing disturbed."""
     root = tmp_path_factory.mktemp("own")
     lake = root / "lake"
     define(root / "feeds", "code", "R")
-    land_all(lake, files_of("square_items")[-1:])
     write_text(lake / LANDED / "own" / "a.csv", OWN_FILE)
     shutil.copytree(lake, root / "landed")
     run_here(lake, feeds_dir=str(root / "feeds"))
     return root
 
 
-@pytest.mark.parametrize("change", [another_definition, no_definition])
-@pytest.mark.parametrize("moment", ["before put checkpoint.json", "behind put checkpoint.json"])
+@pytest.mark.parametrize(("moment", "change"), mostly_full(KILLS))
 def test_run_killed_and_run_again_ends_the_batch_by_the_feed_that_was_planned(
     tmp_path: Path, never: Path, moment: str, change: Callable[[Path], None]
 ) -> None:
