@@ -231,9 +231,18 @@ def sap_customer_returns(seed: int, count: int, layout: str = "line", version: i
     return _json(items, around[version], layout)
 
 
-def stripe_refunds(seed: int, count: int, encoding: str = "utf-8") -> bytes:
-    """Payments with what was refunded of them."""
+def stripe_refunds(seed: int, count: int, encoding: str = "utf-8", of_refunds: bool = False) -> bytes:
+    """Payments with what was refunded of them; `of_refunds`: the other export, which has other names for the same."""
     random_ = random.Random(seed)
+    if of_refunds:
+        refunds = [
+            [f"re_{number:06}", time.strftime("%Y-%m-%d %H:%M"), _money(random_), "eur"]
+            + ["pending" if number % 5 == 2 else "succeeded", random_.choice(["", "duplicate"]), f"cus_{number % 9}"]
+            + ["" if number % 4 == 3 else f"ch_{number:06}"]
+            for number, time in enumerate(_times(random_, count))
+        ]
+        names = ["id", "Created (UTC)", "Amount", "Currency", "Status", "Reason", "Customer", "Charge"]
+        return _delimited(names, refunds, encoding=encoding)
     header = ["id", "Created date (UTC)", "Amount", "Amount Refunded", "Currency", "Captured", "Fee", "Status"]
     header += ["Description", "Customer ID", "Customer Email", "Refunded date (UTC)", "PaymentIntent ID"]
     rows = []
@@ -314,6 +323,6 @@ FEED_VARIANTS: Mapping[str, Sequence[Mapping[str, Any]]] = {
     "sap_customer_returns": [{}, {"version": 4}, {"layout": "lines"}, {"layout": "pretty"}, {"layout": "array"}],
     "shopify_refunds": [{}, {"layout": "line"}, {"layout": "lines"}, {"layout": "array"}],
     "square_items": [{}, {"iso_dates": True}, {"encoding": "cp1252"}],
-    "stripe_refunds": [{}, {"encoding": "cp1252"}],
+    "stripe_refunds": [{}, {"encoding": "cp1252"}, {"of_refunds": True}],
     "woocommerce_refunds": [{}, {"layout": "lines"}, {"layout": "pretty"}],
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 _BLANK_OR_HYPHEN = re.compile(r"[\s-]")
 _NOT_IN_ANY_DIALECT = re.compile(r"[^a-z0-9]")
@@ -19,3 +20,8 @@ def name_in_sql(matching: str) -> str:
     Engines disagree about dots and case in quoted names, and a file's column may have the name of one of ours.
     """
     return "own_" + _NOT_IN_ANY_DIALECT.sub(lambda found: f"_{ord(found[0]):x}_", matching)
+
+
+def first_in_sql(choice: Iterable[str]) -> str:
+    """The name in frames of what a reader has picked: of these names (as they match) the first that the file has."""
+    return "_or_".join(["first", *map(name_in_sql, choice)])

@@ -166,6 +166,15 @@ class Feed(Strict):
         return tuple(dict.fromkeys(name for choice in choices for name in choice))
 
     @cached_property
+    def alternatives(self) -> tuple[tuple[str, ...], ...]:
+        """The names, as they match, of which a reader picks the first that a file has. Of JSON each record has its own,
+        and the mapping picks."""
+        if self.read.format == "json":
+            return ()
+        choices = [tuple(choice) for source in self.columns.mapped.values() for choice in source.choices]
+        return tuple(dict.fromkeys(choice for choice in choices if len(choice) > 1))
+
+    @cached_property
     def mapping(self) -> dict[str, Any]:
         """The definition in plain values, as transforms/map_columns.py takes it."""
         return {

@@ -6,14 +6,15 @@ settings.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pyspark_interview_project.config.column_names import matching_name, name_in_sql
+from pyspark_interview_project.config.column_names import first_in_sql, matching_name, name_in_sql
 from pyspark_interview_project.config.feed_definition import Feed
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
@@ -33,7 +34,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class TextFile:
     """A landed file at `place`, and how it is read. `constants` are columns of its path, for where it lacks them.
 
-    `wanted` are names as they match, and `columns` what they are called in a frame.
+    `wanted` are names as they match; of each of `alternatives` the first that the file has is picked. `columns` is what
+    all these are called in a frame.
     """
 
     place: str
@@ -41,6 +43,7 @@ class TextFile:
     options: ReadOptions
     encoding: str | None  # None: it is Parquet
     wanted: tuple[str, ...]
+    alternatives: tuple[tuple[str, ...], ...]
     columns: tuple[str, ...]
     constants: tuple[tuple[str, str | None], ...]
     modified_at: str
@@ -50,7 +53,7 @@ class TextFile:
 
 def text_file(place: str, file: LandedFile, feed: Feed | None, max_record_chars: int) -> TextFile:
     """How a file is read as text: any file but Parquet without a feed. It was planned with its encoding."""
-    wanted = feed.own_columns if feed else DELIVERED_NAMES
+    wanted, alternatives = (feed.own_columns, feed.alternatives) if feed else (DELIVERED_NAMES, ())
     modified_at = _EPOCH + timedelta(microseconds=file.modified_ns // 1000)
     return TextFile(
         place,
@@ -58,7 +61,8 @@ def text_file(place: str, file: LandedFile, feed: Feed | None, max_record_chars:
         read_options(file.path, feed, max_record_chars),
         file.encoding,
         wanted,
-        tuple(map(name_in_sql, wanted)) if feed else wanted,
+        alternatives,
+        (*map(name_in_sql, wanted), *map(first_in_sql, alternatives)) if feed else wanted,
         tuple(path_columns(file.path, wanted).items()),
         modified_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         file.landed_day,
@@ -126,6 +130,7 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
         ]
         if layout.delimiter is None:  # a key of JSON may be there in some records only
             own = [_or_constant(column, constants.get(name)) for name, column in zip(file.wanted, own)]
+        own += _picked(file, own, None if layout.delimiter is None else {*places, *constants})
         yield _with_facts(file, schema, own, raw_record, is_corrupt, source_record)
 
 
@@ -134,8 +139,17 @@ def _parquet_batches(file: TextFile) -> Iterator[pa.RecordBatch]:
     for batch, first in parquet_text(Path(file.place), file.path, file.wanted):
         rows, there = batch.num_rows, set(batch.schema.names)
         own = [batch.column(name) if name in there else _constant(constants.get(name), rows) for name in file.wanted]
+        own += _picked(file, own, there.union(constants))
         is_corrupt = pa.repeat(pa.scalar(False), rows)
         yield _with_facts(file, schema, own, raw_records(batch), is_corrupt, pa.arange(first, first + rows))
+
+
+def _picked(file: TextFile, own: Sequence[pa.Array], there: Collection[str] | None) -> list[pa.Array]:
+    """Of each of the file's alternatives the first column that is there; None: of JSON, what each record has."""
+    columns = dict(zip(file.wanted, own))
+    if there is None:
+        return [pc.coalesce(*(columns[name] for name in choice)) for choice in file.alternatives]
+    return [columns[next((name for name in choice if name in there), choice[0])] for choice in file.alternatives]
 
 
 def _with_facts(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from pyspark_interview_project.config.column_names import name_in_sql
+from pyspark_interview_project.config.column_names import first_in_sql, name_in_sql
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
@@ -28,8 +28,10 @@ def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
     """Make the delivered columns of a return from a source's own columns.
 
     Reads:   the file's own columns (string), each under name_in_sql of its matching_name, so that no name in a file can
-             be one of ours or be read as SQL; only those of Feed.own_columns are needed. Of CARRIED those that there
-             are (modified_at: ISO 8601 with offset, landed_day: YYYY-MM-DD, both string). `feed` is Feed.mapping.
+             be one of ours or be read as SQL; only those of Feed.own_columns are needed. Files that have different ones
+             may be in one frame: then it has what a reader picked of Feed.alternatives, under first_in_sql. Of CARRIED
+             those that there are (modified_at: ISO 8601 with offset, landed_day: YYYY-MM-DD, both string). `feed` is
+             Feed.mapping.
     Returns: the nine columns of returns_raw as text (null where the feed or the file has none), then currency where the
              feed maps it, is_excluded (boolean: the feed's `where` is false), and those of CARRIED that there were.
     """
@@ -41,6 +43,8 @@ def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
 
     def first(choice: Sequence[str], value: Callable[[str], Column] = F.col) -> Column:
         """The first of these columns that the file has; of JSON, whose records differ, that the record has."""
+        if first_in_sql(choice) in there:
+            return value(first_in_sql(choice))
         found = [value(name) for name in map(name_in_sql, choice) if name in there] or [_no_text()]
         return F.coalesce(*found) if feed["names_differ_by_record"] else found[0]
 
@@ -55,8 +59,10 @@ def map_columns(records: DataFrame, feed: Mapping[str, Any]) -> DataFrame:
         return F.lit(source["value"]) if "value" in source else _of_file(name, source["file"], there)
 
     # SQL may name columns that the file lacks.
-    wanted = map(name_in_sql, feed["own_columns"])
-    whole = records.select(*[F.col(name) if name in there else _no_text().alias(name) for name in wanted], *carried)
+    wanted = list(map(name_in_sql, feed["own_columns"]))
+    picked_by_reader = [F.col(name) for name in records.columns if name not in (*wanted, *CARRIED)]
+    own = [F.col(name) if name in there else _no_text().alias(name) for name in wanted]
+    whole = records.select(*own, *picked_by_reader, *carried)
     # Where nobody can tell whether it is a return, the row stays and is judged.
     is_return = F.coalesce(F.expr(where), F.lit(True)) if where else F.lit(True)
     is_excluded = ~is_return & ~F.col("is_corrupt") if "is_corrupt" in there else ~is_return
