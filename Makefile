@@ -16,8 +16,7 @@ ACTIONLINT_VERSION := v1.7.12
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
 # `make test` runs these on Spark, in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_landing_cases.py \
-    tests/test_reader_on_spark.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_reader_on_spark.py
 # Only for Spark, and only in environments of their own.
 NOT_EMBEDDED := tests/test_spark.py tests/test_reader_on_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
 RECOVERY := $(wildcard tests/test_dr*.py)

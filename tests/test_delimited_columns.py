@@ -115,7 +115,7 @@ def test_column_reader_text_that_is_not_proven_is_left_to_the_definition(kind: s
 )
 @example(['"a",b\n', '"'], "id,note\n", COMMA, 30, 1_000, 8)
 @example(["\ufeffa,b\n"], "id,note\n", COMMA, 8, 1_000, 8)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_column_reader_any_text_gives_what_the_definition_gives(
     lines: list[str], header: str, dialect: Dialect, block: int, max_chars: int, piece: int
 ) -> None:

@@ -66,7 +66,7 @@ def outcome(reader: Reader, blocks: Iterable[str], max_chars: int) -> Outcome:
     st.sampled_from([10, 40, 1_000]),
     st.sampled_from([30, 1_000]),
 )
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=300, deadline=None)
 def test_fast_json_records_any_text_gives_what_the_definition_gives(
     lines: list[str], block: int, max_chars: int, piece: int, waiting: int
 ) -> None:

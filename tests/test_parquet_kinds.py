@@ -202,7 +202,11 @@ IDS = {
 
 
 @pytest.mark.parametrize(
-    ("column", "stored"), [("return_id", True), ("customer_id", False)], ids=["with the schema of Arrow", "without"]
+    ("column", "stored"),
+    [
+        pytest.param("return_id", True, id="with the schema of Arrow"),
+        pytest.param("customer_id", False, id="without", marks=pytest.mark.full),
+    ],
 )
 def test_read_landed_ids_of_any_type_are_their_text(bench: LakeBench, column: str, stored: bool) -> None:
     for name, (array, _) in IDS.items():
