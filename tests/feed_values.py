@@ -19,6 +19,8 @@ Row = tuple[Any, ...]
 # The values of a return before they are judged, or None for a record that is excluded.
 Found = Mapping[str, Any] | None
 
+_TIME = "%Y-%m-%d %H:%M:%S"
+
 
 @dataclass(frozen=True)
 class Landed:
@@ -170,7 +172,7 @@ def _online_retail_ii(content: bytes) -> Iterator[Found]:
             "sku": row["StockCode"],
             "qty": pieces,
             "amount": pieces * Decimal(price),
-            "return_date": _day(row["InvoiceDate"], "%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M"),
+            "return_date": _day(row["InvoiceDate"], _TIME, "%m/%d/%Y %H:%M"),
         }
 
 
@@ -208,7 +210,7 @@ def _stripe_refunds(content: bytes) -> Iterator[Found]:
             "sku": "REFUND",
             "qty": 1,
             "amount": row["Amount Refunded"],
-            "return_date": _day(row["Refunded date (UTC)"], "%Y-%m-%d %H:%M:%S"),
+            "return_date": _day(row["Refunded date (UTC)"], _TIME),
         }
 
 
@@ -230,11 +232,8 @@ def _elements(content: bytes, *around: str) -> Iterator[dict[str, Any]]:
 
 def _magento_credit_memos(content: bytes) -> Iterator[Found]:
     for memo in _elements(content, "items"):
-        of_memo = {
-            "order_id": memo["order_id"],
-            "return_date": _day(memo["created_at"], "%Y-%m-%d %H:%M:%S"),
-            "ingest_ts": datetime.strptime(memo["updated_at"], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC),
-        }
+        day, at = _day(memo["created_at"], _TIME), datetime.strptime(memo["updated_at"], _TIME).replace(tzinfo=UTC)
+        of_memo = {"order_id": memo["order_id"], "return_date": day, "ingest_ts": at}
         if not memo["items"]:
             whole = {"return_id": f"{memo['increment_id']}|", "sku": "ADJUSTMENT", "qty": 1}
             yield {**of_memo, **whole, "amount": memo["adjustment"]}
@@ -297,13 +296,9 @@ def _woocommerce_refunds(content: bytes) -> Iterator[Found]:
 
 
 _FEEDS: Mapping[str, Callable[[bytes], Iterator[Found]]] = {
-    "amazon_fba": _amazon_fba,
-    "amazon_mfn": _amazon_mfn,
-    "magento_credit_memos": _magento_credit_memos,
-    "online_retail_ii": _online_retail_ii,
-    "sap_customer_returns": _sap_customer_returns,
-    "shopify_refunds": _shopify_refunds,
-    "square_items": _square_items,
-    "stripe_refunds": _stripe_refunds,
-    "woocommerce_refunds": _woocommerce_refunds,
+    function.__name__.removeprefix("_"): function
+    for function in (
+        *(_amazon_fba, _amazon_mfn, _online_retail_ii, _square_items, _stripe_refunds),
+        *(_magento_credit_memos, _sap_customer_returns, _shopify_refunds, _woocommerce_refunds),
+    )
 }

@@ -165,7 +165,7 @@ def test_feeds_try_counts_of_a_spoiled_file_what_the_run_counts(scene: Scene, fe
     assert f"{read} records by feed {feed}: {counted}" in ended.stdout, ended
 
 
-# The first column that a file has --------------------------------------------------------------------------------------
+# The first column that a file has -------------------------------------------------------------------------------------
 
 
 @pytest.mark.spark
@@ -198,7 +198,7 @@ def test_first_column_that_a_file_has_is_taken_file_by_file_though_one_batch_rea
     assert [key[1:] for key in lake_reading.quarantined(lake)] == [("B|1", ("sku_missing",))]
 
 
-# A run that dies, and a feed that is another one by then ----------------------------------------------------------------
+# A run that dies, and a feed that is another one by then --------------------------------------------------------------
 
 OWN = """
 feed: own_shop
