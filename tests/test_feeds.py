@@ -11,9 +11,11 @@ from pyspark_interview_project.config.date_formats import date_format
 from pyspark_interview_project.config.feed_source import Columns
 from pyspark_interview_project.config.feed_sql import checked_sql
 from pyspark_interview_project.config.feed_sql_kinds import SHARED_FUNCTIONS, RefusedSql
-from pyspark_interview_project.config.feeds import Feed, feed_for, load_feeds, shipped_feeds
+from pyspark_interview_project.config.feed_choice import FeedChoice
+from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
+from pyspark_interview_project.schemas.rules import REASON_CODES
 
 FBA = r"""feed: amazon_fba
 files: "amazon_fba/**"
@@ -315,12 +317,13 @@ def test_takes_pattern_decides_by_the_path(tmp_path: Path, pattern: str, taken: 
     assert [path for path in [*taken, *left] if feed.takes(path)] == taken
 
 
-def test_feed_for_first_feed_that_matches_takes_the_file(tmp_path: Path) -> None:
+def test_feed_of_first_feed_that_matches_takes_the_file_and_own_ones_go_first(tmp_path: Path) -> None:
     written(tmp_path, WHOLE.replace("shop/*.csv", "**/x.csv"), "1.yaml")
     written(tmp_path, FBA, "2.yaml")
-    feeds = load_feeds([tmp_path])
-    paths = ["amazon_fba/x.csv", "amazon_fba/y.csv", "y.csv"]
-    assert [feed and feed.feed for feed in (feed_for(path, feeds) for path in paths)] == ["shop", "amazon_fba", None]
+    choice = FeedChoice(str(tmp_path), REASON_CODES)
+    paths = ["amazon_fba/x.csv", "amazon_fba/y.csv", "stripe_refunds/y.csv", "y.csv"]
+    found = [choice.feed_of(f"bronze/returns_raw/{path}") for path in paths]
+    assert [feed and feed.feed for feed in found] == ["shop", "amazon_fba", "stripe_refunds", None]
 
 
 def test_missing_columns_names_all_that_the_required_ones_need(tmp_path: Path) -> None:
@@ -343,10 +346,11 @@ def test_shipped_feeds_load_and_take_the_files_of_their_directories() -> None:
         "stripe_refunds",
         "woocommerce_refunds",
     ]
+    choice = FeedChoice(None, REASON_CODES)
     for feed in feeds:
-        assert feed_for(f"{feed.feed}/dt=2026-01-01/a.csv", feeds) is feed
-        assert feed_for(f"dt=2026-01-01/{feed.feed}/a.csv", feeds) is feed
-    assert feed_for("partner.csv", feeds) is None
+        for path in (f"{feed.feed}/dt=2026-01-01/a.csv", f"dt=2026-01-01/{feed.feed}/a.csv"):
+            assert choice.feed_of(f"bronze/returns_raw/{path}") == feed
+    assert choice.feed_of("bronze/returns_raw/partner.csv") is None
 
 
 @pytest.mark.parametrize("name", [path.name for path in sorted(shipped_feeds().glob("*.yaml"))])

@@ -1,4 +1,4 @@
-"""The feeds of a directory: read, checked, and the one that a file belongs to."""
+"""The feeds of a directory: read and checked. feed_choice says which one a file belongs to."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pyspark_interview_project.config.feed_source import WrongKey
 from pyspark_interview_project.config.settings import StrictLoader
 from pyspark_interview_project.errors import ConfigurationError
 
-__all__ = ["Feed", "FeedRule", "feed_for", "load_feed", "load_feeds", "shipped_feeds"]
+__all__ = ["Feed", "FeedRule", "load_feed", "load_feeds", "shipped_feeds"]
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_BYTES = 1 << 20  # a definition is a page long
@@ -53,11 +53,6 @@ def load_feeds(directories: Iterable[Path | str], reserved_codes: Collection[str
                     raise ConfigurationError(f"{path}: rules", problem)
             feeds[feed.feed] = feed
     return tuple(feeds.values())
-
-
-def feed_for(path: str, feeds: Sequence[Feed]) -> Feed | None:
-    """The first feed that takes a file, by its path relative to bronze/returns_raw; None: it must have our columns."""
-    return next((feed for feed in feeds if feed.takes(path)), None)
 
 
 def _files_of(directory: Path) -> list[Path]:
