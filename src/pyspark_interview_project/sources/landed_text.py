@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pyspark_interview_project.config.column_names import first_in_sql, matching_name, name_in_sql
-from pyspark_interview_project.config.feed_definition import Feed
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
 from pyspark_interview_project.sources.parquet_text import parquet_text, raw_records
@@ -23,6 +23,9 @@ from pyspark_interview_project.sources.path_columns import path_columns
 from pyspark_interview_project.sources.text_columns import NoteUnknown
 from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
 from pyspark_interview_project.sources.text_records import read_records
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.config.feed_definition import Feed
 
 # The columns behind a file's own ones; the last two only for a feed, which may take them for its columns.
 _RECORD_COLUMNS = (("raw_record", pa.string()), ("is_corrupt", pa.bool_()))
