@@ -16,7 +16,7 @@ ACTIONLINT_VERSION := v1.7.12
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
 # `make test` runs these on Spark, in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_reader_on_spark.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Only for Spark, and only in environments of their own.
 NOT_EMBEDDED := tests/test_spark.py tests/test_reader_on_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
 RECOVERY := $(wildcard tests/test_dr*.py)
@@ -90,8 +90,8 @@ test-full-embedded: compiler monitoring-tools browser $(DEV_STAMP) ## All tests 
 	@$(IN_TWO) -m "" -k "not s3" $(NOT_EMBEDDED:%=--ignore=%) $(RECOVERY:%=--ignore=%) $(DEPLOYMENT:%=--ignore=%)
 
 test-full-spark: compiler $(JARS_STAMP) ## All tests of rows, and all those of whole runs that are marked `spark`, on Spark
-	@PARITY_EXAMPLES=2000 $(ON_SPARK) -m "" $(SPARK_TESTS) tests/test_differential.py
-	@$(FEW_ROWS_ON_SPARK) -m "spark and not embedded_only" $(SPARK_TESTS:%=--ignore=%) --ignore=tests/connect --ignore=tests/airflow
+	@PARITY_EXAMPLES=2000 $(ON_SPARK) -m "" $(SPARK_TESTS) tests/test_differential.py tests/test_reader_on_spark.py
+	@$(FEW_ROWS_ON_SPARK) -m "spark and not embedded_only" $(SPARK_TESTS:%=--ignore=%) --ignore=tests/test_reader_on_spark.py --ignore=tests/connect --ignore=tests/airflow
 
 test-recovery: compiler $(DEV_STAMP) ## All tests of backups, restores and drills
 	@$(IN_TWO) -m "" -k "not s3" $(RECOVERY)
