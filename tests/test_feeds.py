@@ -8,10 +8,10 @@ import pytest
 
 from pyspark_interview_project.config.column_names import matching_name, name_in_sql
 from pyspark_interview_project.config.date_formats import date_format
+from pyspark_interview_project.config.feed_choice import FeedChoice
 from pyspark_interview_project.config.feed_source import Columns
 from pyspark_interview_project.config.feed_sql import checked_sql
 from pyspark_interview_project.config.feed_sql_kinds import SHARED_FUNCTIONS, RefusedSql
-from pyspark_interview_project.config.feed_choice import FeedChoice
 from pyspark_interview_project.config.feeds import Feed, load_feeds, shipped_feeds
 from pyspark_interview_project.errors import ConfigurationError
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES, REQUIRED_NAMES
