@@ -123,6 +123,6 @@ def test_column_reader_any_text_gives_what_the_definition_gives(
     blocks = [text[at : at + block] for at in range(0, len(text), block)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delimited_columns, "_MIN_CHARS", 1)
-        patch.setattr(delimited_columns, "_PIECE_CHARS", piece)
+        patch.setattr(delimited_columns, "PIECE_CHARS", piece)
         found, _ = read_fast(blocks, dialect, max_chars)
     assert found == read_by_definition(blocks, dialect, max_chars)

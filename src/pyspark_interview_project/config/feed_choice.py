@@ -12,7 +12,10 @@ from pyspark_interview_project.config.paths import LANDED
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
-_SHIPPED = Path(__file__).resolve().parent.parent / "feeds"
+
+def shipped_feeds() -> Path:
+    """The directory of the feeds that come with the package."""
+    return Path(__file__).resolve().parent.parent / "feeds"
 
 
 class FeedChoice:
@@ -21,7 +24,7 @@ class FeedChoice:
     def __init__(self, directory: str | None, reserved_codes: Collection[str]) -> None:
         """`reserved_codes` are those of the package's own rules. Raises ConfigurationError naming file, line, key."""
         self._directory, self._reserved_codes = directory, reserved_codes
-        self._shipped_names = frozenset(path.stem for path in _SHIPPED.glob("*.yaml"))
+        self._shipped_names = frozenset(path.stem for path in shipped_feeds().glob("*.yaml"))
         self._own = self._loaded([Path(directory).expanduser()]) if directory else ()
 
     def feed_of(self, path: str) -> Feed | None:
@@ -36,7 +39,7 @@ class FeedChoice:
     @cached_property
     def feeds(self) -> tuple[Feed, ...]:
         """All of them, in the order in which they are asked."""
-        return self._loaded([*([Path(self._directory).expanduser()] if self._directory else []), _SHIPPED])
+        return self._loaded([*([Path(self._directory).expanduser()] if self._directory else []), shipped_feeds()])
 
     def _loaded(self, directories: list[Path]) -> tuple[Feed, ...]:
         from pyspark_interview_project.config.feeds import load_feeds

@@ -9,6 +9,7 @@ from typing import Any, cast
 import yaml
 from pydantic import ValidationError
 
+from pyspark_interview_project.config.feed_choice import shipped_feeds
 from pyspark_interview_project.config.feed_definition import Feed, FeedRule
 from pyspark_interview_project.config.feed_source import WrongKey
 from pyspark_interview_project.config.settings import StrictLoader
@@ -18,11 +19,6 @@ __all__ = ["Feed", "FeedRule", "load_feed", "load_feeds", "shipped_feeds"]
 
 _SUFFIXES = (".yaml", ".yml")
 _MAX_BYTES = 1 << 20  # a definition is a page long
-
-
-def shipped_feeds() -> Path:
-    """The directory of the feeds that come with the package."""
-    return Path(__file__).resolve().parent.parent / "feeds"
 
 
 def load_feed(path: Path, reserved_codes: Collection[str] = ()) -> Feed:

@@ -20,7 +20,7 @@ from pyspark_interview_project.sources.landed_text import (
     is_read_as_text,
     record_schema,
     text_batches,
-    text_file,
+    text_files,
 )
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.transforms.map_columns import map_columns
@@ -64,12 +64,7 @@ class LandedReader:
 
     def read(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed], time_zone: str) -> list[Delivery]:
         self.failures.clear()
-        texts: dict[str | None, list[TextFile]] = {}
-        for file in files:
-            if is_read_as_text(file):
-                feed = feeds[file.feed] if file.feed else None
-                place = self._paths.place(file.path)
-                texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
+        texts = text_files(files, feeds, self._paths.place, self._max_record_chars)
         deliveries = [self._text(group, feeds[name] if name else None) for name, group in texts.items()]
         return deliveries + self._parquet.read([file for file in files if not is_read_as_text(file)], time_zone)
 

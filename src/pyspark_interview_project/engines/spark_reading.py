@@ -22,7 +22,7 @@ from pyspark_interview_project.sources.landed_text import (
     is_read_as_text,
     record_schema,
     text_batches,
-    text_file,
+    text_files,
 )
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.transforms.map_columns import map_columns
@@ -62,14 +62,8 @@ class SparkReader:
     ) -> list[Delivery]:
         """The records of the files. Text is materialized before it is validated, so that what was delivered is counted
         apart from what became of it. Raises UnreadableBatchError."""
-        texts: dict[str | None, list[TextFile]] = {}
-        sizes: dict[str, int] = {}
-        for file in files:
-            if is_read_as_text(file):
-                feed = feeds[file.feed] if file.feed else None
-                place = self._paths.place(file.path)
-                texts.setdefault(file.feed, []).append(text_file(place, file, feed, self._max_record_chars))
-                sizes[file.path] = file.size
+        texts = text_files(files, feeds, self._paths.place, self._max_record_chars)
+        sizes = {file.path: file.size for file in files}
         deliveries, problems = [], dict[str, UnreadableInputError]()
         for name, group in texts.items():
             records = materialize(self._text(group, sizes))

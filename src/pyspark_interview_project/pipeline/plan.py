@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -31,7 +31,13 @@ from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER
 from pyspark_interview_project.shown_text import printable
 from pyspark_interview_project.sources.discovery import LandedFile, changed_files, find_landed, in_order_of_delivery
 from pyspark_interview_project.sources.new_files import NewFiles
-from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected, write_rejected
+from pyspark_interview_project.sources.rejected_files import (
+    RejectedFile,
+    judged_by,
+    read_rejected,
+    rejected,
+    write_rejected,
+)
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.files import LocalFiles
 
@@ -121,16 +127,9 @@ def put_on_record(run: RunContext, planned: BatchPlan) -> None:
 def set_aside(run: RunContext, batch: Batch, problems: Mapping[str, UnreadableInputError]) -> None:
     """Put files of a batch among the rejected ones: reading them failed. A fault that may pass counts for this run."""
     run.unreadable.update({path: error.problem for path, error in problems.items() if error.may_pass})
-    now, limits = datetime.now(UTC).isoformat(timespec="seconds"), run.settings.landing_limits
+    limits = run.settings.landing_limits
     found = {
-        file.path: RejectedFile(
-            file.path,
-            file.size,
-            file.modified_ns,
-            judged_by(batch.feeds[file.feed] if file.feed else None, limits),
-            problems[file.path].problem,
-            now,
-        )
+        file.path: rejected(file, problems[file.path], judged_by(batch.feeds[file.feed] if file.feed else None, limits))
         for file in batch.files
         if file.path in problems and not problems[file.path].may_pass
     }
@@ -243,8 +242,8 @@ def print_plan(planned: BatchPlan, is_planned: bool) -> None:
             print(f"  {printable(file.path)}  {file.size:,} bytes")
     if planned.leaves_files:
         print("more new files are left for the next batch")
-    for rejected in planned.rejected:
-        print(f"set aside: {printable(rejected.path)}: {printable(rejected.problem)}")
+    for refused in planned.rejected:
+        print(f"set aside: {printable(refused.path)}: {printable(refused.problem)}")
     for path, why in planned.ignored.items():
         print(f"ignored: {printable(path)}: {printable(why)}")
     for remark in planned.remarks:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from pyspark_interview_project.sources.delimited import LINE_ENDS, Dialect, Record
-from pyspark_interview_project.sources.delimited_fast import _PIECE_CHARS, _end_of_last_line, _FastRecordReader
+from pyspark_interview_project.sources.delimited_fast import PIECE_CHARS, FastRecordReader, end_of_last_line
 from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _MIN_CHARS = 32 * 1024  # below that a call of pyarrow costs more than it saves
@@ -29,7 +29,7 @@ class Columns(NamedTuple):
     fields: Sequence[pa.Array]
 
 
-class ColumnReader(_FastRecordReader):
+class ColumnReader(FastRecordReader):
     """Reads one text once, as columns where it can. It cannot before the `header` is set, which is the first record."""
 
     def __init__(self, dialect: Dialect, max_chars: int, marks: Sequence[str]) -> None:
@@ -48,7 +48,7 @@ class ColumnReader(_FastRecordReader):
             if size <= enough:
                 continue
             text = "".join(waiting)
-            end = _end_of_last_line(text)
+            end = end_of_last_line(text)
             if columns := self._columns(text[:end]):
                 yield columns
             else:
@@ -64,14 +64,14 @@ class ColumnReader(_FastRecordReader):
 
     def _by_definition(self, text: str) -> Generator[list[Record], None, int]:
         """The records of a text that begins with one, in pieces. Returns where the last whole one ends."""
-        at, size = 0, _PIECE_CHARS
+        at, size = 0, PIECE_CHARS
         while at < len(text):
             found, end = self._read(text[at : at + size], is_last=False)
             if found:
                 yield found
             if not end and at + size >= len(text):
                 break
-            at, size = at + end, _PIECE_CHARS if end else 2 * size
+            at, size = at + end, PIECE_CHARS if end else 2 * size
         return at
 
     def _columns(self, lines: str) -> Columns | None:

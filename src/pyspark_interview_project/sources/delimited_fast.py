@@ -14,22 +14,22 @@ from contextlib import suppress
 from pyspark_interview_project.sources.delimited import BLANK, LINE_ENDS, Dialect, Record, RecordReader
 
 # The definition reads a piece on from where a proof fails: a small piece keeps that short.
-_PIECE_CHARS = 32 * 1024
+PIECE_CHARS = 32 * 1024
 
 
 def fast_records(blocks: Iterable[str], dialect: Dialect, max_chars: int) -> Iterator[list[Record]]:
     """The records that `delimited.records` gives, with the same errors, but sooner."""
-    pieces = (block[at : at + _PIECE_CHARS] for block in blocks for at in range(0, len(block), _PIECE_CHARS))
-    return _FastRecordReader(dialect, max_chars).read_all(pieces)
+    pieces = (block[at : at + PIECE_CHARS] for block in blocks for at in range(0, len(block), PIECE_CHARS))
+    return FastRecordReader(dialect, max_chars).read_all(pieces)
 
 
-class _FastRecordReader(RecordReader):
+class FastRecordReader(RecordReader):
     """Reads what it can prove at the start of a text, then lets the definition go on."""
 
     def _read(self, text: str, is_last: bool) -> tuple[list[Record], int]:
-        if len(text) > 2 * _PIECE_CHARS:  # a record of more than a piece: its lines would take many times its memory
+        if len(text) > 2 * PIECE_CHARS:  # a record of more than a piece: its lines would take many times its memory
             return super()._read(text, is_last)
-        lines = text[: _end_of_last_line(text)]
+        lines = text[: end_of_last_line(text)]
         proven, end = _proven_records(lines, self._dialect)
         if not proven or end > self._max_chars and max(len(record.text) for record in proven) > self._max_chars:
             return super()._read(text, is_last)
@@ -38,7 +38,7 @@ class _FastRecordReader(RecordReader):
         return proven + more, end + more_end
 
 
-def _end_of_last_line(text: str) -> int:
+def end_of_last_line(text: str) -> int:
     """A CR at the very end does not count: its LF may follow."""
     return max(text.rfind("\n"), text.rfind("\r", 0, max(len(text) - 1, 0))) + 1
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from pyspark_interview_project.sources.json_documents import JsonRecord, RecordTooLong, json_records
-from pyspark_interview_project.sources.json_lines import Members, _refuse_constant, members_of, strict_decoder
+from pyspark_interview_project.sources.json_lines import Members, members_of, refuse_constant, strict_decoder
 from pyspark_interview_project.sources.text_opening import BYTE_ORDER_MARK
 
 _PIECE_CHARS = 64 * 1024
@@ -33,7 +33,7 @@ class _Reader:
         self._records = self._lines = 0  # before the part that is read
         self._strict = strict_decoder()
         # It makes plain dictionaries, so that no Python code runs for an object. A key that stands twice is lost in it.
-        self._plain = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+        self._plain = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=refuse_constant)
 
     def read(self, blocks: Iterable[str]) -> Iterator[list[JsonRecord]]:
         pieces = (block[at : at + _PIECE_CHARS] for block in blocks for at in range(0, len(block), _PIECE_CHARS))

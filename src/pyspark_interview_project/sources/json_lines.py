@@ -12,7 +12,7 @@ Members = Mapping[str, str | None]
 def strict_decoder() -> json.JSONDecoder:
     """The decoder that members_of needs. Make one for many lines, in the process that reads them: it cannot be sent."""
     # A number stays the text that was delivered, so that no digit is lost on the way to a decimal.
-    return json.JSONDecoder(object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=_refuse_constant)
+    return json.JSONDecoder(object_pairs_hook=_Object, parse_float=str, parse_int=str, parse_constant=refuse_constant)
 
 
 def members_of(line: str, decoder: json.JSONDecoder) -> tuple[Members, frozenset[str]] | None:
@@ -50,7 +50,7 @@ class _Object(dict[str, Any]):
             raise ValueError("a key stands twice")
 
 
-def _refuse_constant(token: str) -> NoReturn:
+def refuse_constant(token: str) -> NoReturn:
     raise ValueError(f"{token} is no JSON")
 
 

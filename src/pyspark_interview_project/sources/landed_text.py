@@ -6,7 +6,7 @@ settings.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ from pyspark_interview_project.config.column_names import first_in_sql, matching
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
 from pyspark_interview_project.sources.parquet_text import parquet_text, raw_records
-from pyspark_interview_project.sources.path_columns import path_columns
+from pyspark_interview_project.sources.path_columns import constant_column, path_columns
 from pyspark_interview_project.sources.text_columns import NoteUnknown
 from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
 from pyspark_interview_project.sources.text_records import read_records
@@ -71,6 +71,18 @@ def text_file(place: str, file: LandedFile, feed: Feed | None, max_record_chars:
         file.landed_day,
         feed is not None,
     )
+
+
+def text_files(
+    files: Sequence[LandedFile], feeds: Mapping[str, Feed], place_of: Callable[[str], str], max_record_chars: int
+) -> Mapping[str | None, list[TextFile]]:
+    """Those of a batch's files that are read as text, by the names of their feeds (None: without one). Files of one
+    group have the same columns. `place_of` tells where a path of the lake is."""
+    groups: dict[str | None, list[TextFile]] = {}
+    for file in filter(is_read_as_text, files):
+        feed = feeds[file.feed] if file.feed else None
+        groups.setdefault(file.feed, []).append(text_file(place_of(file.path), file, feed, max_record_chars))
+    return groups
 
 
 def read_options(path: str, feed: Feed | None, max_record_chars: int) -> ReadOptions:
@@ -128,7 +140,7 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
     for batch in read_records(Path(file.place), file.path, file.options, layout, noted):
         *_, raw_record, is_corrupt, _problem, source_record = batch.columns
         own = [
-            batch.column(places[name]) if name in places else _constant(constants.get(name), batch.num_rows)
+            batch.column(places[name]) if name in places else constant_column(constants.get(name), batch.num_rows)
             for name in file.wanted
         ]
         if layout.delimiter is None:  # a key of JSON may be there in some records only
@@ -141,7 +153,9 @@ def _parquet_batches(file: TextFile) -> Iterator[pa.RecordBatch]:
     schema, constants = record_schema(file.columns, file.has_feed), dict(file.constants)
     for batch, first in parquet_text(Path(file.place), file.path, file.wanted):
         rows, there = batch.num_rows, set(batch.schema.names)
-        own = [batch.column(name) if name in there else _constant(constants.get(name), rows) for name in file.wanted]
+        own = [
+            batch.column(name) if name in there else constant_column(constants.get(name), rows) for name in file.wanted
+        ]
         own += _picked(file, own, there.union(constants))
         is_corrupt = pa.repeat(pa.scalar(False), rows)
         yield _with_facts(file, schema, own, raw_records(batch), is_corrupt, pa.arange(first, first + rows))
@@ -183,10 +197,6 @@ def _of_one_value(value: str | None, rows: int) -> pa.DictionaryArray:
     if value is None:
         return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
     return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value], pa.string()))
-
-
-def _constant(value: str | None, rows: int) -> pa.Array:
-    return pa.nulls(rows, pa.string()) if value is None else pa.repeat(pa.scalar(value, pa.string()), rows)
 
 
 def _or_constant(column: pa.Array, value: str | None) -> pa.Array:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pyspark_interview_project.config.feed_choice import FeedChoice
@@ -13,7 +12,7 @@ from pyspark_interview_project.schemas.rules import REASON_CODES
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_tables import tables_of
 from pyspark_interview_project.sources.preflight import screened
-from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected
+from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected, rejected
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile
 
 if TYPE_CHECKING:
@@ -44,7 +43,10 @@ class NewFiles:
         by_time = {(file.path, file.size, file.modified_ns) for file in known}
         self._by_content = {(file.path, file.size, file.sha256) for file in known}
         new = [file for file in landed if (file.path, file.size, file.modified_ns) not in by_time]
-        self._rejected = {path: self._as_rejected(path, 0, 0, None, problem) for path, problem in refused.items()}
+        self._rejected = {
+            path: self._as_rejected(StoredFile(path, 0, 0), UnreadableInputError(path, problem), None)
+            for path, problem in refused.items()
+        }
         self._rejected.update({file.path: self._before[file.path] for file in new if self._is_as_it_was(file)})
         self._to_screen = [file for file in new if file.path not in self._rejected]
 
@@ -67,9 +69,7 @@ class NewFiles:
                     raise UnreadableInputError(file.path, problem, may_pass=True)  # it is no fault of the file
                 found = screened(self._stored, file, feed, self._limits)
             except UnreadableInputError as error:
-                self._rejected[file.path] = self._as_rejected(
-                    file.path, file.size, file.modified_ns, feed, error.problem, error.may_pass
-                )
+                self._rejected[file.path] = self._as_rejected(file, error, feed)
                 continue
             if (file.path, file.size, found.sha256) not in self._by_content:
                 if feed is not None:
@@ -83,9 +83,6 @@ class NewFiles:
             return False
         return before.judged_by == judged_by(self._choice.feed_of(file.path), self._limits)
 
-    def _as_rejected(
-        self, path: str, size: int, modified_ns: int, feed: Feed | None, problem: str, may_pass: bool = False
-    ) -> RejectedFile:
-        before = self._before.get(path)
-        since = before.since if before else datetime.now(UTC).isoformat(timespec="seconds")
-        return RejectedFile(path, size, modified_ns, judged_by(feed, self._limits), problem, since, may_pass)
+    def _as_rejected(self, file: StoredFile, error: UnreadableInputError, feed: Feed | None) -> RejectedFile:
+        before = self._before.get(file.path)
+        return rejected(file, error, judged_by(feed, self._limits), before.since if before else None)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.parquet_layout import ParquetColumn, ParquetLayout
+from pyspark_interview_project.sources.path_columns import constant_column
 
 _ROWS_AT_A_TIME = 65_536
 _TYPES = {
@@ -43,7 +44,7 @@ def parquet_batches(place: Path, path: str, layout: ParquetLayout) -> Iterator[p
         with pq.ParquetFile(place) as file:
             for batch in file.iter_batches(_ROWS_AT_A_TIME, columns=own_names, use_threads=False):
                 columns = [_values(layout, name, batch) for name in DELIVERED_NAMES]
-                columns += [_constant(path, len(batch)), pa.array(range(rows + 1, rows + len(batch) + 1), pa.int64())]
+                columns += [constant_column(path, len(batch)), pa.arange(rows + 1, rows + len(batch) + 1)]
                 rows += len(batch)
                 yield pa.RecordBatch.from_arrays(columns, schema=schema)
     except (OSError, pa.ArrowException) as error:
@@ -62,7 +63,7 @@ def _type_of(column: ParquetColumn | None) -> pa.DataType:
 def _values(layout: ParquetLayout, name: str, batch: pa.RecordBatch) -> pa.Array:
     column = layout.columns.get(name)
     if column is None:
-        return _constant(layout.by_path.get(name), len(batch))
+        return constant_column(layout.by_path.get(name), len(batch))
     values = batch.column(batch.schema.get_field_index(column.own_name))
     if isinstance(values, pa.ExtensionArray):
         values = values.storage
@@ -94,7 +95,3 @@ def _microseconds(values: pa.Array) -> pa.Array:
         return pc.multiply_checked(numbers, 1000)
     whole = pc.divide(numbers, 1000)
     return pc.subtract(whole, pc.cast(pc.less(numbers, pc.multiply(whole, 1000)), pa.int64()))
-
-
-def _constant(value: str | None, rows: int) -> pa.Array:
-    return pa.array([value] * rows, pa.string())

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Mapping
 from urllib.parse import unquote
 
+import pyarrow as pa
+
 from pyspark_interview_project.config.column_names import matching_name
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 
@@ -35,3 +37,8 @@ def _decoded(text: str) -> str:
         return unquote(text, errors="strict")
     except UnicodeDecodeError:
         return text  # another encoding: to keep what stands there is better than to guess
+
+
+def constant_column(value: str | None, rows: int) -> pa.Array:
+    """A column of texts that has one value in every row."""
+    return pa.nulls(rows, pa.string()) if value is None else pa.repeat(pa.scalar(value, pa.string()), rows)

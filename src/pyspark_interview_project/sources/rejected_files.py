@@ -7,13 +7,16 @@ import json
 import logging
 from collections.abc import Iterable
 from dataclasses import asdict, astuple, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pyspark_interview_project import __version__
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.engine import chosen_engine
-from pyspark_interview_project.storage.files import Files
+from pyspark_interview_project.errors import UnreadableInputError
+from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.storage.files import Files, StoredFile
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
@@ -42,6 +45,14 @@ def judged_by(feed: Feed | None, limits: LandingLimits) -> str:
     """A hash of what decides whether a file can be taken: its feed's definition, the limits, engine and version."""
     decides = [feed.definition_hash if feed else None, astuple(limits), chosen_engine(), __version__]
     return hashlib.sha256(json.dumps(decides).encode()).hexdigest()
+
+
+def rejected(
+    file: LandedFile | StoredFile, error: UnreadableInputError, judged: str, since: str | None = None
+) -> RejectedFile:
+    """A file that is rejected; `since` then, by default since now."""
+    since = since or datetime.now(UTC).isoformat(timespec="seconds")
+    return RejectedFile(file.path, file.size, file.modified_ns, judged, error.problem, since, error.may_pass)
 
 
 def read_rejected(files: Files) -> tuple[RejectedFile, ...]:

@@ -15,10 +15,18 @@ def missing_columns(own_names: Sequence[str], given: Collection[str] = ()) -> st
 
     `given` are the columns that the file has by other means, such as its directories.
     """
-    found = {matching_name(name) for name in own_names}.union(given)
-    missing = [name for name in REQUIRED_NAMES if name not in found]
+    missing = lacking({matching_name(name) for name in own_names}.union(given))
     if not missing:
         return None
     shown = ", ".join(own_names[:_MOST_SHOWN]) + (", …" if len(own_names) > _MOST_SHOWN else "")
-    what = f"columns {', '.join(missing)} are" if len(missing) > 1 else f"column {missing[0]} is"
-    return f"{what} missing; it has {shown or 'no columns'}"
+    return f"{are(missing)} missing; it has {shown or 'no columns'}"
+
+
+def lacking(there: Collection[str]) -> list[str]:
+    """The required columns that are not there, by names as they match."""
+    return [name for name in REQUIRED_NAMES if name not in there]
+
+
+def are(names: Sequence[str]) -> str:
+    """The beginning of a sentence about columns."""
+    return f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"

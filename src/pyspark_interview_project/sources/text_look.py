@@ -15,6 +15,7 @@ from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_N
 from pyspark_interview_project.sources.delimited import RefusedText, records
 from pyspark_interview_project.sources.json_documents import json_records
 from pyspark_interview_project.sources.path_columns import path_columns
+from pyspark_interview_project.sources.required_columns import are, lacking
 from pyspark_interview_project.sources.text_layout import (
     Layout,
     ReadOptions,
@@ -50,7 +51,7 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
             _check_keys(path, _start_of(place, path, encoding), in_path)
         return
     there = [*layout.names, *in_path]
-    missing = feed.missing_columns(there) if feed else [name for name in REQUIRED_NAMES if name not in there]
+    missing = feed.missing_columns(there) if feed else lacking(there)
     if missing:
         raise UnreadableInputError(path, _missing(missing, layout, feed))
     if feed is None and _amounts_have_commas(place, path, options, layout):
@@ -65,20 +66,16 @@ def check_columns(place: Path, path: str, options: ReadOptions, encoding: str, f
 def _missing(missing: Sequence[str], layout: Layout, feed: Feed | None) -> str:
     # What is a record instead of a header is not told.
     if json := looks_like_json(layout.header[0] if layout.header else ""):
-        return f"{_columns(missing)} missing: it looks {json}"
+        return f"{are(missing)} missing: it looks {json}"
     if any(map(_VALUE.match, layout.header)):
-        said = f"{_columns(missing)} missing: it has no header, its first line is a record"
+        said = f"{are(missing)} missing: it has no header, its first line is a record"
         return f"{said}; put a line with the names of the columns above it, or export it with its header"
-    said = f"{_columns(missing)} missing in its header, which is {_shown(layout.header)}"
+    said = f"{are(missing)} missing in its header, which is {_shown(layout.header)}"
     looks = _looks_like(layout)
     if looks is None and len(layout.header) > 1:
         looks = f"separated by {_shown_delimiter(layout)}"
     advice = f"correct the feed {feed.feed}, or the file" if feed else f"wanted are {', '.join(RAW_NAMES)}; {_ADVICE}"
     return "; ".join([said, *([f"it looks {looks}"] if looks else []), advice])
-
-
-def _columns(names: Sequence[str]) -> str:
-    return f"column {names[0]} is" if len(names) == 1 else f"columns {', '.join(names)} are"
 
 
 def _shown(header: Sequence[str]) -> str:
