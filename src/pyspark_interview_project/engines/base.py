@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
@@ -76,8 +77,11 @@ class Engine(Protocol):
         """The rows of a small frame."""
         ...
 
-    def read(self, table: TableContract, version: int | None = None) -> DataFrame:
-        """The rows of a table at a version (default: the newest)."""
+    def read(
+        self, table: TableContract, version: int | None = None, days: Collection[date] | None = None
+    ) -> DataFrame:
+        """The rows of a table at a version (default: the newest); only those of some return dates, where `days` names
+        them: the table is partitioned by them."""
         ...
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:

