@@ -77,9 +77,7 @@ class Engine(Protocol):
         """The rows of a small frame."""
         ...
 
-    def read(
-        self, table: TableContract, version: int | None = None, days: Collection[date] | None = None
-    ) -> DataFrame:
+    def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
         """The rows of a table at a version (default: the newest); only those of some return dates, where `days` names
         them: the table is partitioned by them."""
         ...

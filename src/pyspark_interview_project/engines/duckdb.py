@@ -153,9 +153,7 @@ class DuckDBEngine:
         with _delta_errors(self._root):
             self._writes.ensure()
 
-    def read(
-        self, table: TableContract, version: int | None = None, days: Collection[date] | None = None
-    ) -> DataFrame:
+    def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
         columns = ", ".join(table.names)
         files = self._tables.files(table, version)
         if days is not None:
@@ -206,8 +204,8 @@ class DuckDBEngine:
         with _duckdb_errors(table.place):
             files = self._tables.files(table) if expected.updated else []
             replaced = replaced_files(connection, table, files, upserts)
-            origins = {"batch_id": [str(metadata.batch_id)], "source_file": list(self._landed.rows)}
-            new = write_files(connection, table, directory, upserts, replaced, origins)
+            count = expected.inserted + sum(file.rows for file in replaced)
+            new = write_files(connection, table, directory, upserts, replaced, count)
             audit_files(connection, table, directory, new, replaced, expected, self._tables.constraints(table))
         name = self._tables.transaction_of(table, metadata)
         published = self._committed(table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, name))

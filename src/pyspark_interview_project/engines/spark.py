@@ -132,9 +132,7 @@ class SparkEngine:
             for name, check in self._tables.missing_checks(table).items():
                 self._sql(table, spark_sql.add_constraint(place, name, check))
 
-    def read(
-        self, table: TableContract, version: int | None = None, days: Collection[date] | None = None
-    ) -> DataFrame:
+    def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)

@@ -56,9 +56,7 @@ def dates_in_silver(conflicting: DataFrame) -> DataFrame:
     return conflicting.filter(F.col("silver_return_date").isNotNull()).select("silver_return_date").distinct()
 
 
-def deduplicate(
-    returns: DataFrame, silver: DataFrame | None, conflicting: DataFrame, files: DataFrame
-) -> DataFrame:
+def deduplicate(returns: DataFrame, silver: DataFrame | None, conflicting: DataFrame, files: DataFrame) -> DataFrame:
     """Decide between the versions of the conflicting returns.
 
     Reads:   returns (the nine columns, source_file, source_record), silver (the nine columns; None where it is empty),
