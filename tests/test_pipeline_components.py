@@ -18,6 +18,7 @@ from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_N
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.transforms.aggregate import (
     aggregate,
+    at_most,
     changed_groups,
     group_figures,
     largest_groups,
@@ -1381,6 +1382,7 @@ def test_quarantine_slice_same_record_in_another_batch_has_another_id(frame_of: 
 
 BY_SKU = ("sku", "reason")
 GOLD_BY_SKU = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
+GOLD_BY_DATE = "return_date date, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 CHANGES = f"_change_type string, {RETURN}"
 
 
@@ -1498,13 +1500,23 @@ def test_changed_groups_have_the_columns_of_gold(frame_of: Any, assert_frame: An
 TOTALS = "return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 
 
-def test_totals_sum_the_measures_over_all_groups(frame_of: Any, assert_frame: Any) -> None:
-    gold = [("MUG", "damaged", 2, 3, "0.10"), ("LAMP", "late", 4, 5, "0.20")]
-    assert_frame(totals(frame_of(gold, GOLD_BY_SKU)), TOTALS, [(6, 8, "0.30")])
+def test_totals_sum_the_measures_of_each_table_in_their_order(frame_of: Any, records_of: Any) -> None:
+    one = [("MUG", "damaged", 2, 3, "0.10"), ("LAMP", "late", 4, 5, "0.20")]
+    other = [("2026-01-01", "damaged", 1, 1, "9.99")]
+    names = ("return_count", "total_qty", "total_amount")
+    expected = [dict(zip(names, values)) for values in ((6, 8, Decimal("0.30")), (1, 1, Decimal("9.99")))]
+    assert records_of(totals(frame_of(one, GOLD_BY_SKU), frame_of(other, GOLD_BY_DATE))) == expected
 
 
 def test_totals_of_no_groups_are_zeros(frame_of: Any, assert_frame: Any) -> None:
-    assert_frame(totals(frame_of([], GOLD_BY_SKU)), TOTALS, [(0, 0, "0.00")])
+    none = totals(frame_of([], GOLD_BY_SKU), frame_of([], GOLD_BY_DATE))
+    assert_frame(none, TOTALS, [(0, 0, "0.00"), (0, 0, "0.00")])
+
+
+def test_at_most_are_all_groups_where_they_are_no_more(frame_of: Any, records_of: Any, assert_frame: Any) -> None:
+    groups = [(sku, "x", 1, 1, "1.00") for sku in ("A", "B", "C")]
+    assert_frame(at_most(frame_of(groups, GOLD_BY_SKU), 3), GOLD_BY_SKU, groups)
+    assert len(records_of(at_most(frame_of(groups, GOLD_BY_SKU), 2))) == 2
 
 
 def test_group_figures_count_the_groups_and_those_that_are_empty(frame_of: Any, assert_frame: Any) -> None:

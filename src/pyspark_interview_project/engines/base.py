@@ -73,6 +73,10 @@ class Engine(Protocol):
         """Compute the rows of all frames (of the same columns) once and keep them until the engine is closed."""
         ...
 
+    def fetch(self, frame: DataFrame) -> pa.Table:
+        """A small frame, in memory."""
+        ...
+
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         """The rows of a small frame."""
         ...

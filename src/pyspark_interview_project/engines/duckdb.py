@@ -142,10 +142,13 @@ class DuckDBEngine:
             connection.execute(f"copy ({union_all(frames)}) to {place} (format parquet, compression lz4)")
             return self._view(f"select * from read_parquet({place}, hive_partitioning = false)")
 
-    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+    def fetch(self, frame: DataFrame) -> pa.Table:
         with _duckdb_errors(self._scratch):
-            rows: list[dict[str, Any]] = self._connection.sql(sql_of(frame)).to_arrow_table().to_pylist()
-            return rows
+            return self._connection.sql(sql_of(frame)).to_arrow_table()
+
+    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()
+        return rows
 
     # Tables
 

@@ -111,10 +111,13 @@ class SparkEngine:
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
             return self._spark.read.parquet(no_glob(place))
 
-    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+    def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
-            rows: list[dict[str, Any]] = frame.toArrow().to_pylist()  # a Row would have times in this machine's zone
-            return rows
+            return frame.toArrow()
+
+    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
+        return rows
 
     # Tables
 
