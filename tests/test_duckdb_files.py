@@ -14,8 +14,9 @@ from pyspark_interview_project.schemas.tables import SILVER
 
 UPSERTS = """
     select 'R' || number as return_id, 'O1' as order_id, null::varchar as customer_id, 'SKU-1' as sku,
-        'other' as reason, 1 as qty, 2.50::decimal(18, 2) as amount, date '2026-01-01' + (number % 2)::int as return_date,
-        null::timestamptz as ingest_ts, 'batch ''' || number // 2 as batch_id,
+        'other' as reason, 1 as qty, 2.50::decimal(18, 2) as amount,
+        date '2026-01-01' + (number % 2)::int as return_date, null::timestamptz as ingest_ts,
+        'batch ''' || number // 2 as batch_id,
         case when number > 0 then 'bronze/returns_raw/' || number || '.csv' end as source_file, number as source_record,
         'inserted' as outcome, null::date as silver_return_date
     from range(4) t(number)
