@@ -25,7 +25,6 @@ from pyspark_interview_project.engines.opening import open_engine
 from pyspark_interview_project.errors import ConfigurationError, EngineError, PipelineError, StorageError, recordable
 from pyspark_interview_project.logging_setup import is_for_a_person, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
-from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, StageRecord, TableRecord, utc_now
 from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline.ledger import Ledger
@@ -237,6 +236,8 @@ def _write(records: RunRecords, record: RunRecord) -> None:
 def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:
     if not settings.serve_metrics:
         return nullcontext()
+    from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served  # it takes a while
+
     at_work = RunAtWork(lambda: shown_steps.at, lambda: record.stages)
     return metrics_served(settings.run_records, settings.metrics_host, settings.metrics_port, at_work)
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
+from typing import TYPE_CHECKING, Any
 
 from pyspark_interview_project.config import paths as places
 from pyspark_interview_project.config.paths import LakePaths
@@ -14,6 +11,10 @@ from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, FileRecord
 from pyspark_interview_project.schemas.outcomes import OUTCOMES, QUARANTINED
 from pyspark_interview_project.schemas.tables import TABLES
 from pyspark_interview_project.shown_text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 _FILE_WIDTH = 160
 _FILES_SHOWN = 20
@@ -97,6 +98,8 @@ def print_outcomes(rows_read: int, rows: Mapping[str, int], reasons: Mapping[str
 
 def _console() -> Console:
     """Stdout, as wide as the terminal; wide enough for every column where it is none. Text is shown as it is."""
+    from rich.console import Console
+
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _FILE_WIDTH
@@ -104,6 +107,8 @@ def _console() -> Console:
 
 
 def _table(*headings: str) -> Table:
+    from rich.table import Table
+
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     for position, heading in enumerate(headings):
         is_text = position == 0 or heading == "reason"
