@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pyspark_interview_project import engine as engine_api
@@ -36,9 +36,11 @@ from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
 from pyspark_interview_project.storage.files import LocalFiles
-from pyspark_interview_project.storage.lease import Lease
 from pyspark_interview_project.storage.lock import writing
 from pyspark_interview_project.storage.places import check_places
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.storage.lease import Lease
 
 logger = logging.getLogger(__name__)
 
