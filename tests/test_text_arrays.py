@@ -24,6 +24,7 @@ def test_are_there_says_which_are_no_nulls_also_in_a_part_of_a_column(times: int
     assert are_there(pa.array(TEXTS * times, pa.string()).slice(start)).to_pylist() == [
         text is not None for text in texts
     ]
+    assert are_there(pa.nulls(times, pa.string()).slice(start)).to_pylist() == [False] * max(0, times - start)
     assert are_there(pa.array(["a"] * times, pa.string()).slice(start)).to_pylist() == [True] * max(0, times - start)
 
 

@@ -6,7 +6,6 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -52,17 +51,16 @@ class _OnDemand:
 
     def __init__(self, opened: Callable[[], Engine]) -> None:
         self._open = opened
-
-    @cached_property
-    def _opened(self) -> Engine:
-        return self._open()
+        self._engine: Engine | None = None
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._opened, name)
+        if self._engine is None:
+            self._engine = self._open()
+        return getattr(self._engine, name)
 
     def close(self) -> None:
-        if "_opened" in vars(self):
-            self._opened.close()
+        if self._engine is not None:
+            self._engine.close()
 
 
 def _emptied_scratch(settings: Settings) -> Path:
