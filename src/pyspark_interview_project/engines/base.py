@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
-import pyarrow as pa
-
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
-from pyspark_interview_project.storage.delta_writes import Merge
-from pyspark_interview_project.transforms.normalise import Kind
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pyspark_interview_project.config.feed_definition import Feed
+    from pyspark_interview_project.storage.delta_writes import Merge
+    from pyspark_interview_project.transforms.normalise import Kind
 
 
 @dataclass(frozen=True)
