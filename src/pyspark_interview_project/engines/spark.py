@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
+from pyspark_interview_project.engines.spark_commits import SparkCommits
 from pyspark_interview_project.engines.spark_errors import spark_errors
 from pyspark_interview_project.engines.spark_notes import ReadingNotes
 from pyspark_interview_project.engines.spark_parquet import no_glob
@@ -43,9 +44,6 @@ from pyspark_interview_project.storage.storage_errors import engine_errors
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
-_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-# Under which name and version a log takes the commit of a statement once.
-_TRANSACTION, _TRANSACTION_VERSION = "spark.databricks.delta.write.txnAppId", "spark.databricks.delta.write.txnVersion"
 # What Spark says where a file of the change feed was removed, by VACUUM for instance.
 _FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
@@ -89,6 +87,10 @@ class SparkEngine:
     def _materialized(self) -> Path:
         self._scratch.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(dir=self._scratch, prefix="rows-"))
+
+    @cached_property
+    def _commits(self) -> SparkCommits:
+        return SparkCommits(self._spark, self._tables, self._spark_errors)
 
     # Landed files
 
@@ -204,7 +206,7 @@ class SparkEngine:
         if expected.updated:
             written = self._merge_newest(table, rows, metadata, name)
         else:
-            written = self._write(table, rows, metadata, "append", transaction=name)
+            written = self._commits.write(table, rows, metadata, "append", transaction=name)
         if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
             return expected  # an earlier write of this batch came in between
         found = {"inserted": written.inserted, "updated": written.updated}
@@ -232,7 +234,7 @@ class SparkEngine:
             f"when matched then update set {', '.join(f'{name} = {value}' for name, value in values.items())} "
             f"when not matched then insert ({', '.join(values)}) values ({', '.join(values.values())})"
         )
-        return self._merged(table, rows, metadata, on, clauses, name)
+        return self._commits.merge(table, rows, metadata, on, clauses, name)
 
     def replace_batch(
         self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
@@ -241,16 +243,18 @@ class SparkEngine:
         has_rows = rows is not None and (expected > 0 if expected is not None else not self._has_none(table, rows))
         if rows is not None and has_rows and not is_there:
             name = self._tables.transaction_of(table, metadata)
-            written = self._write(table, rows, metadata, "append", transaction=name)
+            written = self._commits.write(table, rows, metadata, "append", transaction=name)
             if written.version is not None:
                 return written
             is_there = True  # an earlier write of this batch came in between
         batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
         if rows is not None and has_rows:
-            return self._write(table, rows, metadata, "overwrite", replace_where=batch)
+            return self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
         if not is_there:
             return Written(None)
-        return self._run(table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}")
+        return self._commits.run(
+            table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}"
+        )
 
     def _has_none(self, table: TableContract, rows: DataFrame) -> bool:
         with self._spark_errors(table.place):
@@ -260,7 +264,7 @@ class SparkEngine:
         if self._has_none(table, rows):
             return Written(None)
         on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
-        return self._merged(
+        return self._commits.merge(
             table,
             rows,
             metadata,
@@ -269,85 +273,14 @@ class SparkEngine:
             f"when not matched and not ({how.delete_when}) then insert *",
         )
 
-    def _merged(
-        self,
-        table: TableContract,
-        rows: DataFrame,
-        metadata: CommitMetadata,
-        on: str,
-        clauses: str,
-        transaction: str | None = None,
-    ) -> Written:
-        self._names += 1
-        view, target = f"merged_rows_{self._names}", spark_sql.name(self._tables.place(table))
-        with self._spark_errors(table.place):
-            rows.createOrReplaceTempView(view)
-        try:
-            statement = f"merge into {target} as target using {view} as source on {on} {clauses}"
-            return self._run(table, metadata, statement, transaction)
-        finally:
-            self._spark.catalog.dropTempView(view)
-
     def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
-        return self._write(table, rows, metadata, "overwrite")
+        return self._commits.write(table, rows, metadata, "overwrite")
 
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
         if "_materialized" in vars(self):
             shutil.rmtree(self._materialized, ignore_errors=True)
-
-    def _write(
-        self,
-        table: TableContract,
-        rows: DataFrame,
-        metadata: CommitMetadata,
-        mode: str,
-        replace_where: str | None = None,
-        transaction: str | None = None,
-    ) -> Written:
-        with self._spark_errors(table.place):
-            columns = rows.select(*table.names)
-        if table.partition_by:
-            columns = columns.repartition(*table.partition_by)  # else every task writes a file into every partition
-        writer = columns.write.format("delta").mode(mode).option("userMetadata", metadata.as_json())
-        if replace_where:
-            writer = writer.option("replaceWhere", replace_where)
-        if transaction:  # a server may be in the commit of a caller that died; a plain append never conflicts with it
-            writer = writer.option("txnAppId", transaction).option("txnVersion", 1)
-        return self._committed(table, metadata, lambda: writer.save(self._tables.place(table)))
-
-    def _run(
-        self, table: TableContract, metadata: CommitMetadata, statement: str, transaction: str | None = None
-    ) -> Written:
-        """Run a statement that commits."""
-
-        def run() -> None:
-            with self._noted(metadata, transaction):
-                self._spark.sql(statement).collect()
-
-        return self._committed(table, metadata, run)
-
-    def _committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], None]) -> Written:
-        def guarded() -> None:
-            with self._spark_errors(table.place):
-                write()
-
-        return self._tables.committed(table, metadata, guarded)
-
-    @contextmanager
-    def _noted(self, metadata: CommitMetadata, transaction: str | None) -> Iterator[None]:
-        """Give the commits of the SQL inside the metadata. Statements have no option for it, only the session has."""
-        conf = {_USER_METADATA: metadata.as_json()}
-        if transaction:
-            conf |= {_TRANSACTION: transaction, _TRANSACTION_VERSION: "1"}
-        try:
-            for name, value in conf.items():
-                self._spark.conf.set(name, value)
-            yield
-        finally:
-            for name in conf:
-                self._spark.conf.unset(name)
 
     def _sql(self, table: TableContract, statement: str) -> None:
         with self._spark_errors(table.place):

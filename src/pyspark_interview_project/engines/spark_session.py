@@ -123,8 +123,8 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
         # The parallel collector starts sooner and has more throughput than the default one in a small heap (measured).
-        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
-        f"-Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC "
+        f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Dderby.system.home={scratch}",
         "spark.executor.extraJavaOptions": _COMPILED,
         # Dictionaries of near-unique columns cost a quarter of the time of a partitioned write (measured).
         **{

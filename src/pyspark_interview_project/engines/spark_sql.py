@@ -33,7 +33,8 @@ def is_one_of(column: str, days: Sequence[date]) -> str:
     """The condition that a column has one of these days; of many days, that it lies between them."""
     if len(days) > _MOST_DAYS_IN_A_LIST:
         return f"{column} between date '{min(days)}' and date '{max(days)}'"
-    return f"{column} in ({', '.join(f"date '{day}'" for day in days)})"
+    listed = ", ".join(f"date '{day}'" for day in days)
+    return f"{column} in ({listed})" if listed else "false"
 
 
 def name(place: str) -> str:
