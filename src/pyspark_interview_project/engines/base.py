@@ -105,8 +105,13 @@ class Engine(Protocol):
         """
         ...
 
-    def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:
-        """Put rows in the place of all that the metadata's batch has in the table. None: only remove those."""
+    def replace_batch(
+        self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
+    ) -> Written:
+        """Put rows in the place of all that the metadata's batch has in the table. None: only remove those.
+
+        `expected` is how many rows there are, where that is known: then nothing runs to find out whether there are any.
+        """
         ...
 
     def merge(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, how: Merge) -> Written:

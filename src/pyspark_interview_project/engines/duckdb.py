@@ -214,7 +214,9 @@ class DuckDBEngine:
         published = self._committed(table, metadata, lambda: self._writes.publish(table, new, replaced, metadata, name))
         return Written(published.version, expected.inserted, expected.updated)
 
-    def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:
+    def replace_batch(
+        self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
+    ) -> Written:
         stream = self._stream(table, rows) if rows is not None else None
         if stream is None or stream.is_empty:
             return self._committed(table, metadata, lambda: self._writes.delete_batch(table, metadata))

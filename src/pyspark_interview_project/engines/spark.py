@@ -4,38 +4,47 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
-from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
+from pyspark_interview_project.engines.spark_commits import SparkCommits
 from pyspark_interview_project.engines.spark_errors import spark_errors
+from pyspark_interview_project.engines.spark_notes import ReadingNotes
 from pyspark_interview_project.engines.spark_parquet import no_glob
 from pyspark_interview_project.engines.spark_reading import SparkReader
+from pyspark_interview_project.engines.spark_rows import count_rows, distinct_days
 from pyspark_interview_project.engines.spark_session import OpenedSession, open_session
-from pyspark_interview_project.errors import EngineError, UnreadableBatchError, VerificationError
+from pyspark_interview_project.errors import (
+    EngineError,
+    UnreadableBatchError,
+    UnreadableInputError,
+    VerificationError,
+)
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
+from pyspark_interview_project.sources.landed_text import is_read_as_text
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
-from pyspark_interview_project.storage.delta_writes import Merge
+from pyspark_interview_project.storage.delta_writes import DeltaWrites, Merge
+from pyspark_interview_project.storage.storage_errors import engine_errors
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
-_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 # What Spark says where a file of the change feed was removed, by VACUUM for instance.
 _FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
@@ -58,9 +67,13 @@ class SparkEngine:
         which shows that it lives on when this process dies.
         """
         self._tables, self._paths, self._settings, self._scratch = tables, paths, settings, scratch
+        self._writes = DeltaWrites(tables)
         self._output, self._jvm_lock = output, jvm_lock
         self._layouts = Layouts(paths, "spark")
         self._rows: dict[str, int] = {}
+        self._notes: ReadingNotes | None = None
+        self._kept: list[tuple[DataFrame, str]] = []
+        self._changes: dict[tuple[str, int, int], DataFrame] = {}
         self._names = 0
         self._opened: OpenedSession | None = None
 
@@ -76,6 +89,10 @@ class SparkEngine:
         self._scratch.mkdir(parents=True, exist_ok=True)
         return Path(tempfile.mkdtemp(dir=self._scratch, prefix="rows-"))
 
+    @cached_property
+    def _commits(self) -> SparkCommits:
+        return SparkCommits(self._spark, self._tables, self._spark_errors)
+
     # Landed files
 
     def use_time_zone(self, name: str) -> None:
@@ -84,9 +101,15 @@ class SparkEngine:
     def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))
         with self._spark_errors(str(self._scratch)):
+            self._names += 1
+            notes = self._materialized / f"notes_{self._names}"
+            notes.mkdir()
+            self._notes = ReadingNotes(str(notes), sum(map(is_read_as_text, files)))
             most_chars = self._settings.max_record_bytes
-            reader = SparkReader(self._spark, self._paths, most_chars, self._layouts, self._rows)
-            return reader.read(files, feeds, self.materialize)
+            reader = SparkReader(self._spark, self._paths, most_chars, self._layouts, str(notes))
+            deliveries = reader.read(files, feeds)
+            self._rows.update(self._layouts.parquet_rows)
+            return deliveries
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -109,22 +132,46 @@ class SparkEngine:
         place = str(self._materialized / f"rows_{self._names}")
         with self._spark_errors(place):
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
-            return self._spark.read.parquet(no_glob(place))
+            self._take_notes()
+            rows = self._spark.read.parquet(no_glob(place))
+        self._kept.append((rows, place))
+        return rows
 
     def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
-            return frame.toArrow()
+            table = frame.toArrow()
+            self._take_notes()
+            return table
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
         return rows
 
+    def _take_notes(self) -> None:
+        """Take down what the workers noted of the landed files that were read. Raises UnreadableBatchError."""
+        if self._notes is None:
+            return
+        problems = {}
+        for note in self._notes.taken():
+            self._rows[note.path] = note.rows
+            self._layouts.note_unknown(note.path, note.unknown_columns)
+            if note.problem is not None:
+                problems[note.path] = UnreadableInputError(note.path, note.problem, note.may_pass)
+        if problems:
+            raise UnreadableBatchError(problems)
+
+    def _is_empty(self, rows: DataFrame) -> bool:
+        """Whether there are no rows. Of what is materialized the files say it; for others the plan must run."""
+        place = next((place for frame, place in self._kept if frame is rows), None)
+        count = count_rows(place) if place else None
+        return rows.isEmpty() if count is None else count == 0
+
     # Tables
 
     def ensure_tables(self) -> None:
-        for table in TABLES:
-            if self._tables.version(table) is None:
-                self._sql(table, spark_sql.create_table(table, self._tables.place(table)))
+        # By delta-rs: a new lake would cost Spark a dozen statements.
+        with engine_errors("delta-rs", self._paths.root, (DeltaError,)):
+            self._writes.create()
         self._tables.check_shapes()
         for table in TABLES:
             place = self._tables.place(table)
@@ -144,11 +191,15 @@ class SparkEngine:
             return rows if days is None else rows.filter(F.col(table.partition_by[0]).isin(list(days)))
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
+        key = (table.name, since, until)
+        if key in self._changes:
+            return self._changes[key]
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
         reader = reader.option("startingVersion", since + 1).option("endingVersion", until)
         try:
             with self._spark_errors(table.place):
-                return self.materialize(reader.load(self._tables.place(table)))
+                self._changes[key] = self.materialize(reader.load(self._tables.place(table)))
+                return self._changes[key]
         except (EngineError, UnreadableBatchError) as error:
             if any(sign in f"{error} {error.__cause__}" for sign in _FEED_IS_GONE):
                 return None
@@ -157,11 +208,11 @@ class SparkEngine:
     def upsert(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, expected: Written) -> Written:
         if expected.inserted == expected.updated == 0:
             return Written(None)
+        name = self._tables.transaction_of(table, metadata)
         if expected.updated:
-            written = self._merge_newest(table, rows, metadata)
+            written = self._merge_newest(table, rows, metadata, name)
         else:
-            name = self._tables.transaction_of(table, metadata)
-            written = self._write(table, rows, metadata, "append", transaction=name)
+            written = self._commits.write(table, rows, metadata, "append", transaction=name)
         if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
             return expected  # an earlier write of this batch came in between
         found = {"inserted": written.inserted, "updated": written.updated}
@@ -170,41 +221,56 @@ class SparkEngine:
             raise VerificationError(table.place, wanted, found)
         return written
 
-    def _merge_newest(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
+    def _merge_newest(
+        self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, name: str | None
+    ) -> Written:
+        """Replace the rows that are updated, and insert the others, which match nothing: they have no day in silver."""
         rows = self.materialize(rows)
-        days = self.collect(
-            rows.agg(
-                F.min("return_date").alias("first"),
-                F.max("return_date").alias("last"),
-                F.min("silver_return_date").alias("first_replaced"),
-                F.max("silver_return_date").alias("last_replaced"),
-            )
-        )[0]
-        known = [day for day in days.values() if day is not None]
+        days = distinct_days(self._kept[-1][1], "silver_return_date")
+        if days is None:
+            updated = rows.select("silver_return_date").distinct().dropna()
+            days = [row["silver_return_date"] for row in self.collect(updated)]
         on = (
-            f"target.return_id = source.return_id and {spark_sql.between('target.return_date', min(known), max(known))}"
+            "target.return_id = source.return_id and target.return_date = source.silver_return_date"
+            f" and {spark_sql.is_one_of('target.return_date', days)}"
         )
-        # A row that this batch wrote already is left alone, so that a repeated merge changes nothing.
-        update = "when matched and target.batch_id <> source.batch_id then update set *"
-        return self._merged(table, rows, metadata, on, f"{update} when not matched then insert *")
+        # By name: a session of others may be one that adds the source's columns to the table.
+        values = {name: f"source.{name}" for name in table.names}
+        clauses = (
+            f"when matched then update set {', '.join(f'{name} = {value}' for name, value in values.items())} "
+            f"when not matched then insert ({', '.join(values)}) values ({', '.join(values.values())})"
+        )
+        return self._commits.merge(table, rows, metadata, on, clauses, name)
 
-    def replace_batch(self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata) -> Written:
-        batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
-        if rows is not None:
-            written = self._write(table, rows, metadata, "overwrite", replace_where=batch)
+    def replace_batch(
+        self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
+    ) -> Written:
+        is_there = self._tables.commit_of_batch(table, str(metadata.batch_id)) is not None
+        has_rows = rows is not None and (expected > 0 if expected is not None else not self._has_none(table, rows))
+        if rows is not None and has_rows and not is_there:
+            name = self._tables.transaction_of(table, metadata)
+            written = self._commits.write(table, rows, metadata, "append", transaction=name)
             if written.version is not None:
                 return written
+            is_there = True  # an earlier write of this batch came in between
+        batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
+        if rows is not None and has_rows:
+            return self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
+        if not is_there:
+            return Written(None)
+        return self._commits.run(
+            table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}"
+        )
+
+    def _has_none(self, table: TableContract, rows: DataFrame) -> bool:
         with self._spark_errors(table.place):
-            if self.read(table).filter(batch).isEmpty():
-                return Written(None)
-        return self._run(table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}")
+            return self._is_empty(rows)
 
     def merge(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, how: Merge) -> Written:
-        with self._spark_errors(table.place):
-            if rows.isEmpty():
-                return Written(None)
+        if self._has_none(table, rows):
+            return Written(None)
         on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
-        return self._merged(
+        return self._commits.merge(
             table,
             rows,
             metadata,
@@ -213,75 +279,14 @@ class SparkEngine:
             f"when not matched and not ({how.delete_when}) then insert *",
         )
 
-    def _merged(
-        self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, on: str, clauses: str
-    ) -> Written:
-        self._names += 1
-        view, target = f"merged_rows_{self._names}", spark_sql.name(self._tables.place(table))
-        with self._spark_errors(table.place):
-            rows.select(*table.names).createOrReplaceTempView(view)
-        try:
-            statement = f"merge into {target} as target using {view} as source on {on} {clauses}"
-            return self._run(table, metadata, statement)
-        finally:
-            self._spark.catalog.dropTempView(view)
-
     def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
-        return self._write(table, rows, metadata, "overwrite", may_be_empty=True)
+        return self._commits.write(table, rows, metadata, "overwrite")
 
     def close(self) -> None:
         if self._opened is not None:
             self._opened.close()
         if "_materialized" in vars(self):
             shutil.rmtree(self._materialized, ignore_errors=True)
-
-    def _write(
-        self,
-        table: TableContract,
-        rows: DataFrame,
-        metadata: CommitMetadata,
-        mode: str,
-        replace_where: str | None = None,
-        transaction: str | None = None,
-        may_be_empty: bool = False,
-    ) -> Written:
-        with self._spark_errors(table.place):
-            columns = rows.select(*table.names)
-            if not may_be_empty and columns.isEmpty():
-                return Written(None)
-        if table.partition_by:
-            columns = columns.repartition(*table.partition_by)  # else every task writes a file into every partition
-        writer = columns.write.format("delta").mode(mode).option("userMetadata", metadata.as_json())
-        if replace_where:
-            writer = writer.option("replaceWhere", replace_where)
-        if transaction:  # a server may be in the commit of a caller that died; a plain append never conflicts with it
-            writer = writer.option("txnAppId", transaction).option("txnVersion", 1)
-        return self._committed(table, metadata, lambda: writer.save(self._tables.place(table)))
-
-    def _run(self, table: TableContract, metadata: CommitMetadata, statement: str) -> Written:
-        """Run a statement that commits."""
-
-        def run() -> None:
-            with self._noted(metadata):
-                self._spark.sql(statement).collect()
-
-        return self._committed(table, metadata, run)
-
-    def _committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], None]) -> Written:
-        def guarded() -> None:
-            with self._spark_errors(table.place):
-                write()
-
-        return self._tables.committed(table, metadata, guarded)
-
-    @contextmanager
-    def _noted(self, metadata: CommitMetadata) -> Iterator[None]:
-        """Give the commits of the SQL inside the metadata. Statements have no option for it, only the session has."""
-        self._spark.conf.set(_USER_METADATA, metadata.as_json())
-        try:
-            yield
-        finally:
-            self._spark.conf.unset(_USER_METADATA)
 
     def _sql(self, table: TableContract, statement: str) -> None:
         with self._spark_errors(table.place):

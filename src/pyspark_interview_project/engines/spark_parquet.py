@@ -48,9 +48,11 @@ class ParquetReader:
         self._spark, self._paths, self._layouts, self._source_file = spark, paths, layouts, source_file
 
     def read(self, files: Sequence[LandedFile]) -> list[Delivery]:
-        deliveries = []
+        deliveries, in_utc = [], self._spark.conf.get("spark.sql.session.timeZone") == "UTC"
         for layout, group in self._layouts.parquet(files):
             kinds: dict[str, Kind] = {name: layout.kinds.get(name, "text") for name in RAW_NAMES}
+            if kinds["ingest_ts"] == "local_timestamp" and in_utc:
+                kinds["ingest_ts"] = "timestamp"  # no local time happens twice in UTC
             paths = [file.path for file in group]
             frame = self._by_arrow(paths) if layout.is_read_as_arrow else self._native(paths, layout)
             deliveries.append(Delivery(frame, kinds))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,8 +14,9 @@ from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
+from pyspark_interview_project.engines.spark_notes import ReadingNote, leave_note
 from pyspark_interview_project.engines.spark_parquet import ParquetReader
-from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
+from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import (
     TextFile,
@@ -32,50 +33,29 @@ if TYPE_CHECKING:
 
 _BYTES_PER_TASK = 8 * 1024 * 1024  # a task costs a third of a second, a core reads as much in less
 _MOST_TASKS = 2000
-# What a worker tells of a file, in rows of their own: columns that nothing reads, why it cannot be read, whether that
-# may pass.
-_TOLD = (("unknown_columns", pa.list_(pa.string())), ("problem", pa.string()), ("may_pass", pa.bool_()))
-_DDL_TYPES = {
-    pa.string(): "string",
-    pa.bool_(): "boolean",
-    pa.int64(): "bigint",
-    pa.list_(pa.string()): "array<string>",
-}
+_DDL_TYPES = {pa.string(): "string", pa.bool_(): "boolean", pa.int64(): "bigint"}
 
 
 class SparkReader:
-    """Reads landed files through one session, and counts the records of each in `rows`."""
+    """Reads landed files through one session. Workers note in `notes` what they find in files of text."""
 
     def __init__(
-        self,
-        spark: SparkSession,
-        paths: LakePaths,
-        max_record_chars: int,
-        layouts: Layouts,
-        rows: dict[str, int],
+        self, spark: SparkSession, paths: LakePaths, max_record_chars: int, layouts: Layouts, notes: str
     ) -> None:
         self._spark, self._paths, self._max_record_chars = spark, paths, max_record_chars
-        self._layouts, self._rows = layouts, rows
+        self._layouts, self._notes = layouts, notes
 
-    def read(
-        self, files: Sequence[LandedFile], feeds: Mapping[str, Feed], materialize: Callable[..., DataFrame]
-    ) -> list[Delivery]:
-        """The records of the files. Text is materialized before it is validated, so that what was delivered is counted
-        apart from what became of it. Raises UnreadableBatchError."""
+    def read(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
+        """The records of the files. What was delivered as text is counted by the workers that read it, apart from what
+        becomes of it. Raises UnreadableBatchError."""
         texts = text_files(files, feeds, self._paths.place, self._max_record_chars)
         sizes = {file.path: file.size for file in files}
-        deliveries, problems = [], dict[str, UnreadableInputError]()
+        deliveries = []
         for name, group in texts.items():
-            records = materialize(self._text(group, sizes))
-            problems.update(self._note_told(records))
-            mapped = map_columns(_records(records), feeds[name].mapping) if name else _records(records)
-            deliveries.append(Delivery(mapped, ALL_TEXT, name))
-        if problems:
-            raise UnreadableBatchError(problems)
+            records = self._text(group, sizes)
+            deliveries.append(Delivery(map_columns(records, feeds[name].mapping) if name else records, ALL_TEXT, name))
         tables = [file for file in files if not is_read_as_text(file)]
-        deliveries += ParquetReader(self._spark, self._paths, self._layouts, self._source_file).read(tables)
-        self._rows.update(self._layouts.parquet_rows)
-        return deliveries
+        return deliveries + ParquetReader(self._spark, self._paths, self._layouts, self._source_file).read(tables)
 
     def _text(self, files: Sequence[TextFile], sizes: Mapping[str, int]) -> DataFrame:
         """The records of text files with the same columns, read in tasks of about as many bytes each."""
@@ -84,28 +64,15 @@ class SparkReader:
         cloudpickle.register_pickle_by_value(pyspark_interview_project)  # type: ignore[no-untyped-call]
         schema = _plain_schema(files[0])
         ddl = ", ".join(f"`{field.name}` {_DDL_TYPES[field.type]}" for field in schema)
+        notes = self._notes
 
         def read(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             for batch in batches:
                 for task in batch.column(0).to_pylist():
                     for file in tasks[task]:
-                        yield from _told_batches(file, schema)
+                        yield from _noted_batches(file, schema, notes)
 
         return self._spark.range(0, len(tasks), 1, len(tasks)).mapInArrow(read, ddl)
-
-    def _note_told(self, records: DataFrame) -> Mapping[str, UnreadableInputError]:
-        """Count the records of each file, and take down what the workers told: the files that cannot be read."""
-        is_told = F.col("source_record").isNull()
-        counts = records.filter(~is_told).groupBy("source_file").agg(F.count(F.lit(1)).alias("rows"))
-        self._rows.update({row["source_file"]: row["rows"] for row in counts.toArrow().to_pylist()})
-        told = records.filter(is_told).select("source_file", *(name for name, _ in _TOLD)).toArrow().to_pylist()
-        problems = {}
-        for row in told:
-            path = row["source_file"]
-            self._layouts.note_unknown(path, row["unknown_columns"] or [])
-            if row["problem"] is not None:
-                problems[path] = UnreadableInputError(path, row["problem"], row["may_pass"])
-        return problems
 
     def _source_file(self) -> Column:
         """The file's path relative to the root of the lake: Spark knows it as a URI."""
@@ -113,11 +80,6 @@ class SparkReader:
         path = F.url_decode(F.replace(F.col("_metadata.file_path"), F.lit("+"), F.lit("%2B")))
         root = F.lit(f"{self._paths.root}/")
         return F.substring(path, F.instr(path, root) + F.length(root), F.length(path)).alias("source_file")
-
-
-def _records(records: DataFrame) -> DataFrame:
-    """The records without what workers told of files."""
-    return records.filter(F.col("source_record").isNotNull()).drop(*(name for name, _ in _TOLD))
 
 
 def _tasks(files: Sequence[TextFile], sizes: Mapping[str, int]) -> list[list[TextFile]]:
@@ -133,31 +95,25 @@ def _tasks(files: Sequence[TextFile], sizes: Mapping[str, int]) -> list[list[Tex
 
 
 def _plain_schema(file: TextFile) -> pa.Schema:
-    """The columns of text_batches without dictionaries, which Spark does not take, and what a worker tells."""
-    plain = [
-        (field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
-        for field in record_schema(file.columns, file.has_feed)
-    ]
-    return pa.schema([*plain, *_TOLD])
+    """The columns of text_batches without dictionaries, which Spark does not take."""
+    return pa.schema(
+        [
+            (field.name, pa.string() if pa.types.is_dictionary(field.type) else field.type)
+            for field in record_schema(file.columns, file.has_feed)
+        ]
+    )
 
 
-def _told_batches(file: TextFile, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """The records of a file, in a Python worker, then a row without source_record where there is something to tell."""
-    unknown: list[str] = []
+def _noted_batches(file: TextFile, schema: pa.Schema, notes: str) -> Iterator[pa.RecordBatch]:
+    """The records of a file, in a Python worker, which notes what it found when it has read them all."""
+    rows, unknown = 0, list[str]()
     failure: UnreadableInputError | None = None
     try:
         for batch in text_batches(file, unknown.extend):
-            nothing = [pa.nulls(batch.num_rows, type_) for _, type_ in _TOLD]
+            rows += batch.num_rows
             columns = [column.cast(field.type) for column, field in zip(batch.columns, schema)]
-            yield pa.RecordBatch.from_arrays([*columns, *nothing], schema=schema)
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
     except UnreadableInputError as error:
         failure = error
-    if unknown or failure:
-        told = {
-            "source_file": file.path,
-            "unknown_columns": unknown,
-            "problem": failure.problem if failure else None,
-            "may_pass": failure.may_pass if failure else None,
-        }
-        arrays = [pa.array([told.get(field.name)], field.type) for field in schema]
-        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+    problem, may_pass = (failure.problem, failure.may_pass) if failure else (None, False)
+    leave_note(notes, ReadingNote(file.path, rows, unknown, problem, may_pass))

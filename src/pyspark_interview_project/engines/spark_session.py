@@ -21,6 +21,8 @@ from pyspark_interview_project.engines.java import checked_java
 from pyspark_interview_project.engines.spark_jars import checked_jars, spark_home
 from pyspark_interview_project.errors import ConfigurationError
 
+# A JVM leaves methods of more than 8,000 bytecodes to its interpreter, and Spark generates such methods.
+_COMPILED = "-XX:-DontCompileHugeMethods"
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 
 
@@ -121,8 +123,9 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
         # The parallel collector starts sooner and has more throughput than the default one in a small heap (measured).
-        "spark.driver.extraJavaOptions": f"-XX:+UseParallelGC -Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} "
-        f"-Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC "
+        f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Dderby.system.home={scratch}",
+        "spark.executor.extraJavaOptions": _COMPILED,
         # Dictionaries of near-unique columns cost a quarter of the time of a partitioned write (measured).
         **{
             f"spark.hadoop.parquet.enable.dictionary#{name}": "false"
@@ -142,6 +145,11 @@ def _per_session(settings: Settings) -> Mapping[str, str]:
     local = {
         # Data here is small for a cluster: hundreds of partitions would be mostly empty.
         "spark.sql.shuffle.partitions": str(max(2, os.cpu_count() or 2)),
+        # Large data is shuffled into many partitions, so that each fits into memory; small ones are put together again
+        # by their bytes, not by the number of cores, which would make two of all of them.
+        "spark.sql.adaptive.coalescePartitions.initialPartitionNum": "64",
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": "32m",
         "spark.databricks.delta.snapshotPartitions": "1",
     }
     return {

@@ -1,4 +1,4 @@
-"""Spark SQL for tables: creating them, their properties and constraints, and literals of our own making."""
+"""Spark SQL for tables: their columns, properties and constraints, conditions, and literals of our own making."""
 
 from __future__ import annotations
 
@@ -6,22 +6,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from pyspark_interview_project.schemas.columns import Column
-from pyspark_interview_project.schemas.tables import TableContract
-from pyspark_interview_project.storage.delta_tables import CONSTRAINT, TABLE_PROPERTIES
 
+_MOST_DAYS_IN_A_LIST = 400
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
-
-
-def create_table(table: TableContract, place: str) -> str:
-    """The table with its constraints, in one commit: an ALTER TABLE for each takes seconds."""
-    columns = ", ".join(map(_column, table.columns))
-    partitions = f"partitioned by ({', '.join(table.partition_by)})" if table.partition_by else ""
-    checks = {f"{CONSTRAINT}{check}": condition for check, condition in table.checks.items()}
-    properties = ", ".join(f"'{key}' = {literal(value)}" for key, value in (TABLE_PROPERTIES | checks).items())
-    return (
-        f"create table {name(place)} ({columns}) using delta {partitions} "
-        f"comment {literal(table.description)} tblproperties ({properties})"
-    )
 
 
 def _column(column: Column) -> str:
@@ -42,8 +29,12 @@ def add_constraint(place: str, constraint: str, check: str) -> str:
     return f"alter table {name(place)} add constraint {constraint} check ({check})"
 
 
-def between(column: str, first: date, last: date) -> str:
-    return f"{column} between date '{first}' and date '{last}'"
+def is_one_of(column: str, days: Sequence[date]) -> str:
+    """The condition that a column has one of these days; of many days, that it lies between them."""
+    if len(days) > _MOST_DAYS_IN_A_LIST:
+        return f"{column} between date '{min(days)}' and date '{max(days)}'"
+    listed = ", ".join(f"date '{day}'" for day in days)
+    return f"{column} in ({listed})" if listed else "false"
 
 
 def name(place: str) -> str:

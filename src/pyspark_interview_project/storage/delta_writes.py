@@ -68,15 +68,7 @@ class DeltaWrites:
 
     def ensure(self) -> None:
         """Create the tables that are not there, finish those half created, and refuse those of another shape."""
-        for table in TABLES:
-            if self._tables.version(table) is None:
-                DeltaTable.create(
-                    self._tables.uri(table),
-                    schema=Schema.from_json(delta_schema_json(table.columns)),
-                    partition_by=list(table.partition_by),
-                    description=table.description,
-                    configuration=TABLE_PROPERTIES,
-                )
+        self.create()
         self._tables.check_shapes()
         for table in TABLES:
             if columns := self._tables.missing_columns(table):
@@ -90,6 +82,20 @@ class DeltaWrites:
                 delta = self._tables.open(table)
                 for name, check in missing.items():
                     delta.alter.add_constraint({name: check})
+
+    def create(self) -> None:
+        """Create the tables that are not there, with their constraints."""
+        for table in TABLES:
+            if self._tables.version(table) is None:
+                created = DeltaTable.create(
+                    self._tables.uri(table),
+                    schema=Schema.from_json(delta_schema_json(table.columns)),
+                    partition_by=list(table.partition_by),
+                    description=table.description,
+                    configuration=TABLE_PROPERTIES,
+                )
+                for name, check in table.checks.items():
+                    created.alter.add_constraint({name: check})
 
     def fence(self, table: TableContract) -> None:
         """Change the table's name in its metadata. Every write that has begun by now conflicts with that and never

@@ -41,6 +41,8 @@ _LOWER_CASE = "abcdefghijklmnopqrstuvwxyz"
 _UPPER_CASE = _LOWER_CASE.upper()
 _WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]"
 _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
+_ONLY_WHITE_SPACE = rf"\A{_WHITE_SPACE}*\z"
+_NO_BREAK_SPACE = "\u00a0"
 _BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
 _DIGITS = r"\A-?[0-9]+\z"
@@ -68,13 +70,15 @@ _ROUNDED_NUMBER = r"\A[+-]?([0-9]+[eE][+-]|[0-9]+[.,][0-9]*[eE][+-]?)[0-9]+\z"
 
 def _text(column: Column) -> Column:
     """The text, which has no blanks at its ends, without other white space there; null where nothing is left."""
-    # Nearly every value begins and ends with visible ASCII and needs no regular expression.
+    # Nearly every value begins and ends with something visible and needs no regular expression.
     trimmed = F.regexp_replace(column, _WHITE_SPACE_AT_AN_END, "")
-    return F.when(_is_visible_at_both_ends(column), column).when(trimmed != F.lit(""), trimmed)
+    return F.when(_has_no_white_space_at_its_ends(column), column).when(~column.rlike(_ONLY_WHITE_SPACE), trimmed)
 
 
-def _is_visible_at_both_ends(column: Column) -> Column:
-    return F.substring(column, 1, 1).between("!", "~") & F.substring(column, -1, 1).between("!", "~")
+def _has_no_white_space_at_its_ends(column: Column) -> Column:
+    """False for some texts that have none, too: the first character must be visible ASCII."""
+    begins = (column >= F.lit("!")) & (column < F.lit("\x7f"))
+    return begins & (F.substring(column, -1, 1) > F.lit(" ")) & ~column.endswith(_NO_BREAK_SPACE)
 
 
 def _upper(column: Column) -> Column:
@@ -124,6 +128,16 @@ def _amount_from_text(name: str) -> Column:
     return _within_limit(amount)
 
 
+def _amount_from_double(name: str) -> Column:
+    # Half a cent is what the shortest text decides about. Elsewhere a cast comes to the same, and costs a tenth.
+    cents = F.col(name) * F.lit(100.0)
+    is_near_half_a_cent = (cents - F.floor(cents)).between(0.25, 0.75)
+    is_small = F.abs(F.col(name)) < F.lit(float(AMOUNT_LIMIT - 1))
+    direct = F.expr(_try_cast(name, "decimal(18,2)"))
+    exact = _within_limit(_amount_from_shortest_text(f"cast({name} as string)"))
+    return F.when(is_small & ~is_near_half_a_cent, direct).otherwise(exact)
+
+
 def _amount_from_shortest_text(name: str) -> Column:
     # Through a wider decimal: DuckDB reads a text with an exponent only if its digits alone fit.
     return F.expr(_try_cast(_try_cast(name, "decimal(38,2)"), "decimal(18,2)"))
@@ -147,7 +161,8 @@ def is_rounded_number(name: str, kind: Kind) -> Column:
     """Whether the clean value, a text, is a number of which a spreadsheet or a float left the first digits."""
     if kind in _EXACT_BELOW:
         return ~F.col(name).rlike(_DIGITS)
-    return F.col(name).rlike(_ROUNDED_NUMBER)
+    # Nearly every id begins with a letter and needs no regular expression: signs and digits stand before `:`.
+    return F.when(F.col(name) < F.lit(":"), F.col(name).rlike(_ROUNDED_NUMBER)).otherwise(F.lit(False))
 
 
 def usual_timestamp(name: str) -> Column:
@@ -210,10 +225,15 @@ def resolve_local_time(name: str, instant: str, kind: Kind) -> Column:
     if kind == "timestamp":
         return F.col(instant)
     has_offset = F.col(name).rlike(rf"{_OFFSET}\z") if kind == "text" else F.lit(False)
-    before = f"cast({instant} - interval 23 hours as timestamp_ntz)"
-    set_back = f"(({before} + interval 23 hours) - cast({instant} as timestamp_ntz))"
-    shows_the_same = F.expr(f"cast({instant} - {set_back} as timestamp_ntz) = cast({instant} as timestamp_ntz)")
-    return F.when(~has_offset & shows_the_same, F.expr(f"{instant} - {set_back}")).otherwise(F.col(instant))
+    shown = f"cast({instant} as timestamp_ntz)"
+    by_offset_before = f"(cast({instant} - interval 23 hours as timestamp_ntz) + interval 23 hours)"
+    set_back = f"({by_offset_before} - {shown})"
+    # On nearly every day the offset stays as it is, and nothing needs to be looked at.
+    has_changed = F.expr(f"{by_offset_before} <> {shown}")
+    shows_the_same = F.expr(f"cast({instant} - {set_back} as timestamp_ntz) = {shown}")
+    return F.when(has_changed & ~has_offset & shows_the_same, F.expr(f"{instant} - {set_back}")).otherwise(
+        F.col(instant)
+    )
 
 
 def trim_blanks(name: str, kind: Kind) -> Column:
@@ -225,7 +245,10 @@ def trim_blanks(name: str, kind: Kind) -> Column:
     column = F.col(name)
     if kind != "text":
         return column
-    return F.when(_is_visible_at_both_ends(column), column).otherwise(F.btrim(column, F.lit(" ")))
+    has_blanks = column.startswith(" ") | column.endswith(" ")
+    # Engines disagree about what else `trim` takes off, but ASCII has nothing else.
+    trimmed = F.when(_is_ascii(column), F.trim(column)).otherwise(F.btrim(column, F.lit(" ")))
+    return F.when(has_blanks, trimmed).otherwise(column)
 
 
 def clean_value(name: str, kind: Kind) -> Column:
@@ -237,7 +260,10 @@ def clean_value(name: str, kind: Kind) -> Column:
     if kind == "text":
         return _text(F.col(name))
     if kind in _EXACT_BELOW:
-        return F.col(name).cast("double").cast("string") if name in _NUMBERS else id_text(name, _EXACT_BELOW[kind])
+        number = F.col(name).cast("double")
+        if name == "amount":
+            return number
+        return number.cast("string") if name == "qty" else id_text(name, _EXACT_BELOW[kind])
     if kind == "decimal" and name not in _NUMBERS:
         return whole_text(name)
     if (kind == "decimal" and name == "qty") or (kind == "integer" and name not in _NUMBERS):
@@ -254,7 +280,9 @@ def parse_value(name: str, kind: Kind) -> Column:
     if name == "qty":
         return F.expr(_try_cast(name, "int")) if kind == "integer" else _qty_from_text(name)
     if name == "amount":
-        # The text of a double is always a number, so it needs no regular expression.
+        if kind in _EXACT_BELOW:
+            return _amount_from_double(name)
+        # What is no text is a number, so it needs no regular expression.
         return _amount_from_text(name) if kind == "text" else _within_limit(_amount_from_shortest_text(name))
     if name == "return_date":
         if kind == "timestamp":

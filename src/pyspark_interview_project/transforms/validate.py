@@ -83,8 +83,9 @@ def validate(
     rejecting = {rule.code: rule.broken_when for rule in RULES}
     rejecting.update({code: sql for code, sql, severity in feed_rules if severity == "reject"})
     broken = {code: _is_broken(sql) for code, sql in rejecting.items()}
+    is_broken = F.coalesce(reduce(or_, map(F.expr, rejecting.values())), F.lit(False))
     warned = {code: _is_broken(sql) & ~is_corrupt for code, sql, severity in feed_rules if severity == "warn"}
-    flagged = typed.withColumn("is_rejected", reduce(or_, broken.values(), is_corrupt) & ~is_excluded)
+    flagged = typed.withColumn("is_rejected", (is_corrupt | is_broken) & ~is_excluded)
     reasons = F.when(is_corrupt, F.array(F.lit(CORRUPT_RECORD))).otherwise(_codes(broken))
     raw = F.col("raw_record") if is_text else raw_record(kinds, suffix="_delivered", beside=[CURRENCY])
     is_kept = ~F.col("is_rejected") & ~is_excluded
