@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.spark_commits import SparkCommits
