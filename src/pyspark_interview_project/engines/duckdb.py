@@ -263,7 +263,9 @@ class _RowStream:
     """Rows on their way from DuckDB into a table, in the table's types."""
 
     def __init__(self, source: pa.RecordBatchReader, schema: pa.Schema) -> None:
-        self._batches = (batch.cast(schema) for batch in source if batch.num_rows)
+        # A cast loads all of Arrow's functions, also one that changes nothing.
+        filled = (batch for batch in source if batch.num_rows)
+        self._batches = (batch if batch.schema.equals(schema) else batch.cast(schema) for batch in filled)
         self._first = next(self._batches, None)
         self._schema = schema
         self.is_empty = self._first is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -12,7 +13,6 @@ import pyarrow as pa
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import ALL_TEXT, Delivery
-from pyspark_interview_project.engines.duckdb_parquet import ParquetReader
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import (
@@ -27,6 +27,7 @@ from pyspark_interview_project.transforms.map_columns import map_columns
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
+    from pyspark_interview_project.engines.duckdb_parquet import ParquetReader
 
 _ROWS_WORTH_A_BATCH = 5_000
 _MOST_JOINED = 200
@@ -51,8 +52,13 @@ class LandedReader:
         self._view, self._view_of_stream, self._transform = view, view_of_stream, transform
         self._layouts = Layouts(paths, "embedded")
         self.failures: dict[str, UnreadableInputError] = {}
-        self._parquet = ParquetReader(paths, self._layouts, view, view_of_stream, self.failures)
         self._text_rows: Counter[str] = Counter()
+
+    @cached_property
+    def _parquet(self) -> ParquetReader:
+        from pyspark_interview_project.engines.duckdb_parquet import ParquetReader  # pyarrow.parquet, pyarrow.compute
+
+        return ParquetReader(self._paths, self._layouts, self._view, self._view_of_stream, self.failures)
 
     @property
     def unknown_columns(self) -> Mapping[str, Sequence[str]]:
@@ -66,11 +72,12 @@ class LandedReader:
         self.failures.clear()
         texts = text_files(files, feeds, self._paths.place, self._max_record_chars)
         deliveries = [self._text(group, feeds[name] if name else None) for name, group in texts.items()]
-        return deliveries + self._parquet.read([file for file in files if not is_read_as_text(file)], time_zone)
+        parquet = [file for file in files if not is_read_as_text(file)]
+        return deliveries + (self._parquet.read(parquet, time_zone) if parquet else [])
 
     def unreadable(self, connection: duckdb.DuckDBPyConnection) -> Mapping[str, UnreadableInputError]:
         """Which landed files could not be read to their ends, by path. DuckDB's own message need not name one."""
-        return self._parquet.unreadable(connection)
+        return self._parquet.unreadable(connection) if "_parquet" in vars(self) else dict(self.failures)
 
     def _text(self, files: Sequence[TextFile], feed: Feed | None) -> Delivery:
         """Text files of one feed, or without one."""

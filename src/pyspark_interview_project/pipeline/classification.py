@@ -17,6 +17,7 @@ from pyspark_interview_project.pipeline.validated_counts import Sum, ValidatedCo
 from pyspark_interview_project.schemas.outcomes import EXCLUDED, INSERTED, OUTCOMES, QUARANTINED
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.sources.discovery import in_order_of_delivery
+from pyspark_interview_project.sources.text_arrays import text_array
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.transforms.counts import (
     ambiguous_examples,
@@ -145,4 +146,4 @@ def _ambiguity(engine: Engine, deduplicated: DataFrame, rows: int) -> Ambiguity:
 
 def _order_of_delivery(batch: Batch) -> pa.Table:
     paths = [file.path for file in in_order_of_delivery(batch.files)]
-    return pa.table({"source_file": pa.array(paths, pa.string()), "delivery": pa.array(range(len(paths)), pa.int64())})
+    return pa.Table.from_arrays([text_array(paths), pa.arange(0, len(paths))], ["source_file", "delivery"])

@@ -11,8 +11,6 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
 
 from pyspark_interview_project.sources.delimited import LINE_ENDS, Dialect, Record
 from pyspark_interview_project.sources.delimited_fast import PIECE_CHARS, FastRecordReader, end_of_last_line
@@ -82,6 +80,8 @@ class ColumnReader(FastRecordReader):
             return None
         if (cut := _cut_at_line_feeds(lines, self._dialect)) is None or (fields := self._fields(lines)) is None:
             return None
+        import pyarrow.compute as pc
+
         pieces = pc.split_pattern(pa.scalar(cut), "\n").values
         texts = pieces.filter(pc.not_equal(pieces, ""))
         if _LF_IN_QUOTES in cut:
@@ -104,6 +104,8 @@ class ColumnReader(FastRecordReader):
             return None
         data = lines.encode()
         names = [str(number) for number in range(len(self.header))]
+        import pyarrow.csv
+
         try:
             table = pyarrow.csv.read_csv(
                 pa.py_buffer(data),
