@@ -1,4 +1,4 @@
-"""Raw returns as sources deliver them, with their dirt. The same arguments always give the same rows. DuckDB writes them.
+"""Raw returns as sources deliver them, with their dirt. The same arguments always give the same rows.
 
 In a load are about 2 % repeated ids, 0.2 % rows without an id, padded text in any case, null and negative quantities
 and amounts, 301 return dates, 5,001 articles with a long tail and eight reasons. No two rows have one ingest_ts.
