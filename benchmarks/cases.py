@@ -20,6 +20,11 @@ _SMALL_LAKE = 0.01
 _TEXT_SIZE = 1.0
 _LANDED_BY_DAY = "dt=2025-11-10"
 _FORMATS: Mapping[str, TextFormat] = {"CSV": "csv", "JSON Lines": "jsonl", "feed": "export"}
+# How a load of `growth` differs from the usual one.
+_GROWTHS: Mapping[str, Mapping[str, int]] = {
+    **{f"{files} files": {"files": files} for files in (1, 100, 1000)},
+    **{f"{dates} dates": {"dates": dates} for dates in (30, 1000, 3000)},
+}
 # The program that a case is compared with, by engine.
 DUCKDB, POLARS, DELTA_RS, PYSPARK, COPY = "DuckDB", "Polars", "delta-rs", "plain PySpark", "copy and SHA-256"
 
@@ -223,6 +228,20 @@ def _format(case: Case, workplace: Workplace, package: Package) -> list[Program]
     return [ours, _peer_load(DUCKDB, "duckdb_first_load", text, output, "gold.parquet", format_)()]
 
 
+def _growth(case: Case, workplace: Workplace, package: Package) -> list[Program]:
+    load = workplace.load(case.millions, **_GROWTHS[case.variant])
+    lake = workplace.root / f"growth-{package.name}"
+    return [
+        Program(
+            package.name,
+            package.run(),
+            package.env(lake),
+            prepare=lambda: land(fresh(lake), load),
+            totals=lambda: totals_of(lake / GOLD),
+        )
+    ]
+
+
 def _backup(case: Case, workplace: Workplace, package: Package) -> list[Program]:
     lake = _loaded_lake(workplace, package, case.millions)
     store, copied = workplace.root / f"backup-{package.name}", workplace.root / "copied"
@@ -270,6 +289,9 @@ _PLANS: Mapping[str, _Plan] = {
         for engine in engines
     ],
     "backup": lambda engines, sizes: [Case("backup", engines[0], max(sizes), 3)],
+    "growth": lambda engines, sizes: [
+        Case("growth", engine, min(sizes), 2, variant) for variant in _GROWTHS for engine in engines
+    ],
 }
 _BUILDERS: Mapping[str, _Builder] = {
     "first-load": _first_load,
@@ -279,7 +301,9 @@ _BUILDERS: Mapping[str, _Builder] = {
     "three-rows": _three_rows,
     "formats": _format,
     "backup": _backup,
+    "growth": _growth,
 }
 NAMES = tuple(_PLANS)
+DEFAULT_NAMES = tuple(name for name in NAMES if name != "growth")
 # A baseline is timed in these unless others are named.
 BASELINE_CASES = ("three-rows",)

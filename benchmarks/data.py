@@ -15,7 +15,7 @@ import duckdb
 
 # The day of each run: no date of the data lies behind it.
 AS_OF = date(2025, 11, 20)
-FIRST_DATE, DATES = date(2025, 1, 1), 301
+LAST_DATE, DATES = date(2025, 10, 28), 301
 INCREMENT_ROWS, CORRECTED_PERCENT = 100_000, 5
 # How many of the last dates a daily increment corrects; the others are for increments that correct any return.
 RECENT_DATES = 30
@@ -34,11 +34,9 @@ _IS_VALID = """
 
 
 def write_load(rows: int, directory: Path, files: int = FILES_PER_LOAD, dates: int = DATES) -> Path:
-    """Write so many raw returns as Parquet files of equal size. The directory."""
+    """Write so many raw returns, of so many dates, as Parquet files of equal size. The directory."""
     directory.mkdir(parents=True)
-    any_date = (
-        f"case when draw(i, 10) < 0.001 then null else date '{FIRST_DATE}' + (draw(i, 10) * {dates - 1})::int end"
-    )
+    any_date = f"case when draw(i, 10) >= 0.001 then date '{LAST_DATE}' - (draw(i, 10) * {dates - 1})::int end"
     with duckdb.connect() as connection:
         connection.execute(_MACRO)
         for number in range(files):
@@ -59,12 +57,10 @@ def write_increment(load: Path, path: Path, age: Age, rows: int = INCREMENT_ROWS
     with duckdb.connect() as connection:
         connection.execute(_MACRO)
         connection.execute(f"create temp view loaded as select * from read_parquet('{load}/*.parquet')")
-        found = connection.execute("select count(*), max(return_date) from loaded").fetchone()
-        assert found is not None
-        first, last = found
-        connection.execute(f"create temp table corrections as {_corrections(corrections, age, last)}")
+        ((first,),) = connection.execute("select count(*) from loaded").fetchall()
+        connection.execute(f"create temp table corrections as {_corrections(corrections, age)}")
         behind = first + rows - corrections
-        three_dates = f"date '{last}' - 1 + (draw(i, 10) * 3)::int % 3"
+        three_dates = f"date '{LAST_DATE}' - 1 + (draw(i, 10) * 3)::int % 3"
         new = _rows(first, behind, f"{first} + (i * 7919) % {rows - corrections}", three_dates, _INCREMENT_AT)
         _copy(connection, f"{new} union all by name from corrections", path)
     return path
@@ -131,9 +127,9 @@ def _rows(first: int, behind: int, repeated: str, return_date: str, since: str) 
     """
 
 
-def _corrections(count: int, age: Age, last: date) -> str:
+def _corrections(count: int, age: Age) -> str:
     """The query of corrections of what a lake keeps: of each return the valid version with the last ingest_ts."""
-    since = f"date '{last}' - {RECENT_DATES - 1}" if age == "recent" else f"date '{FIRST_DATE}'"
+    since = f"date '{LAST_DATE}' - {RECENT_DATES - 1}" if age == "recent" else "date '0001-01-01'"
     return f"""
         with candidates as (
             select distinct trim(return_id) as id from loaded where return_date >= {since} and {_IS_VALID}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.cases import BASELINE_CASES, ENGINES, LARGE, NAMES, SIZES, Case, planned, programs_of
+from benchmarks.cases import BASELINE_CASES, DEFAULT_NAMES, ENGINES, LARGE, NAMES, SIZES, Case, planned, programs_of
 from benchmarks.figures import Figures
 from benchmarks.measure import Measured, measure
 from benchmarks.programs import REPOSITORY, Program, revision_checked_out
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         return sorted(found)
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cases", type=some_of(NAMES), default=list(NAMES), help="by default all")
+    parser.add_argument("--cases", type=some_of(NAMES), default=list(DEFAULT_NAMES), help="by default all but growth")
     parser.add_argument("--engines", type=some_of(ENGINES), default=list(ENGINES), help="by default both")
     parser.add_argument("--sizes", type=sizes, default=list(SIZES), help="million rows; by default 1,10")
     parser.add_argument("--runs", type=int, help="rounds of every case; by default by what a case takes")

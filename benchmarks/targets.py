@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.cases import COPY, DELTA_RS, DUCKDB, LARGE, PYSPARK
+from benchmarks.cases import DELTA_RS, DUCKDB, LARGE, PYSPARK
 from benchmarks.figures import Figures
 from benchmarks.programs import BASELINE, RETURNS
 
@@ -97,5 +97,4 @@ TARGETS: Sequence[Target] = (
     Target("three-rows", "spark", 30, "SQL executions", _statements),
     *(Target("formats", "embedded", 3.0, "x", _ratio, 1, name, than=DUCKDB) for name in ("CSV", "JSON Lines")),
     *(Target("formats", "spark", 1.0, "x", _ratio, 1, name, than=PYSPARK) for name in ("CSV", "JSON Lines")),
-    Target("backup", "embedded", 1.3, "x", _ratio, 10, than=COPY),
 )

@@ -32,9 +32,11 @@ class Workplace:
         """Say that what stands at this name is whole."""
         self._made.add(name)
 
-    def load(self, millions: float) -> Path:
+    def load(self, millions: float, files: int = data.FILES_PER_LOAD, dates: int = data.DATES) -> Path:
         """The Parquet files of a first load."""
-        return self.kept(f"load-{millions:g}", lambda place: data.write_load(round(millions * 1_000_000), place))
+        usual = (files, dates) == (data.FILES_PER_LOAD, data.DATES)
+        name = f"load-{millions:g}" if usual else f"load-{millions:g}-{files}-{dates}"
+        return self.kept(name, lambda place: data.write_load(round(millions * 1_000_000), place, files, dates))
 
     def text(self, millions: float, format_: TextFormat) -> Path:
         """The same load as text."""
