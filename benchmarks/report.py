@@ -62,8 +62,9 @@ class Report:
         if self.baseline:
             parts.append(f"The baseline is revision {self.baseline}.")
         parts.append(_table(_FIGURE_HEADINGS, [_figure_row(each, self.figures) for each in self.figures]))
-        judged = judge(self.figures)
-        if judged:
+        counted = [each for each in self.figures if each.sql_executions is not None]
+        parts += [f"SQL executions in {each.title}: {each.program} {each.sql_executions}." for each in counted]
+        if judged := judge(self.figures):
             met = sum(each.is_met for each in judged)
             parts.append(f"{met} of {len(judged)} targets are met.")
             parts.append(_table(_TARGET_HEADINGS, [_target_row(each) for each in judged]))

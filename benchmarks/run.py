@@ -18,7 +18,8 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.cases import BASELINE_CASES, DEFAULT_NAMES, ENGINES, LARGE, NAMES, SIZES, Case, planned, programs_of
+from benchmarks.case_programs import programs_of
+from benchmarks.cases import BASELINE_CASES, DEFAULT_NAMES, ENGINES, LARGE, NAMES, SIZES, Case, planned
 from benchmarks.figures import Figures
 from benchmarks.measure import Measured, measure
 from benchmarks.programs import REPOSITORY, Program, revision_checked_out
