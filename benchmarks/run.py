@@ -11,6 +11,7 @@ import argparse
 import compileall
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import traceback
@@ -45,7 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return _EXIT_USAGE
     report = Report(baseline=options.baseline)
-    RESULTS.mkdir(parents=True, exist_ok=True)
     with ExitStack() as at_the_end:
         place = Path(at_the_end.enter_context(tempfile.TemporaryDirectory(prefix="work-", dir=RESULTS)))
         workplace = Workplace(place)
@@ -150,4 +150,6 @@ def _problem(options: argparse.Namespace) -> str | None:
 
 
 if __name__ == "__main__":
+    # Ended by a signal, it takes along what it started, and leaves no data and no worktree behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     sys.exit(main())
