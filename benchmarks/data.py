@@ -25,8 +25,8 @@ Age = Literal["recent", "any"]
 TextFormat = Literal["csv", "jsonl", "export"]
 
 _LOADED_AT, _INCREMENT_AT = "timestamp '2025-11-01'", "timestamp '2025-11-10'"
-# `draw(row, k)` is between 0 and 1; each k is a lot of its own.
-_MACRO = "create or replace temp macro draw(i, k) as hash(i, k) / 18446744073709551616.0"
+# `draw(row, k)` is between 0 and 1; each k is a lot of its own. With hash(i, k) one draw would tell the others.
+_MACRO = "create or replace temp macro draw(i, k) as hash(i * 16 + k) / 18446744073709551616.0"
 _IS_VALID = """
     trim(coalesce(return_id, '')) <> '' and trim(coalesce(sku, '')) <> ''
     and return_date is not null and amount >= 0 and qty > 0

@@ -21,7 +21,7 @@ _EXPORT = """(
     select "Return No" as return_id, "Order No" as order_id, Customer as customer_id, Article as sku, Comment as reason,
         Quantity::int as qty, replace(Total, ',', '.')::double as amount,
         strptime(Booked, '%d.%m.%Y')::date as return_date, Changed::timestamp as ingest_ts
-    from read_csv('{directory}/*.csv', delim = ';', header = true, all_varchar = true)
+    from read_csv('{directory}/*.csv', delim = ';', quote = '"', escape = '"', header = true, all_varchar = true)
 )"""
 _TYPES = """{
     return_id: 'varchar', order_id: 'varchar', customer_id: 'varchar', sku: 'varchar', reason: 'varchar', qty: 'int',
@@ -30,12 +30,15 @@ _TYPES = """{
 
 
 def landed(directory: Path, format_: str) -> str:
-    """What stands behind `from` to read the files of a directory."""
+    """What stands behind `from` to read the files of a directory.
+
+    In text where quotes are rare, DuckDB's guess is that there are none; so it is told.
+    """
     if format_ == "export":
         return _EXPORT.format(directory=directory)
     return {
         "parquet": f"read_parquet('{directory}/*.parquet')",
-        "csv": f"read_csv('{directory}/*.csv', header = true, columns = {_TYPES})",
+        "csv": f"""read_csv('{directory}/*.csv', quote = '"', escape = '"', header = true, columns = {_TYPES})""",
         "jsonl": f"read_json('{directory}/*.jsonl', format = 'newline_delimited', columns = {_TYPES})",
     }[format_]
 
