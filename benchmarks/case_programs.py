@@ -181,8 +181,8 @@ def _format(case: Case, workplace: Workplace, package: Package) -> list[Program]
     ours = Program(
         package.name,
         package.run(),
-        package.env(lake),
-        prepare=lambda: land(fresh(lake), text, format_),  # a directory of the feed's name; to others it is only a name
+        package.env(lake, has_feeds=format_ == "export"),
+        prepare=lambda: land(fresh(lake), text, format_),  # a directory of the feed's name, or of none
         totals=lambda: totals_of(lake / GOLD),
     )
     output = workplace.root / "text-peer"

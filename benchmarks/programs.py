@@ -61,10 +61,11 @@ class Package:
         """The command that takes what has landed."""
         return [_RETURNS_COMMAND, "run", "--engine", self.engine, "--as-of", data.AS_OF.isoformat()]
 
-    def env(self, lake: Path) -> dict[str, str]:
-        """The environment of a command on a lake."""
+    def env(self, lake: Path, has_feeds: bool = False) -> dict[str, str]:
+        """The environment of a command on a lake. A run that needs no feed of its own must not pay for one."""
+        of_feeds = {"FEEDS_DIR": str(_FEEDS)} if has_feeds else {}
         of_source = {"PYTHONPATH": str(self.source)} if self.source else {}
-        return inherited() | of_source | {"DATA_ROOT": str(lake), "FEEDS_DIR": str(_FEEDS)}
+        return inherited() | of_source | of_feeds | {"DATA_ROOT": str(lake)}
 
     def call(self, lake: Path, *arguments: str | Path) -> None:
         """Run a command outside of any timing; `run` if no arguments are given."""
