@@ -15,6 +15,11 @@ ACTIONLINT_VERSION := v1.7.12
 # Airflow has an environment of its own, as it has where it runs: it and the package want other versions of the same things.
 AIRFLOW_BIN := .venv-airflow/bin
 AIRFLOW_STAMP := .venv-airflow/.installed
+# Benchmarks time the package as it is installed, beside programs that it does not need.
+BENCH_BIN := .venv-bench/bin
+BENCH_PIP := $(BENCH_BIN)/python -m pip --disable-pip-version-check install --quiet
+BENCH_STAMP := .venv-bench/.installed
+BENCH_JARS_STAMP := .venv-bench/.installed-jars
 # `make test` runs these on Spark, in one session.
 SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
 # Only for Spark, and only in environments of their own.
@@ -36,7 +41,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install run hooks fmt test test-embedded test-spark test-full $(FULL_PARTS) soak queries mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform picture sbom audit packages-known shell-checker clean
+.PHONY: help install run hooks fmt test test-embedded test-spark test-full $(FULL_PARTS) soak queries bench mutants compiler monitoring-tools browser lint lock wheel check-wheel image check-image check-image-steps check-deploy check-rules check-terraform validate-terraform test-terraform picture sbom audit packages-known shell-checker clean
 
 help: ## Show the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -116,6 +121,12 @@ soak: $(JARS_STAMP) ## Kill 200 runs at random moments on both engines, and comp
 queries: $(DEV_STAMP) ## Write the queries that come with the embedded engine, after a change of transforms or rules
 	@ENGINE=embedded $(BIN)/python tests/write_queries.py
 
+# Options: CASES=first-load,daily ENGINES=embedded SIZES=1,10 (million rows) RUNS=3 LARGE=1 BASELINE=<git revision> ARGS=
+BENCH_OPTIONS = $(if $(CASES),--cases $(CASES)) $(if $(ENGINES),--engines $(ENGINES)) $(if $(SIZES),--sizes $(SIZES)) \
+    $(if $(RUNS),--runs $(RUNS)) $(if $(LARGE),--large) $(if $(BASELINE),--baseline $(BASELINE)) $(ARGS)
+bench: $(if $(filter embedded,$(ENGINES)),$(BENCH_STAMP),$(BENCH_JARS_STAMP)) ## Time the package against other programs on the same files (CASES=, ENGINES=, SIZES=, RUNS=, LARGE=1, BASELINE=)
+	@$(BENCH_BIN)/python -m benchmarks.run $(BENCH_OPTIONS)
+
 mutants: $(DEV_STAMP) ## Change rules, choice of versions and planning, bit by bit: does a test fail each time?
 	@$(BIN)/python tests/mutants.py
 
@@ -140,6 +151,7 @@ lock: $(BIN)/uv ## Write the lock files after a change in pyproject.toml (UPGRAD
 	@$(UV_COMPILE) --group build --constraints requirements/dev.txt --output-file requirements/build.txt
 	@$(UV_COMPILE) --group deploy --output-file requirements/deploy.txt
 	@$(UV_COMPILE) --group airflow --output-file requirements/airflow.txt
+	@$(UV_COMPILE) pyproject.toml --extra spark --group bench --constraints requirements/dev.txt --output-file requirements/bench.txt
 	@for tool in $(HOOK_TOOLS); do \
 	    pin=$$(sed -n "s/^\($$tool==[^ ]*\).*/\1/p" requirements/dev.txt); \
 	    sed -i.bak "s/\[$$tool==[^]]*\]/[$$pin]/" .pre-commit-config.yaml; \
@@ -216,7 +228,7 @@ audit: $(DEPLOY_STAMP) ## Look up known vulnerabilities of what is locked; dist/
 	done; exit $$ended
 
 clean: ## Remove .venv, .venv-airflow, caches and what was built (data/ stays)
-	@rm -rf .venv .venv-airflow .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
+	@rm -rf .venv .venv-airflow .venv-bench .venv-deploy build dist mutants .hypothesis .import_linter_cache .mypy_cache .pytest_cache spark-warehouse metastore_db derby.log
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Set-up. The stamps say what .venv holds; a newer lock file or pyproject.toml sets it up again.
@@ -258,6 +270,22 @@ $(AIRFLOW_STAMP): requirements/airflow.txt $(RUN_STAMP)
 	@$(PYTHON) -m venv --clear .venv-airflow
 	@$(AIRFLOW_BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes --only-binary=:all: \
 	    --requirement requirements/airflow.txt
+	@touch $@
+
+# pyspark is built by what is installed first.
+$(BENCH_STAMP): requirements/bench.txt requirements/build.txt pyproject.toml
+	@echo "Setting up .venv-bench for the benchmarks (once, a minute or two)"
+	@$(PYTHON) -m venv --clear .venv-bench
+	@$(BENCH_PIP) --require-hashes --only-binary=:all: --requirement requirements/build.txt
+	@$(BENCH_PIP) --require-hashes --only-binary=:all: --no-binary=pyspark --no-build-isolation --requirement requirements/bench.txt
+	@$(BENCH_PIP) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+$(BENCH_JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py $(BENCH_STAMP)
+	@command -v java >/dev/null || { \
+	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make bench ENGINES=embedded" >&2; exit 2; }
+	@echo "Fetching Spark's Delta jars for the benchmarks (once)"
+	@$(BENCH_BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
 	@touch $@
 
 # A fresh machine may know no package yet.
