@@ -49,7 +49,7 @@ class ParquetReader:
             native = [path for path in paths if path not in set(as_arrow)]
             kinds = _kinds(layout, time_zone)
             if native:
-                deliveries.append(Delivery(self._view(self._query(native, layout)), kinds))
+                deliveries.append(Delivery(self._view(self._query(native, layout, time_zone)), kinds))
             if as_arrow:
                 stream = pa.RecordBatchReader.from_batches(batch_schema(layout), self._batches(as_arrow))
                 deliveries.append(Delivery(self._view_of_stream(stream), kinds))
@@ -70,10 +70,10 @@ class ParquetReader:
                 found[path] = UnreadableInputError(path, f"cannot be read to its end: {without_values(str(reason))}")
         return found
 
-    def _query(self, paths: Sequence[str], layout: ParquetLayout) -> str:
+    def _query(self, paths: Sequence[str], layout: ParquetLayout, time_zone: str) -> str:
         by_path = layout.by_path
         columns = [
-            f"given.{quoted(name)}" if name in by_path else f"{_value(name, layout)} as {quoted(name)}"
+            f"given.{quoted(name)}" if name in by_path else f"{_value(name, layout, time_zone)} as {quoted(name)}"
             for name in DELIVERED_NAMES
         ]
         source_file = f"substr({quoted(self._file_column(paths))}, {len(self._paths.root) + 2})"
@@ -120,7 +120,7 @@ def _kinds(layout: ParquetLayout, time_zone: str) -> dict[str, Kind]:
     return every
 
 
-def _value(name: str, layout: ParquetLayout) -> str:
+def _value(name: str, layout: ParquetLayout, time_zone: str) -> str:
     """A column in a type that Spark has too."""
     column = layout.columns.get(name)
     if column is None:
@@ -132,6 +132,10 @@ def _value(name: str, layout: ParquetLayout) -> str:
         return f"cast({value} as decimal(20,0))"  # DuckDB also knows unsigned integers
     if column.stored.endswith("_ns"):
         value = _cut_to_microseconds(value)
+    if column.kind == "local_timestamp" and time_zone == "UTC":
+        # As a number a time becomes an instant in a hundredth of the time that a cast takes. The first and the last one
+        # of all, which DuckDB takes for infinite, have no number.
+        return f"if(isfinite({value}), make_timestamptz(epoch_us({value})), {value} at time zone 'UTC')"
     is_local = column.stored.startswith(("local", "int96")) or column.stored == "instant_ns"
     return f"{value} at time zone 'UTC'" if column.kind == "timestamp" and is_local else value
 

@@ -42,7 +42,6 @@ _UPPER_CASE = _LOWER_CASE.upper()
 _WHITE_SPACE = r"[\t\n\x0b\f\r \x{00A0}]"
 _WHITE_SPACE_AT_AN_END = rf"\A{_WHITE_SPACE}+|{_WHITE_SPACE}+\z"
 _ONLY_WHITE_SPACE = rf"\A{_WHITE_SPACE}*\z"
-_NO_BREAK_SPACE = "\u00a0"
 _BEYOND_SINGLE_BLANKS = r"[^ -~]|  "  # outside visible ASCII and blanks, or two blanks in a row
 _WHOLE_NUMBER = r"\A[+-]?[0-9]+(\.0*)?\z"
 _DIGITS = r"\A-?[0-9]+\z"
@@ -76,9 +75,10 @@ def _text(column: Column) -> Column:
 
 
 def _has_no_white_space_at_its_ends(column: Column) -> Column:
-    """False for some texts that have none, too: the first character must be visible ASCII."""
+    """False for some texts that have none, too: the first and the last character must be visible ASCII."""
+    # The first character decides how texts compare. To cut out the last one costs four times as much.
     begins = (column >= F.lit("!")) & (column < F.lit("\x7f"))
-    return begins & (F.substring(column, -1, 1) > F.lit(" ")) & ~column.endswith(_NO_BREAK_SPACE)
+    return begins & F.substring(column, -1, 1).between("!", "~")
 
 
 def _upper(column: Column) -> Column:
