@@ -18,11 +18,14 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.engines.java import checked_java
+from pyspark_interview_project.engines.jvm_archive import archive
 from pyspark_interview_project.engines.spark_jars import checked_jars, spark_home
 from pyspark_interview_project.errors import ConfigurationError
 
 # A JVM leaves methods of more than 8,000 bytecodes to its interpreter, and Spark generates such methods.
 _COMPILED = "-XX:-DontCompileHugeMethods"
+# A JVM that others started may lack that: then what is larger is generated in smaller methods, which cost more copies.
+_SMALL_METHODS = {"spark.sql.codegen.hugeMethodLimit": "8000"}
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 
 
@@ -53,12 +56,12 @@ def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Pa
     if found is None and on_databricks():
         found = SparkSession.builder.getOrCreate()
     if found is not None:
-        _apply(found, _per_session(settings))
+        _apply(found, _of_another_jvm(settings))
         return OpenedSession(found, is_ours=False)
     if settings.spark_remote and not settings.spark_remote.startswith("local"):
         try:
             spark = SparkSession.builder.remote(settings.spark_remote).getOrCreate()
-            _apply(spark, _per_session(settings))
+            _apply(spark, _of_another_jvm(settings))
         except PySparkException as error:
             raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
@@ -123,7 +126,7 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
         # The parallel collector starts sooner and has more throughput than the default one in a small heap (measured).
-        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC "
+        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC {_from_archive()}"
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Dderby.system.home={scratch}",
         "spark.executor.extraJavaOptions": _COMPILED,
         # Dictionaries of near-unique columns cost a quarter of the time of a partitioned write (measured).
@@ -132,6 +135,12 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
             for name in ("return_id", "order_id", "customer_id", "ingest_ts", "quarantine_id", "raw_record")
         },
     }
+
+
+def _from_archive() -> str:
+    """The options by which a JVM takes its classes from the archive that set-up made, if it can use that. What it says
+    of one that it cannot use would go to its stdout."""
+    return f"-XX:SharedArchiveFile={archive()} -Xshare:auto -Xlog:disable " if archive().is_file() else ""
 
 
 def _per_session(settings: Settings) -> Mapping[str, str]:
@@ -165,6 +174,11 @@ def _per_session(settings: Settings) -> Mapping[str, str]:
         # Spark's default is INT96, which others read as a local time: an instant would move by the zone's offset.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
+
+
+def _of_another_jvm(settings: Settings) -> Mapping[str, str]:
+    """The settings of a session that was not started here. Databricks' job has the flag of a JVM."""
+    return {**_per_session(settings), **({} if on_databricks() else _SMALL_METHODS)}
 
 
 def _apply(spark: SparkSession, settings: Mapping[str, str]) -> None:
