@@ -22,13 +22,8 @@ from pyspark_interview_project.engines.base import ALL_TEXT
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
 from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups
-from pyspark_interview_project.transforms.deduplicate import (
-    accepted,
-    deduplicate,
-    known_ids,
-    repeated_ids,
-    upserts,
-)
+from pyspark_interview_project.transforms.counts import count_outcomes, count_validated
+from pyspark_interview_project.transforms.deduplicate import accepted, conflicting_returns, deduplicate, upserts
 from pyspark_interview_project.transforms.map_columns import map_columns
 from pyspark_interview_project.transforms.quarantine import quarantine_slice
 from pyspark_interview_project.transforms.validate import validate
@@ -71,14 +66,15 @@ class Stages:
             own = self.frame(", ".join(f"`{name}` string" for name in names) + f", {OF_FEEDS}")
             yield f"map {feed.feed}", map_columns(own, feed.mapping)
         validated = self.frame(", ".join(f"{name} {type_}" for name, type_ in validate(text, ALL_TEXT, *RUN).dtypes))
-        silver = self.frame(_columns(SILVER))
-        ids, files = self.frame("return_id string"), self.frame("source_file string, delivery bigint")
+        silver, files = self.frame(_columns(SILVER)), self.frame("source_file string, delivery bigint")
+        conflicting = self.frame("return_id string, silver_return_date date")
         returns = accepted(validated)
-        yield "repeated ids", repeated_ids(returns)
-        yield "known ids", known_ids(returns, silver)
-        decided = deduplicate(returns, silver, ids, files)
+        yield "conflicting returns", conflicting_returns(returns, silver)
+        decided = deduplicate(returns, silver, conflicting, files)
         yield "deduplicate", decided
-        yield "upserts", upserts(returns, ids, decided, "B1")
+        yield "upserts", upserts(returns, conflicting, decided, "B1")
+        yield "count validated", count_validated(validated, conflicting)
+        yield "count outcomes", count_outcomes(decided)
         yield "quarantine", quarantine_slice(validated, "B1", datetime(2026, 11, 23, tzinfo=UTC))
         yield "aggregate", aggregate(silver, ["sku", "reason"])
         changes = self.frame(f"{_columns(SILVER)}, _change_type string")

@@ -21,6 +21,7 @@ from conftest import LakeBench
 from kills import LANDED, SECOND_DAY, SETTINGS
 from lake_reading import gold_by_date_reason, gold_by_sku_reason
 from landing import land, row_of
+from pyspark_interview_project.engines import duckdb
 from pyspark_interview_project.errors import VerificationError
 from pyspark_interview_project.pipeline import bronze_to_silver
 from pyspark_interview_project.pipeline.checks import changes_by_others, check_commit, check_tables_stand
@@ -137,8 +138,8 @@ def land_a_file(lake: Path) -> None:
 def run_with(fault: str, table: TableContract, lake: Path) -> VerificationError:
     """A run whose writes of a table are faulty; what it ends with. Embedded engine only."""
     land_a_file(lake)
-    with pytest.raises(VerificationError) as raised, opened(lake) as run:
-        run.engine._writes = FaultyWrites(run.tables, table, fault)  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(VerificationError) as raised, opened(lake) as run:
+        patch.setattr(duckdb, "DeltaWrites", lambda tables: FaultyWrites(tables, table, fault))
         bronze_to_silver.bronze_to_silver(run)
     return raised.value
 

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pyspark.sql import DataFrame, functions
 
 import lake_reading
-from commands import REPOSITORY, environment, returns, run, succeeded
+from commands import REPOSITORY, environment, returns, run, spark_session, succeeded
 from hostile_values import USUAL
 from landing import csv_text, write_bytes, write_text
 
@@ -103,3 +104,79 @@ def test_lakes_of_tpcds_are_equal(tmp_path: Path, table: str) -> None:
     for engine, lake in lakes.items():
         run_on(engine, lake, INCREMENTS[-1], "UTC")
     assert_equal_lakes(*lakes.values())
+
+
+# Files that DuckDB wrote and delta-rs published, to Spark's own Delta.
+
+A_CORRECTION = {
+    **USUAL,
+    "return_id": "P-1",
+    "qty": "7",
+    "return_date": "2026-11-03",
+    "ingest_ts": "2026-11-22T00:00:00Z",
+}
+
+
+@pytest.fixture(scope="module")
+def corrected_lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake of the embedded engine: three returns of two dates, then a correction that moves one of them."""
+    lake = tmp_path_factory.mktemp("corrected")
+    rows = [
+        {**USUAL, "return_id": f"P-{number}", "return_date": f"2026-11-0{day}", "ingest_ts": "2026-11-20T00:00:00Z"}
+        for number, day in ((1, 1), (2, 1), (3, 2))
+    ]
+    for name, landed in (("first", rows), ("second", [A_CORRECTION])):
+        write_text(lake / LANDED / f"{name}.csv", csv_text(landed))
+        run_on("embedded", lake, INCREMENTS[-1], "UTC")
+    return lake
+
+
+def ids_and_days(frame: DataFrame, *names: str) -> list[tuple[object, ...]]:
+    columns = [functions.col("return_id"), functions.col("return_date").cast("string"), *names]
+    return sorted(tuple(row) for row in frame.select(*columns).collect())
+
+
+def delta_rows(lake: Path, **options: object) -> DataFrame:
+    return spark_session().read.format("delta").options(**options).load(str(lake / lake_reading.SILVER))
+
+
+def test_spark_reads_each_version_of_published_files(corrected_lake: Path) -> None:
+    newest = lake_reading.version(corrected_lake, lake_reading.SILVER)
+    before = [("P-1", "2026-11-01"), ("P-2", "2026-11-01"), ("P-3", "2026-11-02")]
+    assert ids_and_days(delta_rows(corrected_lake, versionAsOf=newest - 1)) == before
+    assert ids_and_days(delta_rows(corrected_lake)) == [("P-1", "2026-11-03"), *before[1:]]
+
+
+def test_spark_reads_the_changes_of_published_files(corrected_lake: Path) -> None:
+    newest = lake_reading.version(corrected_lake, lake_reading.SILVER)
+    changes = delta_rows(corrected_lake, readChangeFeed=True, startingVersion=newest, endingVersion=newest)
+    counted = changes.groupBy("return_id", "return_date").agg(
+        functions.sum(functions.when(functions.col("_change_type") == "insert", 1).otherwise(-1)).alias("rows")
+    )
+    # A row that was copied into a new file left and came.
+    assert ids_and_days(counted.filter("rows <> 0"), "rows") == [("P-1", "2026-11-01", -1), ("P-1", "2026-11-03", 1)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "days"),
+    [
+        ("return_date = '2026-11-02'", {"2026-11-02"}),
+        ("return_id = 'P-2'", {"2026-11-01"}),
+        ("qty > 6", {"2026-11-03"}),
+        ("return_id > 'P-9'", set()),
+    ],
+)
+def test_spark_skips_published_files_by_date_and_by_statistics(
+    corrected_lake: Path, condition: str, days: set[str]
+) -> None:
+    files = delta_rows(corrected_lake).filter(condition).inputFiles()
+    assert {file.split("return_date=")[1].split("/")[0] for file in files} == days
+
+
+def test_spark_merges_into_published_files(corrected_lake: Path, tmp_path: Path) -> None:
+    lake = Path(shutil.copytree(corrected_lake, tmp_path / "lake"))
+    moved = {**A_CORRECTION, "return_id": "P-2", "ingest_ts": "2026-11-23T00:00:00Z"}
+    write_text(lake / LANDED / "third.csv", csv_text([moved, {**moved, "return_id": "P-4"}]))
+    run_on("spark", lake, INCREMENTS[-1], "UTC")
+    expected = [("P-1", "2026-11-03"), ("P-2", "2026-11-03"), ("P-3", "2026-11-02"), ("P-4", "2026-11-03")]
+    assert ids_and_days(delta_rows(lake)) == expected

@@ -231,7 +231,7 @@ def test_configure_logging_called_twice_writes_each_line_once(capsys: pytest.Cap
 def test_configure_logging_for_a_person_is_plain_text_without_markup(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging_setup.console, "_file", sys.stderr)
+    monkeypatch.setattr(logging_setup.console(), "_file", sys.stderr)
     configure_logging("INFO", for_a_person=True)
     logging.getLogger(OURS).info("took [red]3[/red] rows")
     captured = capsys.readouterr()
@@ -243,8 +243,8 @@ def test_configure_logging_for_a_person_is_plain_text_without_markup(
 def test_configure_logging_for_a_person_shows_control_characters_and_obeys_none(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging_setup.console, "_file", sys.stderr)
-    monkeypatch.setattr(logging_setup.console, "_width", 200)
+    monkeypatch.setattr(logging_setup.console(), "_file", sys.stderr)
+    monkeypatch.setattr(logging_setup.console(), "_width", 200)
     configure_logging("INFO", for_a_person=True)
     logging.getLogger(OURS).info("took %s", HOSTILE)
     captured = capsys.readouterr().err

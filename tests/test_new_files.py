@@ -15,7 +15,7 @@ import pytest
 from kills import LANDED
 from pyspark_interview_project.config.paths import REJECTED_FILES
 from pyspark_interview_project.errors import ConfigurationError, UnreadableInputError
-from pyspark_interview_project.sources import new_files
+from pyspark_interview_project.sources import preflight
 from pyspark_interview_project.sources.discovery import LandedFile, find_landed
 from pyspark_interview_project.sources.new_files import NewFiles
 from pyspark_interview_project.sources.preflight import screened
@@ -78,7 +78,7 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(file.path.removeprefix(f"{LANDED}/"))
         return screened(files, file, *more)
 
-    monkeypatch.setattr(new_files, "screened", watching)
+    monkeypatch.setattr(preflight, "screened", watching)
     return names
 
 
@@ -212,7 +212,7 @@ def test_file_that_could_not_be_read_for_now_is_looked_at_each_time(
     def denied(files: LocalFiles, file: Any, *more: Any) -> LandedFile:
         raise UnreadableInputError(file.path, "Permission denied", may_pass=True)
 
-    monkeypatch.setattr(new_files, "screened", denied)
+    monkeypatch.setattr(preflight, "screened", denied)
     [before] = on_record(root)
     assert (before.problem, before.may_pass) == ("Permission denied", True)
     monkeypatch.undo()

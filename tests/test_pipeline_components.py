@@ -13,28 +13,29 @@ import pytest
 
 import independent_query
 from commands import mostly_full
-from pyspark_interview_project.schemas.outcomes import DUPLICATE, EXCLUDED, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
+from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES, RAW_NAMES
 from pyspark_interview_project.schemas.rules import CORRUPT_RECORD, REASON_CODES, RULES
 from pyspark_interview_project.transforms.aggregate import (
     aggregate,
+    at_most,
     changed_groups,
     group_figures,
     largest_groups,
     totals,
 )
-from pyspark_interview_project.transforms.deduplicate import (
-    accepted,
+from pyspark_interview_project.transforms.counts import (
     ambiguous_examples,
-    content_hash,
     count_ambiguous,
     count_outcomes,
-    count_read,
-    count_reasons,
-    count_warnings,
+    count_validated,
+)
+from pyspark_interview_project.transforms.deduplicate import (
+    accepted,
+    conflicting_returns,
+    content_hash,
+    dates_in_silver,
     deduplicate,
-    known_ids,
-    repeated_ids,
     upserts,
 )
 from pyspark_interview_project.transforms.normalise import ACCEPTED_KINDS
@@ -64,7 +65,7 @@ DEDUPLICATED = (
 UPSERTED = (
     f"{RETURN}, batch_id string, source_file string, source_record bigint, outcome string, silver_return_date date"
 )
-CONFLICTING = "return_id string"
+CONFLICTING = "return_id string, silver_return_date date"
 
 ALL_TEXT = dict.fromkeys(RAW_NAMES, "text")
 
@@ -1046,16 +1047,29 @@ def test_accepted_keeps_the_rows_that_broke_no_rule(frame_of: Any, assert_frame:
     assert_frame(accepted(validated), ACCEPTED, expected)
 
 
-def test_repeated_ids_are_those_with_more_than_one_row(frame_of: Any, assert_frame: Any) -> None:
-    ids = ("R1", "R2", "R2", "R3", "R3", "R3", "r1")
-    returns = frame_of([(*returned(return_id=return_id), "f", 1) for return_id in ids], ACCEPTED)
-    assert_frame(repeated_ids(returns), CONFLICTING, [("R2",), ("R3",)])
+def _returns_of(*ids: str) -> list[tuple[Any, ...]]:
+    return [(*returned(return_id=return_id), "f", 1) for return_id in ids]
 
 
-def test_known_ids_are_those_that_silver_has_too_each_once(frame_of: Any, assert_frame: Any) -> None:
-    returns = frame_of([(*returned(return_id=return_id), "f", 1) for return_id in ("R1", "R2", "R2", "R3")], ACCEPTED)
-    silver = frame_of([returned(return_id=return_id) for return_id in ("R2", "R3", "R4")], RETURN)
-    assert_frame(known_ids(returns, silver), CONFLICTING, [("R2",), ("R3",)])
+def test_conflicting_returns_of_an_empty_silver_are_those_with_more_than_one_row(
+    frame_of: Any, assert_frame: Any
+) -> None:
+    returns = frame_of(_returns_of("R1", "R2", "R2", "R3", "R3", "R3", "r1"), ACCEPTED)
+    assert_frame(conflicting_returns(returns, None), CONFLICTING, [("R2", None), ("R3", None)])
+
+
+def test_conflicting_returns_are_also_those_that_silver_has_each_once(frame_of: Any, assert_frame: Any) -> None:
+    returns = frame_of(_returns_of("R1", "R2", "R2", "R3", "R5", "R5"), ACCEPTED)
+    kept = {"R2": "2026-01-01", "R3": "2026-01-02", "R4": "2026-01-03"}
+    silver = frame_of([returned(return_id=return_id, return_date=day) for return_id, day in kept.items()], RETURN)
+    expected = [("R2", "2026-01-01"), ("R3", "2026-01-02"), ("R5", None)]
+    assert_frame(conflicting_returns(returns, silver), CONFLICTING, expected)
+
+
+def test_dates_in_silver_are_those_of_conflicting_returns_each_once(frame_of: Any, assert_frame: Any) -> None:
+    rows = [("R1", "2026-01-01"), ("R2", "2026-01-02"), ("R3", "2026-01-01"), ("R4", None)]
+    dates = dates_in_silver(frame_of(rows, CONFLICTING))
+    assert_frame(dates, "silver_return_date date", [("2026-01-01",), ("2026-01-02",)])
 
 
 EARLY, LATE = "2026-01-05T10:20:30", "2026-01-05T10:20:30.000001"
@@ -1167,7 +1181,7 @@ def _deduplicated_cases(frame_of: Any, backwards: bool) -> Any:
     ][::step]
     silver = [returned(return_id=case, **kept) for case, (_, kept) in CASES.items() if kept is not None][::step]
     silver.append(returned(return_id="not conflicting"))
-    conflicting = [(case,) for case in CASES][::step]
+    conflicting = [(case, None) for case in CASES][::step]
     return deduplicate(
         frame_of([*batch, (*returned(return_id="not conflicting"), "a", 1)], ACCEPTED),
         frame_of(silver, RETURN),
@@ -1210,7 +1224,7 @@ def test_deduplicate_rows_in_another_order_end_in_the_same_places(frame_of: Any,
 def test_deduplicate_without_silver_updates_nothing(frame_of: Any, assert_frame: Any) -> None:
     batch = [(*returned(), "a", 1), (*returned(ingest_ts=LATE), "b", 2)]
     files = frame_of(FILES, FILE_COLUMNS)
-    deduplicated = deduplicate(frame_of(batch, ACCEPTED), None, frame_of([("R1",)], CONFLICTING), files)
+    deduplicated = deduplicate(frame_of(batch, ACCEPTED), None, frame_of([("R1", None)], CONFLICTING), files)
     expected = [
         (*returned(), "a", 1, None, False, SUPERSEDED),
         (*returned(ingest_ts=LATE), "b", 2, None, False, INSERTED),
@@ -1222,14 +1236,9 @@ def _flagged(*rows: tuple[str, bool]) -> list[tuple[Any, ...]]:
     return [(*returned(return_id=return_id), "a", 1, None, flag, SUPERSEDED) for return_id, flag in rows]
 
 
-def test_count_ambiguous_counts_returns_and_their_versions(frame_of: Any, assert_frame: Any) -> None:
+def test_count_ambiguous_counts_returns_each_once(frame_of: Any, assert_frame: Any) -> None:
     rows = _flagged(("R1", True), ("R1", True), ("R1", False), ("R2", True), ("R3", False))
-    counted = count_ambiguous(frame_of(rows, DEDUPLICATED))
-    assert_frame(counted, "returns bigint, rows bigint", [(2, 3)])
-
-
-def test_count_ambiguous_of_nothing_is_none(frame_of: Any, assert_frame: Any) -> None:
-    assert_frame(count_ambiguous(frame_of([], DEDUPLICATED)), "returns bigint, rows bigint", [(0, 0)])
+    assert_frame(count_ambiguous(frame_of(rows, DEDUPLICATED)), "returns bigint", [(2,)])
 
 
 def test_ambiguous_examples_are_hashes_of_ids_each_once(frame_of: Any, assert_frame: Any) -> None:
@@ -1247,7 +1256,7 @@ def test_upserts_are_the_rows_alone_and_the_deduplicated_that_silver_takes(frame
         (*returned(return_id="R4"), "a", 4, "2026-01-01", False, SUPERSEDED),
         (*returned(return_id="R5"), "a", 5, "2026-01-05", False, DUPLICATE),
     ]
-    conflicting = frame_of([("R2",), ("R3",), ("R4",), ("R5",)], CONFLICTING)
+    conflicting = frame_of([(return_id, None) for return_id in ("R2", "R3", "R4", "R5")], CONFLICTING)
     found = upserts(frame_of(batch, ACCEPTED), conflicting, frame_of(deduplicated, DEDUPLICATED), "B1")
     expected = [
         (*returned(return_id="R1"), "B1", "a", 1, INSERTED, None),
@@ -1257,77 +1266,65 @@ def test_upserts_are_the_rows_alone_and_the_deduplicated_that_silver_takes(frame
     assert_frame(found, UPSERTED, expected)
 
 
-def test_count_outcomes_counts_every_validated_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
+COUNTED = (
+    "source_file string, reasons array<string>, warnings array<string>, is_excluded boolean, is_conflicting boolean, "
+    "rows bigint, amount decimal(38,2)"
+)
+
+
+def test_count_validated_counts_each_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
     validated = frame_of(
         [
             judged(returned(return_id="R1", amount="0.10")),
             judged(returned(return_id="R2", amount="0.20")),
+            judged(returned(return_id="R2", amount="0.40"), source_file="b"),
             *[judged(returned(return_id="R3", amount=amount)) for amount in ("1.00", "2.00", "4.00")],
             judged(returned(return_id="R4", amount="-8.00"), ["amount_negative"], "raw"),
-            judged(returned(return_id="R1", amount="16.00", order_id=None), ["order_id_missing"], "raw"),
+            judged(returned(return_id="R1", amount="16.00", order_id=None), ["order_id_missing", "b"], "raw"),
             judged(returned(return_id=None, amount=None), ["corrupt_record"], "raw"),
             judged(returned(return_id="R1", amount="32.00"), is_excluded=True),
             judged(returned(return_id="R5", amount=None), is_excluded=True),
+            judged(returned(return_id="R6", amount="64.00"), warnings=["w"]),
         ],
         VALIDATED,
     )
+    expected = [
+        ("a", None, None, False, False, 2, "0.30"),
+        ("b", None, None, False, False, 1, "0.40"),
+        ("a", None, None, False, True, 3, "7.00"),
+        ("a", ["amount_negative"], None, False, False, 1, "-8.00"),
+        ("a", ["order_id_missing", "b"], None, False, False, 1, "16.00"),
+        ("a", ["corrupt_record"], None, False, False, 1, None),
+        ("a", None, None, True, False, 2, "32.00"),
+        ("a", None, ["w"], False, False, 1, "64.00"),
+    ]
+    assert_frame(count_validated(validated, frame_of([("R3", "2026-01-01")], CONFLICTING)), COUNTED, expected)
+
+
+def test_count_validated_without_conflicting_returns_has_none(frame_of: Any, assert_frame: Any) -> None:
+    validated = [judged(returned(return_id=return_id, amount="1.00")) for return_id in ("R1", "R1")]
+    assert_frame(count_validated(frame_of(validated, VALIDATED)), COUNTED, [("a", None, None, False, False, 2, "2.00")])
+
+
+def test_count_validated_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, assert_frame: Any) -> None:
+    validated = [judged(returned(return_id=f"R{i}", amount="9999999999999999.99")) for i in range(3)]
+    counted = count_validated(frame_of(validated, VALIDATED), frame_of([], CONFLICTING))
+    assert_frame(counted, COUNTED, [("a", None, None, False, False, 3, "29999999999999999.97")])
+
+
+def test_count_outcomes_counts_each_conflicting_row_and_its_amount_once(frame_of: Any, assert_frame: Any) -> None:
     deduplicated = frame_of(
         [
-            (*returned(return_id="R3", amount="1.00"), "a", 1, "2026-01-01", False, UPDATED),
-            (*returned(return_id="R3", amount="2.00"), "a", 1, "2026-01-01", False, SUPERSEDED),
+            (*returned(return_id="R3", amount="1.00"), "a", 1, "2026-01-01", True, UPDATED),
+            (*returned(return_id="R3", amount="2.00"), "a", 1, "2026-01-01", True, SUPERSEDED),
+            (*returned(return_id="R3", amount="8.00"), "a", 1, "2026-01-01", False, SUPERSEDED),
             (*returned(return_id="R3", amount="4.00"), "a", 1, "2026-01-01", False, DUPLICATE),
         ],
         DEDUPLICATED,
     )
-    counted = count_outcomes(validated, frame_of([("R3",)], CONFLICTING), deduplicated)
-    expected = [
-        (INSERTED, 2, "0.30"),
-        (UPDATED, 1, "1.00"),
-        (SUPERSEDED, 1, "2.00"),
-        (DUPLICATE, 1, "4.00"),
-        (QUARANTINED, 3, "8.00"),
-        (EXCLUDED, 2, "32.00"),
-    ]
-    assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", expected)
-
-
-def test_count_outcomes_amounts_beyond_eighteen_digits_are_exact(frame_of: Any, assert_frame: Any) -> None:
-    validated = [judged(returned(return_id=f"R{i}", amount="9999999999999999.99")) for i in range(3)]
-    counted = count_outcomes(frame_of(validated, VALIDATED), frame_of([], CONFLICTING), frame_of([], DEDUPLICATED))
-    assert_frame(counted, "outcome string, rows bigint, amount decimal(38,2)", [(INSERTED, 3, "29999999999999999.97")])
-
-
-def test_count_read_counts_the_rows_of_each_file_whatever_became_of_them(frame_of: Any, assert_frame: Any) -> None:
-    validated = frame_of(
-        [
-            judged(returned(amount="1.00")),
-            judged(returned(amount="-2.00"), ["amount_negative"], "raw"),
-            judged(returned(amount=None), ["amount_missing"], "raw", "b"),
-        ],
-        VALIDATED,
-    )
-    counts = [("a", 2, "-1.00"), ("b", 1, None)]
-    assert_frame(count_read(validated), "source_file string, rows bigint, amount decimal(38,2)", counts)
-
-
-def test_count_reasons_counts_each_code_of_each_rejected_row(frame_of: Any, assert_frame: Any) -> None:
-    validated = frame_of(
-        [
-            judged(returned()),
-            judged(returned(), ["sku_missing", "qty_invalid"], "raw"),
-            judged(returned(), ["qty_invalid"], "raw"),
-        ],
-        VALIDATED,
-    )
-    counts = [("sku_missing", 1), ("qty_invalid", 2)]
-    assert_frame(count_reasons(validated), "reason string, rows bigint", counts)
-
-
-def test_count_warnings_counts_each_rule_that_a_kept_row_breaks(frame_of: Any, assert_frame: Any) -> None:
-    validated = frame_of(
-        [judged(returned()), judged(returned(), warnings=["a", "b"]), judged(returned(), warnings=["b"])], VALIDATED
-    )
-    assert_frame(count_warnings(validated), "rule string, rows bigint", [("a", 1), ("b", 2)])
+    expected = [(UPDATED, 1, "1.00", 1), (SUPERSEDED, 2, "10.00", 1), (DUPLICATE, 1, "4.00", 0)]
+    outcomes = "outcome string, rows bigint, amount decimal(38,2), ambiguous bigint"
+    assert_frame(count_outcomes(deduplicated), outcomes, expected)
 
 
 # Quarantine ----------------------------------------------------------------------------------------------------------
@@ -1385,6 +1382,7 @@ def test_quarantine_slice_same_record_in_another_batch_has_another_id(frame_of: 
 
 BY_SKU = ("sku", "reason")
 GOLD_BY_SKU = "sku string, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
+GOLD_BY_DATE = "return_date date, reason string, return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 CHANGES = f"_change_type string, {RETURN}"
 
 
@@ -1502,13 +1500,23 @@ def test_changed_groups_have_the_columns_of_gold(frame_of: Any, assert_frame: An
 TOTALS = "return_count bigint, total_qty bigint, total_amount decimal(38,2)"
 
 
-def test_totals_sum_the_measures_over_all_groups(frame_of: Any, assert_frame: Any) -> None:
-    gold = [("MUG", "damaged", 2, 3, "0.10"), ("LAMP", "late", 4, 5, "0.20")]
-    assert_frame(totals(frame_of(gold, GOLD_BY_SKU)), TOTALS, [(6, 8, "0.30")])
+def test_totals_sum_the_measures_of_each_table_in_their_order(frame_of: Any, records_of: Any) -> None:
+    one = [("MUG", "damaged", 2, 3, "0.10"), ("LAMP", "late", 4, 5, "0.20")]
+    other = [("2026-01-01", "damaged", 1, 1, "9.99")]
+    names = ("return_count", "total_qty", "total_amount")
+    expected = [dict(zip(names, values)) for values in ((6, 8, Decimal("0.30")), (1, 1, Decimal("9.99")))]
+    assert records_of(totals(frame_of(one, GOLD_BY_SKU), frame_of(other, GOLD_BY_DATE))) == expected
 
 
 def test_totals_of_no_groups_are_zeros(frame_of: Any, assert_frame: Any) -> None:
-    assert_frame(totals(frame_of([], GOLD_BY_SKU)), TOTALS, [(0, 0, "0.00")])
+    none = totals(frame_of([], GOLD_BY_SKU), frame_of([], GOLD_BY_DATE))
+    assert_frame(none, TOTALS, [(0, 0, "0.00"), (0, 0, "0.00")])
+
+
+def test_at_most_are_all_groups_where_they_are_no_more(frame_of: Any, records_of: Any, assert_frame: Any) -> None:
+    groups = [(sku, "x", 1, 1, "1.00") for sku in ("A", "B", "C")]
+    assert_frame(at_most(frame_of(groups, GOLD_BY_SKU), 3), GOLD_BY_SKU, groups)
+    assert len(records_of(at_most(frame_of(groups, GOLD_BY_SKU), 2))) == 2
 
 
 def test_group_figures_count_the_groups_and_those_that_are_empty(frame_of: Any, assert_frame: Any) -> None:

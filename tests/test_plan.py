@@ -33,7 +33,7 @@ from pyspark_interview_project.pipeline.plan import (
 )
 from pyspark_interview_project.pipeline.run_context import RunContext
 from pyspark_interview_project.schemas.tables import QUARANTINE, SILVER, TABLES, TableContract
-from pyspark_interview_project.sources import new_files, preflight
+from pyspark_interview_project.sources import preflight
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.files import StoredFile
@@ -199,7 +199,7 @@ def test_plan_batch_looks_at_the_content_of_no_more_files_than_it_needs(
         hashed.append(file.path)
         return real(files, file, feed, limits)
 
-    monkeypatch.setattr(new_files, "screened", counting)
+    monkeypatch.setattr(preflight, "screened", counting)
     assert planned(root, max_batch_bytes=200) == ([A, B], [], True)
     assert hashed == [A, B, C]
 

@@ -132,7 +132,7 @@ def commands_with_options() -> dict[str, set[str]]:
             names = [option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)]
             found[name] = {option for option in names if option.startswith("--")} - {"--help"}
 
-    look("returns", typer.main.get_command(cli.app))
+    look("returns", typer.main.get_command(cli.app_of()))
     return found
 
 

@@ -8,14 +8,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from traceback import format_tb
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.json import JsonFormatter
-from rich.console import Console
-from rich.logging import RichHandler
 
 from pyspark_interview_project.shown_text import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Kept for the process, not for a context: threads that renew a lock or serve metrics log lines of the run too.
 _of_process: dict[str, str | None] = {"run_id": None}
@@ -26,8 +28,13 @@ _TRACEPARENT = re.compile(
     r"-[0-9a-f]{2}(-.*)?\Z"
 )
 
-# One console for log lines and the progress display, so that a line never tears the display.
-console = Console(stderr=True)
+
+@cache
+def console() -> Console:
+    """One console for log lines and the progress display, so that a line never tears the display."""
+    from rich.console import Console  # only for a person: it takes a tenth of a small run
+
+    return Console(stderr=True)
 
 
 class _Formatter(logging.Formatter):
@@ -90,7 +97,9 @@ def configure_logging(level: str, for_a_person: bool) -> None:
     """
     handler: logging.Handler
     if for_a_person:
-        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S", markup=False)
+        from rich.logging import RichHandler
+
+        handler = RichHandler(console=console(), show_path=False, log_time_format="%H:%M:%S", markup=False)
         handler.setFormatter(_PlainFormatter("%(message)s"))
     else:
         handler = _StderrHandler()

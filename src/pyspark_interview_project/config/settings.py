@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 from urllib.parse import unquote, urlsplit
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    InitSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from pyspark_interview_project.config.paths import LATEST_RUN_RECORD, RUN_RECORDS, LakePaths, is_uri, path_of_file_uri
 from pyspark_interview_project.errors import ConfigurationError
@@ -56,13 +50,13 @@ class LeaseTerms:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Every setting. None has a default: each YAML file is complete, so that it shows all values.
 
     The environment variable of a setting is its name in upper case.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True, env_ignore_empty=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     app_env: AppEnv = Field(description="which YAML file the settings come from")
     data_root: str = Field(min_length=1, description="root of the lake: a path, or file:///path")
@@ -124,7 +118,8 @@ class Settings(BaseSettings):
     @field_validator("spark_tz")
     @classmethod
     def _known_time_zone(cls, name: str) -> str:
-        if name not in available_timezones() - _NO_TIME_ZONES:
+        # To list all of them takes 15 ms, and most lakes are in UTC.
+        if name != "UTC" and name not in available_timezones() - _NO_TIME_ZONES:
             raise ValueError(f"{name} is no time zone of the IANA database")
         return name
 
@@ -210,22 +205,6 @@ class Settings(BaseSettings):
         """Where the record of the latest run goes."""
         return Path(self.pipeline_metrics_json or self.paths.place(LATEST_RUN_RECORD))
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Options first, then the environment, then the YAML file of APP_ENV."""
-        app_env = os.environ.get("APP_ENV") or "dev"
-        if app_env not in APP_ENVS:
-            raise ConfigurationError("APP_ENV", f"must be one of {', '.join(APP_ENVS)}, not {app_env}")
-        from_yaml = read_settings_file(shipped_configs() / f"{app_env}.yaml") | {"app_env": app_env}
-        return init_settings, env_settings, InitSettingsSource(settings_cls, from_yaml)
-
 
 class StrictLoader(yaml.SafeLoader):
     """A safe loader that refuses a key that stands twice, and aliases, by which a short file becomes a huge value."""
@@ -277,10 +256,12 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
     because it reads the environment. Raises ConfigurationError naming the setting and where its value came from.
     """
     given = {name: value for name, value in options.items() if value is not None}
+    app_env = os.environ.get("APP_ENV") or "dev"
+    if app_env not in APP_ENVS:
+        raise ConfigurationError("APP_ENV", f"must be one of {', '.join(APP_ENVS)}, not {app_env}")
+    from_file = read_settings_file(shipped_configs() / f"{app_env}.yaml")
     try:
-        return Settings(**given)
-    except SettingsError as error:  # a list that is no JSON; the message names the setting
-        raise ConfigurationError("environment", str(error)) from error
+        return Settings.model_validate({**from_file, "app_env": app_env, **_from_environment(), **given})
     except ValidationError as error:
         fault, *others = error.errors(include_url=False)
         name = str(fault["loc"][0]) if fault["loc"] else "settings"
@@ -290,3 +271,15 @@ def load_settings(options: Mapping[str, Any]) -> Settings:
         )
         problem = f"{fault['msg']}, not {fault['input']!r}" + (f"; wrong too: {more}" if more else "")
         raise ConfigurationError(f"{name} ({source})", problem) from error
+
+
+def _from_environment() -> dict[str, Any]:
+    """The settings that the environment has, a list as JSON. An empty variable counts as not set."""
+    values: dict[str, Any] = {}
+    for name, field_ in Settings.model_fields.items():
+        if text := os.environ.get(name.upper()):
+            try:
+                values[name] = json.loads(text) if get_origin(field_.annotation) is list else text
+            except ValueError as error:
+                raise ConfigurationError("environment", f"{name} is no JSON list") from error
+    return values

@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.errors import LockedError, StorageError
 from pyspark_interview_project.storage.files import Files, LocalFiles, StoredFile, sha256_and_size
 from pyspark_interview_project.storage.lease import leased
+from pyspark_interview_project.storage.lock import acquired, release
 from pyspark_interview_project.storage.object_files import is_in_a_bucket, open_files
 
 # Content up to this size is read once and kept in memory. Larger content is read twice: for its hash, and to send it.
@@ -109,16 +108,14 @@ class BackupStore:
                 yield lease.check
             return
         self.directory.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.directory / _LOCK)
-        try:
-            lock.acquire(timeout=_PATIENCE_SECONDS)
-        except Timeout as error:
-            raise LockedError(self.url, "another backup or prune", None, None) from error
+        lock = acquired(self.directory / _LOCK, _PATIENCE_SECONDS)
+        if lock is None:
+            raise LockedError(self.url, "another backup or prune", None, None)
         try:
             LocalFiles(self.directory).remove_unfinished()
             yield _still_ours
         finally:
-            lock.release()
+            release(lock)
 
 
 def open_store(url: str, options: Mapping[str, Any] | None = None) -> BackupStore:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
-
-import pyarrow as pa
 
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
-from pyspark_interview_project.storage.delta_writes import Merge
-from pyspark_interview_project.transforms.normalise import Kind
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pyspark_interview_project.config.feed_definition import Feed
+    from pyspark_interview_project.storage.delta_writes import Merge
+    from pyspark_interview_project.transforms.normalise import Kind
 
 
 @dataclass(frozen=True)
@@ -72,12 +73,17 @@ class Engine(Protocol):
         """Compute the rows of all frames (of the same columns) once and keep them until the engine is closed."""
         ...
 
+    def fetch(self, frame: DataFrame) -> pa.Table:
+        """A small frame, in memory."""
+        ...
+
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         """The rows of a small frame."""
         ...
 
-    def read(self, table: TableContract, version: int | None = None) -> DataFrame:
-        """The rows of a table at a version (default: the newest)."""
+    def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
+        """The rows of a table at a version (default: the newest); only those of some return dates, where `days` names
+        them: the table is partitioned by them."""
         ...
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:

@@ -24,6 +24,10 @@ from pyspark_interview_project.storage.delta_writes import NewFile
 _SKIPPED_BY = ("return_id", "sku", "qty")
 _LONGEST_IN_LOG = 64
 _KEY = "return_id"
+# Where a row comes from. Most batches have one file, or a few.
+_OF_FEW_VALUES = ("batch_id", "source_file")
+_MOST_ENUMERATED = 200
+_ROWS_WORTH_ENUMERATIONS = 500_000
 
 
 def replaced_files(
@@ -31,6 +35,8 @@ def replaced_files(
 ) -> list[DataFile]:
     """The data files that hold a row which an upsert replaces. `upserts` is a relation with outcome and, of replaced
     rows, silver_return_date."""
+    if not files:
+        return []
     updated = f"select {_KEY}, silver_return_date from {upserts} where outcome = '{UPDATED}'"
     days = {
         str(day) for (day,) in connection.execute(f"select distinct silver_return_date from ({updated})").fetchall()
@@ -50,20 +56,39 @@ def write_files(
     directory: str,
     upserts: str,
     replaced: Sequence[DataFile],
+    rows: int,
 ) -> list[NewFile]:
-    """Write the upserts, and what stays of the replaced files, as new data files into the table's directory."""
-    columns = ", ".join(quoted(name) for name in table.names)
-    rows = f"select {columns} from {upserts}"
+    """Write the upserts, about as many as `rows`, and what stays of the replaced files as new data files into the
+    table's directory."""
+    names = ", ".join(quoted(name) for name in table.names)
+    written_rows = f"select {names} from {upserts}"
     if replaced:
         kept = rows_of(table, [file.place for file in replaced])
         updated = f"select {_KEY} from {upserts} where outcome = '{UPDATED}'"
-        rows += f" union all select {columns} from ({kept}) anti join ({updated}) using ({_KEY})"
+        written_rows += f" union all select {names} from ({kept}) anti join ({updated}) using ({_KEY})"
+    enums = _enums(connection, written_rows) if rows >= _ROWS_WORTH_ENUMERATIONS else {}
+    columns = ", ".join(enums.get(name, quoted(name)) for name in table.names)
+    partition = ", ".join(table.partition_by)
     written = connection.execute(
-        f"copy ({rows}) to {literal(directory)} (format parquet, partition_by ({', '.join(table.partition_by)}), "
-        "compression zstd, compression_level 1, overwrite_or_ignore true, filename_pattern 'part-{uuid}', return_stats)"
+        f"copy (select {columns} from ({written_rows})) to {literal(directory)} (format parquet, "
+        f"partition_by ({partition}), compression zstd, compression_level 1, overwrite_or_ignore true, "
+        "filename_pattern 'part-{uuid}', return_stats)"
     )
-    names = [column[0] for column in written.description or ()]
-    return [_new_file(table, directory, dict(zip(names, row))) for row in written.fetchall()]
+    figures = [column[0] for column in written.description or ()]
+    return [_new_file(table, directory, dict(zip(figures, row))) for row in written.fetchall()]
+
+
+def _enums(connection: duckdb.DuckDBPyConnection, rows: str) -> dict[str, str]:
+    """Columns with few values as enumerations, by name: DuckDB parts such rows into files in two thirds of the time
+    that the same text takes (measured). In the files they are text."""
+    enums = {}
+    found = connection.execute(f"select distinct {', '.join(_OF_FEW_VALUES)} from ({rows})").fetchall()
+    for name, values in zip(_OF_FEW_VALUES, zip(*found)):
+        distinct = sorted({value for value in values if value is not None})
+        if 0 < len(distinct) <= _MOST_ENUMERATED:
+            listed = ", ".join(literal(value) for value in distinct)
+            enums[name] = f"cast({quoted(name)} as enum({listed})) as {quoted(name)}"
+    return enums
 
 
 def audit_files(

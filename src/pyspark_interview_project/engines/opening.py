@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import chosen_engine
 from pyspark_interview_project.engines.base import Engine
-from pyspark_interview_project.engines.duckdb import DuckDBEngine
 from pyspark_interview_project.engines.engine_output import output_kept
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 
@@ -25,20 +25,42 @@ def open_engine(settings: Settings, tables: DeltaTables, output: Path, scratch: 
     what a killed run left there is removed.
     """
     place = scratch or _emptied_scratch(settings)
-    engine: Engine
-    if chosen_engine() == "spark":
-        from pyspark_interview_project.engines.spark import SparkEngine  # needs the extra `spark`
 
-        jvm_lock = Path(settings.paths.place(paths.JVM_LOCK)) if scratch is None else None
-        engine = SparkEngine(tables, settings.paths, settings, place, output, jvm_lock)
-    else:
+    def opened() -> Engine:
+        if chosen_engine() == "spark":
+            from pyspark_interview_project.engines.spark import SparkEngine  # needs the extra `spark`
+
+            jvm_lock = Path(settings.paths.place(paths.JVM_LOCK)) if scratch is None else None
+            return SparkEngine(tables, settings.paths, settings, place, output, jvm_lock)
+        from pyspark_interview_project.engines.duckdb import DuckDBEngine
+
         memory, most_chars = settings.embedded_memory_limit, settings.max_record_bytes
-        engine = DuckDBEngine(tables, settings.paths, settings.spark_tz, memory, place, most_chars)
+        return DuckDBEngine(tables, settings.paths, settings.spark_tz, memory, place, most_chars)
+
+    engine = _OnDemand(opened)
     with output_kept(output):
         try:
-            yield engine
+            yield cast(Engine, engine)
         finally:
             engine.close()
+
+
+class _OnDemand:
+    """An engine that is opened when something is first asked of it. A run that finds nothing new asks nothing, and to
+    load DuckDB or PySpark takes longer than all else that it does."""
+
+    def __init__(self, opened: Callable[[], Engine]) -> None:
+        self._open = opened
+        self._engine: Engine | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        if self._engine is None:
+            self._engine = self._open()
+        return getattr(self._engine, name)
+
+    def close(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
 
 def _emptied_scratch(settings: Settings) -> Path:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import date
 from functools import cached_property, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
+from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
 from pyspark_interview_project.engines.spark_commits import SparkCommits
@@ -71,8 +73,7 @@ class SparkEngine:
         self._layouts = Layouts(paths, "spark")
         self._rows: dict[str, int] = {}
         self._notes: ReadingNotes | None = None
-        self._kept: list[tuple[DataFrame, str]] = []
-        self._changes: dict[tuple[str, int, int], DataFrame] = {}
+        self._counted: list[tuple[DataFrame, int | None]] = []
         self._names = 0
         self._opened: OpenedSession | None = None
 
@@ -121,26 +122,32 @@ class SparkEngine:
 
     def frame(self, table: pa.Table) -> DataFrame:
         with self._spark_errors(self._paths.root):
-            return self._spark.createDataFrame(table)
+            rows = self._spark.createDataFrame(table)
+        self._counted.append((rows, table.num_rows))
+        return rows
 
     def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
         return transform(*arguments)
 
     def materialize(self, *frames: DataFrame) -> DataFrame:
         self._names += 1
-        place = str(self._materialized / f"rows_{self._names}")
+        self._last_place = place = str(self._materialized / f"rows_{self._names}")
         with self._spark_errors(place):
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
             self._take_notes()
             rows = self._spark.read.parquet(no_glob(place))
-        self._kept.append((rows, place))
+        self._counted.append((rows, count_rows(place)))
         return rows
 
-    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+    def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
-            rows: list[dict[str, Any]] = frame.toArrow().to_pylist()  # a Row would have times in this machine's zone
+            rows = frame.toArrow()
             self._take_notes()
             return rows
+
+    def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
+        return rows
 
     def _take_notes(self) -> None:
         """Take down what the workers noted of the landed files that were read. Raises UnreadableBatchError."""
@@ -156,9 +163,8 @@ class SparkEngine:
             raise UnreadableBatchError(problems)
 
     def _is_empty(self, rows: DataFrame) -> bool:
-        """Whether there are no rows. Of what is materialized the files say it; for others the plan must run."""
-        place = next((place for frame, place in self._kept if frame is rows), None)
-        count = count_rows(place) if place else None
+        """Whether there are no rows. Of what is materialized that is known; for others the plan must run."""
+        count = next((count for frame, count in self._counted if frame is rows), None)
         return rows.isEmpty() if count is None else count == 0
 
     # Tables
@@ -177,23 +183,20 @@ class SparkEngine:
             for name, check in self._tables.missing_checks(table).items():
                 self._sql(table, spark_sql.add_constraint(place, name, check))
 
-    def read(self, table: TableContract, version: int | None = None) -> DataFrame:
+    def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
         with self._spark_errors(table.place):
-            return reader.load(self._tables.place(table))
+            rows = reader.load(self._tables.place(table))
+            return rows if days is None else rows.filter(F.col(table.partition_by[0]).isin(list(days)))
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
-        key = (table.name, since, until)
-        if key in self._changes:
-            return self._changes[key]
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
         reader = reader.option("startingVersion", since + 1).option("endingVersion", until)
         try:
             with self._spark_errors(table.place):
-                self._changes[key] = self.materialize(reader.load(self._tables.place(table)))
-                return self._changes[key]
+                return self.materialize(reader.load(self._tables.place(table)))
         except (EngineError, UnreadableBatchError) as error:
             if any(sign in f"{error} {error.__cause__}" for sign in _FEED_IS_GONE):
                 return None
@@ -220,7 +223,7 @@ class SparkEngine:
     ) -> Written:
         """Replace the rows that are updated, and insert the others, which match nothing: they have no day in silver."""
         rows = self.materialize(rows)
-        days = distinct_days(self._kept[-1][1], "silver_return_date")
+        days = distinct_days(self._last_place, "silver_return_date")
         if days is None:
             updated = rows.select("silver_return_date").distinct().dropna()
             days = [row["silver_return_date"] for row in self.collect(updated)]

@@ -137,7 +137,7 @@ def _process(run: RunContext, batch: Batch, figures: dict[str, Any], is_last_try
     run.steps.step(f"writing {expected.inserted + expected.updated} rows into silver")
     metadata = run.metadata(STAGE, batch.batch_id)
     new = run.engine.transform(
-        upserts, classified.returns, classified.conflicting_ids, classified.deduplicated, batch.batch_id
+        upserts, classified.returns, classified.conflicting, classified.deduplicated, batch.batch_id
     )
     written = run.engine.upsert(SILVER, new, metadata, expected)
     if written.version is not None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -14,21 +13,22 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engines.base import Engine
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.pipeline.ledger import Batch
-from pyspark_interview_project.schemas.outcomes import OUTCOMES
+from pyspark_interview_project.pipeline.validated_counts import Sum, ValidatedCounts
+from pyspark_interview_project.schemas.outcomes import EXCLUDED, INSERTED, OUTCOMES, QUARANTINED
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.sources.discovery import in_order_of_delivery
 from pyspark_interview_project.storage.delta_tables import DeltaTables
-from pyspark_interview_project.transforms.deduplicate import (
-    accepted,
+from pyspark_interview_project.transforms.counts import (
     ambiguous_examples,
     count_ambiguous,
     count_outcomes,
-    count_read,
-    count_reasons,
-    count_warnings,
+    count_validated,
+)
+from pyspark_interview_project.transforms.deduplicate import (
+    accepted,
+    conflicting_returns,
+    dates_in_silver,
     deduplicate,
-    known_ids,
-    repeated_ids,
 )
 from pyspark_interview_project.transforms.validate import validate
 
@@ -53,7 +53,7 @@ class ClassifiedBatch:
 
     validated: DataFrame
     returns: DataFrame
-    conflicting_ids: DataFrame
+    conflicting: DataFrame
     deduplicated: DataFrame
     terms: LawTerms
     quarantined_by_reason: dict[str, int]
@@ -94,55 +94,55 @@ def classify(
     returns = engine.transform(accepted, validated)
     has_rows = silver_version is not None and tables.facts(SILVER, silver_version).rows > 0
     silver = engine.read(SILVER, silver_version) if has_rows else None
-    known = [engine.transform(known_ids, returns, silver)] if silver is not None else []
-    conflicting_ids = engine.materialize(engine.transform(repeated_ids, returns), *known)
+    conflicting = engine.materialize(engine.transform(conflicting_returns, returns, silver))
+    if silver is not None:
+        days = [row["silver_return_date"] for row in engine.collect(engine.transform(dates_in_silver, conflicting))]
+        silver = engine.read(SILVER, silver_version, days)
     files = engine.frame(_order_of_delivery(batch))
-    deduplicated = engine.materialize(engine.transform(deduplicate, returns, silver, conflicting_ids, files))
+    deduplicated = engine.materialize(engine.transform(deduplicate, returns, silver, conflicting, files))
 
+    counts = ValidatedCounts.of(engine.collect(engine.transform(count_validated, validated, conflicting)))
+    outcomes = engine.collect(engine.transform(count_outcomes, deduplicated))
     delivered = engine.rows_delivered()
-    read = engine.collect(engine.transform(count_read, validated))
-    counted = engine.transform(count_outcomes, validated, conflicting_ids, deduplicated)
-    outcomes = {row["outcome"]: row for row in engine.collect(counted)}
-    terms = LawTerms(
-        rows_read=sum(delivered[file.path] for file in batch.files),
-        rows={name: outcomes[name]["rows"] if name in outcomes else 0 for name in OUTCOMES},
-        amount_read=_sum_of(read),
-        amounts={name: _sum_of([outcomes[name]] if name in outcomes else []) for name in OUTCOMES},
-    )
+    terms = _terms(sum(delivered[file.path] for file in batch.files), counts, outcomes)
     terms.check()
-    reasons = {row["reason"]: row["rows"] for row in engine.collect(engine.transform(count_reasons, validated))}
-    warns = any(severity == "warn" for rules_of_it in feed_rules.values() for _, _, severity in rules_of_it)
-    warned = engine.collect(engine.transform(count_warnings, validated)) if warns else []
-    [ambiguous] = engine.collect(engine.transform(count_ambiguous, deduplicated))
-    examples = (
-        engine.collect(engine.transform(ambiguous_examples, deduplicated, _MOST_EXAMPLES))
-        if ambiguous["returns"]
-        else []
-    )
     figures = [
         {"path": file.path, "bytes": file.size, "rows": delivered[file.path], "feed": file.feed} for file in batch.files
     ]
     return ClassifiedBatch(
         validated,
         returns,
-        conflicting_ids,
+        conflicting,
         deduplicated,
         terms,
-        _by_frequency(reasons),
-        _by_frequency({row["rule"]: row["rows"] for row in warned}),
-        Ambiguity(ambiguous["returns"], ambiguous["rows"], tuple(row["example"] for row in examples)),
+        counts.by_reason,
+        counts.by_warning,
+        _ambiguity(engine, deduplicated, sum(outcome["ambiguous"] for outcome in outcomes)),
         figures,
     )
+
+
+def _terms(rows_read: int, counts: ValidatedCounts, outcomes: Sequence[Mapping[str, Any]]) -> LawTerms:
+    """The terms of the law: `rows_read` as the readers counted, `outcomes` of the conflicting rows."""
+    ended = {name: Sum.of(outcome for outcome in outcomes if outcome["outcome"] == name) for name in OUTCOMES}
+    ended[INSERTED] = ended[INSERTED] + counts.alone
+    ended[QUARANTINED], ended[EXCLUDED] = counts.rejected, counts.excluded
+    return LawTerms(
+        rows_read,
+        {name: ended[name].rows for name in OUTCOMES},
+        counts.read.amount,
+        {name: ended[name].amount for name in OUTCOMES},
+    )
+
+
+def _ambiguity(engine: Engine, deduplicated: DataFrame, rows: int) -> Ambiguity:
+    if not rows:
+        return Ambiguity(0, 0, ())
+    [counted] = engine.collect(engine.transform(count_ambiguous, deduplicated))
+    examples = engine.collect(engine.transform(ambiguous_examples, deduplicated, _MOST_EXAMPLES))
+    return Ambiguity(counted["returns"], rows, tuple(row["example"] for row in examples))
 
 
 def _order_of_delivery(batch: Batch) -> pa.Table:
     paths = [file.path for file in in_order_of_delivery(batch.files)]
     return pa.table({"source_file": pa.array(paths, pa.string()), "delivery": pa.array(range(len(paths)), pa.int64())})
-
-
-def _by_frequency(rows: Mapping[str, int]) -> dict[str, int]:
-    return dict(sorted(rows.items(), key=lambda item: (-item[1], item[0])))
-
-
-def _sum_of(rows: Iterable[Mapping[str, Any]]) -> Decimal:
-    return sum((row["amount"] for row in rows if row["amount"] is not None), Decimal("0.00"))

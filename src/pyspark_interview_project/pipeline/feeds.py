@@ -23,6 +23,7 @@ from pyspark_interview_project.engines.opening import open_engine
 from pyspark_interview_project.errors import ConfigurationError, UnreadableBatchError
 from pyspark_interview_project.pipeline.options import EngineOption
 from pyspark_interview_project.pipeline.run_context import planning_day
+from pyspark_interview_project.pipeline.validated_counts import ValidatedCounts
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.rules import REASON_CODES
 from pyspark_interview_project.shown_text import printable, shortened
@@ -30,8 +31,8 @@ from pyspark_interview_project.sources.discovery import LandedFile, find_landed,
 from pyspark_interview_project.sources.preflight import screened
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.files import LocalFiles
-from pyspark_interview_project.transforms.deduplicate import count_reasons, count_warnings
-from pyspark_interview_project.transforms.first_records import count_judged, first_records
+from pyspark_interview_project.transforms.counts import count_validated
+from pyspark_interview_project.transforms.first_records import first_records
 from pyspark_interview_project.transforms.validate import validate
 
 if TYPE_CHECKING:
@@ -175,15 +176,16 @@ def _tried(settings: Settings, file: Path, feed: Feed | None, most: int) -> dict
             raise next(iter(error.problems.values())) from error
         delivered = engine.collect(engine.transform(first_records, records, most))
         validated = engine.collect(engine.transform(first_records, judged, most))
-        [counts] = engine.collect(engine.transform(count_judged, judged))
-        reasons = {row["reason"]: row["rows"] for row in engine.collect(engine.transform(count_reasons, judged))}
-        warned = {row["rule"]: row["rows"] for row in engine.collect(engine.transform(count_warnings, judged))}
+        counts = ValidatedCounts.of(engine.collect(engine.transform(count_validated, judged, None)))
     return {
         "file": str(file),
         "feed": feed.feed if feed else None,
-        **counts,
-        "rejected_by_reason": reasons,
-        "warned_by_rule": warned,
+        "records": counts.read.rows,
+        "accepted": counts.alone.rows,
+        "excluded": counts.excluded.rows,
+        "rejected": counts.rejected.rows,
+        "rejected_by_reason": counts.by_reason,
+        "warned_by_rule": counts.by_warning,
         "first": [_before_and_after(before, after) for before, after in zip(delivered, validated, strict=True)],
     }
 

@@ -13,7 +13,6 @@ from pyspark_interview_project.command_line import checked_run_id, main_of, prep
 from pyspark_interview_project.config.settings import Settings, load_settings
 from pyspark_interview_project.errors import ConfigurationError, RejectedFilesError
 from pyspark_interview_project.logging_setup import is_for_a_person
-from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord
 from pyspark_interview_project.pipeline.options import (
     EngineOption,
@@ -35,6 +34,8 @@ RunsDateOption = Annotated[
 
 def ingest_latest(settings: Settings) -> None:
     """Take the latest run record into the history. What is wrong with it is a warning: the run is done."""
+    from pyspark_interview_project.metrics.ingest_pipeline_metrics import ingest  # not every run needs it
+
     ingested = ingest(settings.latest_run_record, settings.run_records)
     logger.info("%s", ingested)
 

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from pyspark_interview_project import engine as engine_api
@@ -25,7 +25,6 @@ from pyspark_interview_project.engines.opening import open_engine
 from pyspark_interview_project.errors import ConfigurationError, EngineError, PipelineError, StorageError, recordable
 from pyspark_interview_project.logging_setup import is_for_a_person, stage_in_logs
 from pyspark_interview_project.metrics.lineage import Dataset, Lineage, Statistics
-from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served
 from pyspark_interview_project.metrics.run_record import FAILED, RunRecord, StageRecord, TableRecord, utc_now
 from pyspark_interview_project.metrics.run_records import RunRecords
 from pyspark_interview_project.pipeline.ledger import Ledger
@@ -37,9 +36,11 @@ from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites
 from pyspark_interview_project.storage.files import LocalFiles
-from pyspark_interview_project.storage.lease import Lease
 from pyspark_interview_project.storage.lock import writing
 from pyspark_interview_project.storage.places import check_places
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.storage.lease import Lease
 
 logger = logging.getLogger(__name__)
 
@@ -237,6 +238,8 @@ def _write(records: RunRecords, record: RunRecord) -> None:
 def _metrics_served(settings: Settings, shown_steps: Steps, record: RunRecord) -> AbstractContextManager[int | None]:
     if not settings.serve_metrics:
         return nullcontext()
+    from pyspark_interview_project.metrics.metrics_exporter import RunAtWork, metrics_served  # it takes a while
+
     at_work = RunAtWork(lambda: shown_steps.at, lambda: record.stages)
     return metrics_served(settings.run_records, settings.metrics_host, settings.metrics_port, at_work)
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,9 +14,7 @@ from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.errors import RejectedFilesError, UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.metrics.law import LawTerms
 from pyspark_interview_project.metrics.run_record import NO_NEW_DATA, SUCCEEDED
-from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
 from pyspark_interview_project.pipeline.checks import check_tables_stand
-from pyspark_interview_project.pipeline.classification import ClassifiedBatch, classify
 from pyspark_interview_project.pipeline.finalize import (
     check_recovery,
     ingest_latest,
@@ -37,11 +35,12 @@ from pyspark_interview_project.pipeline.options import (
 )
 from pyspark_interview_project.pipeline.plan import is_in_silver, plan_batch, print_plan, put_on_record, shown_plan
 from pyspark_interview_project.pipeline.run_context import LakeView, RunContext, lake_view, planning_day, run_context
-from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
 from pyspark_interview_project.pipeline.summary import print_outcomes, print_summary
 from pyspark_interview_project.pipeline.watermark import is_current
 from pyspark_interview_project.schemas.tables import GOLD_BY_SKU_REASON, SILVER
-from pyspark_interview_project.transforms.aggregate import largest_groups
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.pipeline.classification import ClassifiedBatch
 
 logger = logging.getLogger(__name__)
 
@@ -91,6 +90,11 @@ def run_stages(this_run: RunContext) -> list[dict[str, Any]]:
             record.end(NO_NEW_DATA)
             logger.info("nothing new to process")
             return []
+    # Not before there is something to do: with these comes Arrow, which takes a while to load.
+    from pyspark_interview_project.pipeline.bronze_to_silver import bronze_to_silver
+    from pyspark_interview_project.pipeline.silver_to_gold import silver_to_gold
+    from pyspark_interview_project.transforms.aggregate import largest_groups
+
     bronze_to_silver(this_run, planned)
     silver_to_gold(this_run)
     record.end(SUCCEEDED)
@@ -127,6 +131,8 @@ def _show(options: dict[str, Any], as_of: datetime | None) -> None:
 
 def _classified(view: LakeView, batch: Batch) -> tuple[ClassifiedBatch, Mapping[str, UnreadableInputError]]:
     """The batch without the files that turn out to be unreadable, and those."""
+    from pyspark_interview_project.pipeline.classification import classify
+
     unreadable: dict[str, UnreadableInputError] = {}
     while True:
         files = tuple(file for file in batch.files if file.path not in unreadable)

@@ -8,6 +8,7 @@ such version, where it covers another silver, or where the files of the changes 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.engine import DataFrame
@@ -28,11 +29,18 @@ from pyspark_interview_project.pipeline.watermark import (
 from pyspark_interview_project.schemas.tables import GOLD_TABLES, SILVER, TableContract
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_writes import Merge
-from pyspark_interview_project.transforms.aggregate import aggregate, changed_groups, group_figures, totals
+from pyspark_interview_project.transforms.aggregate import (
+    aggregate,
+    at_most,
+    changed_groups,
+    group_figures,
+    totals,
+)
 
 logger = logging.getLogger(__name__)
 
 STAGE = "silver_to_gold"
+_MOST_IN_MEMORY = 50_000
 _BUILD_ANEW = "move both gold tables away and run again: they are built anew from silver"
 
 
@@ -47,10 +55,10 @@ def silver_to_gold(run: RunContext) -> bool:
         mark_unchecked(run.files)
         silver_version = run.tables.version(SILVER)
         assert silver_version is not None
-        changed = {}
+        changed, changes = {}, _Changes(run, silver_version)
         for table in GOLD_TABLES:
             run.steps.step(f"bringing {table.place} up to version {silver_version} of silver")
-            written = _bring_up(run, table, silver_version)
+            written = _bring_up(run, table, silver_version, changes)
             run.check_lease()
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
@@ -63,7 +71,7 @@ def silver_to_gold(run: RunContext) -> bool:
 def check_totals(run: RunContext) -> None:
     """Raise VerificationError unless both gold tables count each row of silver once and sum to the same."""
     silver_rows = run.tables.facts(SILVER).rows
-    one, other = (run.engine.collect(run.engine.transform(totals, run.engine.read(table)))[0] for table in GOLD_TABLES)
+    one, other = run.engine.collect(run.engine.transform(totals, *map(run.engine.read, GOLD_TABLES)))
     if one["return_count"] != silver_rows:
         raise VerificationError(GOLD_TABLES[0].place, {"return_count": silver_rows}, one, _BUILD_ANEW)
     if one != other:
@@ -75,40 +83,78 @@ def _groups_of(table: TableContract) -> tuple[str, str]:
     return table.names[0], "reason"
 
 
-def _bring_up(run: RunContext, table: TableContract, silver_version: int) -> Written:
+class _Changes:
+    """What changed in silver up to a version. Both gold tables most often need the same, so it is read once."""
+
+    def __init__(self, run: RunContext, until: int) -> None:
+        self._engine, self._until = run.engine, until
+        self._since: dict[int, DataFrame | None] = {}
+
+    def since(self, version: int) -> DataFrame | None:
+        """The changes behind a version; None where the files of the rows that left are gone."""
+        if version not in self._since:
+            self._since[version] = self._engine.changes(SILVER, version, self._until)
+        return self._since[version]
+
+
+def _bring_up(run: RunContext, table: TableContract, silver_version: int, changes_of_silver: _Changes) -> Written:
     if covers(run.tables, table, silver_version):
         return Written(None)
     by, silver_id = _groups_of(table), run.tables.table_id(SILVER)
     watermark = watermark_of(run.tables, table)
     changes = None
     if watermark is not None and watermark.is_of(silver_id):
-        changes = run.engine.changes(SILVER, watermark.version, silver_version)
+        changes = changes_of_silver.since(watermark.version)
     if changes is None:
         groups, how = run.engine.transform(aggregate, run.engine.read(SILVER, silver_version), by), "built anew"
     else:
         groups = run.engine.transform(changed_groups, changes, run.engine.read(table), by)
         how = "brought up by what changed"
+    is_whole = changes is None
+    computed = _materialized(run, groups) if is_whole else _computed(run, groups)
+    # Behind the computing, because asking for it checks the lease.
     metadata = run.metadata(STAGE, run.record.batch_id, **Watermark(silver_version, silver_id).as_facts())
-    written = _write(run, table, run.engine.materialize(groups), metadata, is_whole=changes is None)
+    written = _write(run, table, computed, metadata, is_whole)
     counts = {"inserted": written.inserted, "updated": written.updated, "deleted": written.deleted}
     logger.info("%s %s", table.name, how, extra=counts)
     return written
 
 
-def _write(
-    run: RunContext, table: TableContract, groups: DataFrame, metadata: CommitMetadata, is_whole: bool
-) -> Written:
+@dataclass(frozen=True)
+class _Groups:
+    """Groups of a gold table, computed once: how many there are, and how many of them are empty."""
+
+    rows: DataFrame
+    count: int
+    emptied: int
+
+
+def _computed(run: RunContext, groups: DataFrame) -> _Groups:
+    """Groups that changed: most often they are few, and are held in memory, which saves an engine three queries."""
+    few = run.engine.fetch(run.engine.transform(at_most, groups, _MOST_IN_MEMORY + 1))
+    if few.num_rows > _MOST_IN_MEMORY:
+        return _materialized(run, groups)
+    return _Groups(run.engine.frame(few), few.num_rows, few["return_count"].to_pylist().count(0))
+
+
+def _materialized(run: RunContext, groups: DataFrame) -> _Groups:
+    rows = run.engine.materialize(groups)
+    [figures] = run.engine.collect(run.engine.transform(group_figures, rows))
+    return _Groups(rows, figures["groups"], figures["emptied"])
+
+
+def _write(run: RunContext, table: TableContract, groups: _Groups, metadata: CommitMetadata, is_whole: bool) -> Written:
     """Write groups: all that there are, or those that changed. Raises VerificationError where the table took others."""
-    figures, before = run.engine.collect(run.engine.transform(group_figures, groups))[0], run.tables.facts(table)
+    before = run.tables.facts(table)
     if is_whole:
-        written = run.engine.overwrite(table, groups, metadata)
-    elif figures["groups"]:
+        written = run.engine.overwrite(table, groups.rows, metadata)
+    elif groups.count:
         emptied_are_deleted = Merge(keys=_groups_of(table), delete_when="source.return_count = 0")
-        written = run.engine.merge(table, groups, metadata, emptied_are_deleted)
+        written = run.engine.merge(table, groups.rows, metadata, emptied_are_deleted)
     else:
         # No group changed. The commit only moves the watermark.
         written = run.tables.committed(table, metadata, lambda: run.writes.publish(table, [], [], metadata))
-    expected = {"written": figures["groups"] - figures["emptied"], "deleted": figures["emptied"]}
+    expected = {"written": groups.count - groups.emptied, "deleted": groups.emptied}
     found = {"written": written.inserted + written.updated, "deleted": written.deleted}
     if found != expected:
         raise VerificationError(table.place, expected, found)

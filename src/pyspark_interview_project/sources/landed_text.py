@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pyspark_interview_project.config.column_names import first_in_sql, matching_name, name_in_sql
 from pyspark_interview_project.schemas.returns_raw import DELIVERED_NAMES
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
-from pyspark_interview_project.sources.parquet_text import parquet_text, raw_records
 from pyspark_interview_project.sources.path_columns import constant_column, path_columns
+from pyspark_interview_project.sources.text_arrays import array_of_one_value
 from pyspark_interview_project.sources.text_columns import NoteUnknown
 from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
 from pyspark_interview_project.sources.text_records import read_records
@@ -150,6 +149,8 @@ def text_batches(file: TextFile, note_unknown: NoteUnknown) -> Iterator[pa.Recor
 
 
 def _parquet_batches(file: TextFile) -> Iterator[pa.RecordBatch]:
+    from pyspark_interview_project.sources.parquet_text import parquet_text, raw_records
+
     schema, constants = record_schema(file.columns, file.has_feed), dict(file.constants)
     for batch, first in parquet_text(Path(file.place), file.path, file.wanted):
         rows, there = batch.num_rows, set(batch.schema.names)
@@ -164,7 +165,11 @@ def _parquet_batches(file: TextFile) -> Iterator[pa.RecordBatch]:
 def _picked(file: TextFile, own: Sequence[pa.Array], there: Collection[str] | None) -> list[pa.Array]:
     """Of each of the file's alternatives the first column that is there; None: of JSON, what each record has."""
     columns = dict(zip(file.wanted, own))
+    if not file.alternatives:
+        return []
     if there is None:
+        import pyarrow.compute as pc
+
         return [pc.coalesce(*(columns[name] for name in choice)) for choice in file.alternatives]
     return [columns[next((name for name in choice if name in there), choice[0])] for choice in file.alternatives]
 
@@ -178,8 +183,8 @@ def _with_facts(
     source_record: pa.Array,
 ) -> pa.RecordBatch:
     rows = len(raw_record)
-    facts = [_of_one_value(fact, rows) for fact in (file.modified_at, file.landed_day)] if file.has_feed else []
-    arrays = [*own, raw_record, is_corrupt, _of_one_value(file.path, rows), source_record, *facts]
+    facts = [array_of_one_value(fact, rows) for fact in (file.modified_at, file.landed_day)] if file.has_feed else []
+    arrays = [*own, raw_record, is_corrupt, array_of_one_value(file.path, rows), source_record, *facts]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
@@ -191,12 +196,6 @@ def is_read_as_text(file: LandedFile) -> bool:
 def unknown_columns(layout: Layout, ours: frozenset[str]) -> list[str]:
     """The columns of a header that are none of ours, as they stand there."""
     return [name for name in layout.header if name.strip() and matching_name(name) not in ours]
-
-
-def _of_one_value(value: str | None, rows: int) -> pa.DictionaryArray:
-    if value is None:
-        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
-    return pa.DictionaryArray.from_arrays(pa.repeat(pa.scalar(0, pa.int32()), rows), pa.array([value], pa.string()))
 
 
 def _or_constant(column: pa.Array, value: str | None) -> pa.Array:

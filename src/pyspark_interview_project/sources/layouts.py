@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile
-from pyspark_interview_project.sources.parquet_layout import ParquetLayout, parquet_layout
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.sources.parquet_layout import ParquetLayout
 
 
 class Layouts:
@@ -38,6 +41,8 @@ class Layouts:
 
         Raises UnreadableBatchError.
         """
+        from pyspark_interview_project.sources.parquet_layout import parquet_layout  # Arrow's reader of Parquet
+
         groups: dict[object, tuple[ParquetLayout, list[LandedFile]]] = {}
         problems = {}
         for file in files:

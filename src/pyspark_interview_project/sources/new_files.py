@@ -11,7 +11,6 @@ from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.schemas.rules import REASON_CODES
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_tables import tables_of
-from pyspark_interview_project.sources.preflight import screened
 from pyspark_interview_project.sources.rejected_files import RejectedFile, judged_by, read_rejected, rejected
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile
 
@@ -61,6 +60,10 @@ class NewFiles:
         return tuple(self._chosen.values())
 
     def __iter__(self) -> Iterator[LandedFile]:
+        if not self._to_screen:
+            return
+        from pyspark_interview_project.sources.preflight import screened  # Arrow's readers take a while to load
+
         in_tables = tables_of(self._stored, [file.path for file in self._to_screen])
         for file in self._to_screen:
             feed = self._choice.feed_of(file.path)

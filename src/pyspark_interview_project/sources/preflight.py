@@ -10,18 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pyspark_interview_project.config.settings import LandingLimits
 from pyspark_interview_project.engine import chosen_engine
 from pyspark_interview_project.errors import UnreadableInputError
 from pyspark_interview_project.sources.discovery import LandedFile, format_of
 from pyspark_interview_project.sources.landed_text import read_options
-from pyspark_interview_project.sources.parquet_layout import parquet_layout
-from pyspark_interview_project.sources.parquet_size import decoded_bytes
-from pyspark_interview_project.sources.parquet_text import parquet_columns
-from pyspark_interview_project.sources.path_columns import path_columns
 from pyspark_interview_project.sources.text_look import check_columns
 from pyspark_interview_project.sources.text_opening import encoding_of
 from pyspark_interview_project.storage.files import LocalFiles, StoredFile, sha256_and_size
@@ -45,13 +38,7 @@ def screened(files: LocalFiles, file: StoredFile, feed: Feed | None, limits: Lan
     try:
         sha256, size = sha256_and_size(files.chunks(path))
         if format_of(path) == "parquet":
-            _check_parquet_size(place, path, limits)
-            if feed is None:
-                parquet_layout(place, path, chosen_engine())
-            elif missing := feed.missing_columns(
-                [*parquet_columns(place, path), *path_columns(path, feed.own_columns)]
-            ):
-                raise UnreadableInputError(path, f"it lacks {', '.join(missing)}, which the feed {feed.feed} reads")
+            _check_parquet(place, path, feed, limits)
         else:
             options = read_options(path, feed, limits.record_bytes)
             encoding = encoding_of(place, path, options.encodings, _limited(path, size, limits))
@@ -75,7 +62,25 @@ def _limited(path: str, packed: int, limits: LandingLimits) -> Callable[[int], N
     return count
 
 
+def _check_parquet(place: Path, path: str, feed: Feed | None, limits: LandingLimits) -> None:
+    # Loaded for Parquet only: a small run of text is over in the time that this takes.
+    from pyspark_interview_project.sources.parquet_layout import parquet_layout
+    from pyspark_interview_project.sources.parquet_text import parquet_columns
+    from pyspark_interview_project.sources.path_columns import path_columns
+
+    _check_parquet_size(place, path, limits)
+    if feed is None:
+        parquet_layout(place, path, chosen_engine())
+    elif missing := feed.missing_columns([*parquet_columns(place, path), *path_columns(path, feed.own_columns)]):
+        raise UnreadableInputError(path, f"it lacks {', '.join(missing)}, which the feed {feed.feed} reads")
+
+
 def _check_parquet_size(place: Path, path: str, limits: LandingLimits) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from pyspark_interview_project.sources.parquet_size import decoded_bytes
+
     try:
         metadata = pq.read_metadata(place)
         unpacked = sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from pyspark_interview_project.sources.text_arrays import are_there, text_array, without_texts
 from pyspark_interview_project.sources.text_columns import Chunk, NoteUnknown, delimited_chunks, json_chunks
 from pyspark_interview_project.sources.text_layout import Layout, ReadOptions, layout_of
 from pyspark_interview_project.sources.text_opening import decoded_blocks
@@ -47,7 +47,7 @@ def read_records(
 
 def _batches(chunks: Iterator[Chunk], names: Sequence[str], null_values: Sequence[str]) -> Iterator[pa.RecordBatch]:
     schema = record_schema(names)
-    nothing = pa.array(null_values, pa.string())
+    nothing = frozenset(null_values)
     waiting: list[list[pa.Array]] = []
     read = rows = size = 0
     for texts, columns, problems in chunks:
@@ -64,23 +64,12 @@ def _batches(chunks: Iterator[Chunk], names: Sequence[str], null_values: Sequenc
 
 
 def _as_array(column: Sequence[str | None] | pa.Array) -> pa.Array:
-    return column if isinstance(column, pa.Array) else pa.array(column, pa.string())
+    return column if isinstance(column, pa.Array) else text_array(column)
 
 
-def _batch(parts: list[list[pa.Array]], schema: pa.Schema, nothing: pa.Array, first: int) -> pa.RecordBatch:
+def _batch(parts: list[list[pa.Array]], schema: pa.Schema, nothing: frozenset[str], first: int) -> pa.RecordBatch:
     *columns, texts, problems = (pa.concat_arrays(column) for column in zip(*parts))
     numbers = pa.arange(first, first + len(texts))
     return pa.RecordBatch.from_arrays(
-        [*_without(nothing, columns), texts, pc.is_valid(problems), problems, numbers], schema=schema
+        [*without_texts(nothing, columns), texts, are_there(problems), problems, numbers], schema=schema
     )
-
-
-def _without(nothing: pa.Array, columns: Sequence[pa.Array]) -> Sequence[pa.Array]:
-    """The columns with null for each of the values that mean nothing."""
-    if not len(nothing) or not columns:
-        return columns
-    # One call for all columns: for a small file calls are what costs.
-    are_nothing = pc.is_in(pa.chunked_array(columns), nothing).combine_chunks()
-    rows = len(columns[0])
-    masks = [are_nothing.slice(number * rows, rows) for number in range(len(columns))]
-    return [pc.if_else(mask, None, column) if mask.true_count else column for mask, column in zip(masks, columns)]

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -140,23 +139,24 @@ class DeltaTables:
         """How the table stands at a version (default: the newest)."""
         with log_errors(table):
             delta = self._at(table, version)
-            files = pa.table(delta.get_add_actions(flatten=True))
+            files = delta.get_add_actions(flatten=True)
         rows, sizes = files.column("num_records").to_pylist(), files.column("size_bytes").to_pylist()
         return TableFacts(delta.version(), sum(rows), sum(sizes))
 
     def files(self, table: TableContract, version: int | None = None) -> list[DataFile]:
         """The data files of a version (default: the newest)."""
         with log_errors(table):
-            added = pa.table(self._at(table, version).get_add_actions(flatten=True)).to_pylist()
+            added = self._at(table, version).get_add_actions(flatten=True)
+        names = ("path", "num_records", "size_bytes", *(f"partition.{name}" for name in table.partition_by))
         return [
             DataFile(
-                file["path"],
-                f"{self.place(table)}/{unquote(file['path'])}",
-                file["num_records"],
-                file["size_bytes"],
-                {name: str(file[f"partition.{name}"]) for name in table.partition_by},
+                path,
+                f"{self.place(table)}/{unquote(path)}",
+                rows,
+                size,
+                dict(zip(table.partition_by, map(str, values), strict=True)),
             )
-            for file in added
+            for path, rows, size, *values in zip(*(added.column(name).to_pylist() for name in names), strict=True)
         ]
 
     def commits(self, table: TableContract, since: int | None = None) -> Iterator[TableCommit]:

@@ -7,9 +7,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from deltalake import (
     ColumnProperties,
     CommitProperties,
@@ -27,6 +26,9 @@ from pyspark_interview_project.schemas.columns import delta_schema_json
 from pyspark_interview_project.schemas.tables import TABLES, TableContract
 from pyspark_interview_project.storage.commits import CommitMetadata
 from pyspark_interview_project.storage.delta_tables import TABLE_PROPERTIES, DataFile, DeltaTables, log_errors
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # Writers with features (7) are Spark's; delta-rs would change the protocol of their tables.
 _WRITER_WITH_FEATURES = 7

@@ -6,21 +6,24 @@ import fcntl
 import json
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from pyspark_interview_project.config import paths
 from pyspark_interview_project.config.paths import LakePaths
 from pyspark_interview_project.config.settings import LeaseTerms
 from pyspark_interview_project.errors import LockedError
 from pyspark_interview_project.storage.files import LocalFiles
-from pyspark_interview_project.storage.lease import Lease, leased
+
+if TYPE_CHECKING:
+    from pyspark_interview_project.storage.lease import Lease
 
 _PATIENCE_SECONDS = 1.0
+_BETWEEN_TRIES_SECONDS = 0.05
 _HOLDER = f"{paths.LOCK}_holder.json"
 
 
@@ -39,7 +42,7 @@ def writing(lake: LakePaths, run_id: str, lease: LeaseTerms | None = None) -> It
         holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": datetime.now(UTC).isoformat()}
         files.put(_HOLDER, f"{json.dumps(holder | {'run_id': run_id})}\n".encode())
         try:
-            with leased(lease, lake.root, run_id) if lease else nullcontext() as held:
+            with _leased(lease, lake, run_id) if lease else nullcontext() as held:
                 yield held
         finally:
             files.delete([_HOLDER])
@@ -66,15 +69,48 @@ def who_holds(lake: LakePaths) -> LockedError | None:
 
 @contextmanager
 def _acquired(lake: LakePaths, name: str) -> Iterator[None]:
-    lock = FileLock(lake.place(name))
-    try:
-        lock.acquire(timeout=_PATIENCE_SECONDS)
-    except Timeout as error:
-        raise _locked_by(lake, name) from error
+    lock = acquired(Path(lake.place(name)), _PATIENCE_SECONDS)
+    if lock is None:
+        raise _locked_by(lake, name)
     try:
         yield
     finally:
-        lock.release()
+        release(lock)
+
+
+def acquired(place: Path, patience_seconds: float) -> int | None:
+    """The descriptor of a file on which this process now has the operating system's lock, for `release`; None where
+    another one keeps it for so long."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        lock = os.open(place, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(lock).st_nlink:  # else somebody removed the file meanwhile: the next process makes another
+                return lock
+        except BlockingIOError:
+            pass
+        except BaseException:
+            os.close(lock)
+            raise
+        os.close(lock)
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(_BETWEEN_TRIES_SECONDS)
+
+
+def release(lock: int) -> None:
+    """Let go of a lock. Explicitly: a process that was forked meanwhile has the descriptor too."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        os.close(lock)
+
+
+def _leased(terms: LeaseTerms, lake: LakePaths, run_id: str) -> AbstractContextManager[Lease]:
+    from pyspark_interview_project.storage.lease import leased  # object stores, which few lakes have a lock in
+
+    return leased(terms, lake.root, run_id)
 
 
 def _locked_by(lake: LakePaths, name: str) -> LockedError:

@@ -31,6 +31,11 @@ def changed_groups(changes: DataFrame, gold: DataFrame, by: Sequence[str]) -> Da
     return both.groupBy(*by).agg(*[_total(F.col(name), name) for name in _TYPES])
 
 
+def at_most(groups: DataFrame, most: int) -> DataFrame:
+    """Any `most` of the groups, or all where they are no more."""
+    return groups.limit(most)
+
+
 def group_figures(groups: DataFrame) -> DataFrame:
     """One row: groups, the number of groups, and emptied, how many of them are empty (both long)."""
     emptied = F.count(F.when(F.col("return_count") == F.lit(0), F.lit(1)))
@@ -50,8 +55,14 @@ def _total(column: Column, name: str) -> Column:
     return F.sum(column).cast(_TYPES[name]).alias(name)
 
 
-def totals(gold: DataFrame) -> DataFrame:
-    """One row: the measures summed over all groups; zeros where there are none."""
+def totals(one: DataFrame, other: DataFrame) -> DataFrame:
+    """A row for each of two gold tables, in their order: the measures summed over all groups, zeros where there are
+    none."""
+    both = [_summed_up(table).withColumn("position", F.lit(position)) for position, table in enumerate((one, other))]
+    return both[0].unionByName(both[1]).orderBy("position").select(*_TYPES)
+
+
+def _summed_up(gold: DataFrame) -> DataFrame:
     return gold.agg(
         *[F.coalesce(_total(F.col(name), name), F.lit(0).cast(_TYPES[name])).alias(name) for name in _TYPES]
     )

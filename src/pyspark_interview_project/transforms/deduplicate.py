@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pyspark_interview_project.engine import Column, DataFrame, Window
 from pyspark_interview_project.engine import functions as F
-from pyspark_interview_project.schemas.outcomes import DUPLICATE, EXCLUDED, INSERTED, QUARANTINED, SUPERSEDED, UPDATED
+from pyspark_interview_project.schemas.outcomes import DUPLICATE, INSERTED, SUPERSEDED, UPDATED
 from pyspark_interview_project.schemas.returns_raw import RAW_NAMES
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.transforms.hashing import hash_of
@@ -33,25 +33,34 @@ def accepted(validated: DataFrame) -> DataFrame:
     return validated.filter(F.col("reasons").isNull() & ~F.col("is_excluded")).select(*CONTENT_NAMES, *_ORIGIN)
 
 
-def repeated_ids(returns: DataFrame) -> DataFrame:
-    """The return_ids that stand more than once in `returns`; one column, one row each."""
-    return (
-        returns.groupBy("return_id").agg(F.count(F.lit(1)).alias("versions")).filter("versions > 1").select("return_id")
+def conflicting_returns(returns: DataFrame, silver: DataFrame | None) -> DataFrame:
+    """The returns of which there are several versions: in `returns`, or in `silver` too (None: it is empty).
+
+    Returns: return_id (each once), silver_return_date (the date that silver keeps its version under; null where it has
+             none).
+    """
+    no_date = F.lit(None).cast("date").alias("silver_return_date")
+    counted = returns.groupBy("return_id").agg(F.count(F.lit(1)).alias("versions"))
+    repeated = counted.filter("versions > 1").select("return_id", no_date)
+    if silver is None:
+        return repeated
+    known = silver.select("return_id", F.col("return_date").alias("silver_return_date")).join(
+        returns.select("return_id"), on="return_id", how="left_semi"
     )
+    both = repeated.unionByName(known)
+    return both.groupBy("return_id").agg(F.max("silver_return_date").alias("silver_return_date"))
 
 
-def known_ids(returns: DataFrame, silver: DataFrame) -> DataFrame:
-    """The return_ids of `returns` that silver has too; one column, one row each."""
-    return silver.select("return_id").join(returns.select("return_id"), on="return_id", how="left_semi")
+def dates_in_silver(conflicting: DataFrame) -> DataFrame:
+    """The dates under which silver keeps versions of the conflicting returns: silver_return_date, each once."""
+    return conflicting.filter(F.col("silver_return_date").isNotNull()).select("silver_return_date").distinct()
 
 
-def deduplicate(
-    returns: DataFrame, silver: DataFrame | None, conflicting_ids: DataFrame, files: DataFrame
-) -> DataFrame:
+def deduplicate(returns: DataFrame, silver: DataFrame | None, conflicting: DataFrame, files: DataFrame) -> DataFrame:
     """Decide between the versions of the conflicting returns.
 
     Reads:   returns (the nine columns, source_file, source_record), silver (the nine columns; None where it is empty),
-             conflicting_ids (return_id, each once), files (source_file, delivery: a long, greater for a file that was
+             conflicting (return_id, each once), files (source_file, delivery: a long, greater for a file that was
              delivered later).
     Returns: every conflicting row of `returns` with outcome (string, one of OUTCOMES), silver_return_date (date that
              silver keeps the replaced version under; null where there is none) and is_ambiguous (boolean: another
@@ -59,12 +68,12 @@ def deduplicate(
              silver are not returned.
     """
     candidates = (
-        returns.join(conflicting_ids, on="return_id", how="left_semi")
+        returns.join(conflicting, on="return_id", how="left_semi")
         .join(files, on="source_file", how="left")
         .select(*CONTENT_NAMES, *_ORIGIN, "delivery", F.lit(False).alias("is_in_silver"))
     )
     if silver is not None:
-        kept = silver.join(conflicting_ids, on="return_id", how="left_semi").select(
+        kept = silver.join(conflicting, on="return_id", how="left_semi").select(
             *CONTENT_NAMES,
             F.lit("").alias("source_file"),
             F.lit(0).cast("bigint").alias("source_record"),
@@ -105,24 +114,10 @@ def deduplicate(
     )
 
 
-def count_ambiguous(deduplicated: DataFrame) -> DataFrame:
-    """How many returns have two versions of which nobody can tell the newer one, and how many rows are such versions:
-    returns (long), rows (long)."""
-    found = deduplicated.filter("is_ambiguous")
-    return found.agg(F.countDistinct("return_id").alias("returns"), F.count(F.lit(1)).alias("rows"))
-
-
-def ambiguous_examples(deduplicated: DataFrame, most: int) -> DataFrame:
-    """Some of these returns: example (string), the first digits of the SHA-256 of the return_id."""
-    found = deduplicated.filter("is_ambiguous").select("return_id").distinct()
-    hashed = found.select(F.substring(F.sha2(F.col("return_id"), 256), 1, 12).alias("example"))
-    return hashed.orderBy("example").limit(most)
-
-
-def upserts(returns: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame, batch_id: str) -> DataFrame:
+def upserts(returns: DataFrame, conflicting: DataFrame, deduplicated: DataFrame, batch_id: str) -> DataFrame:
     """The rows that silver takes: silver's columns, outcome (inserted or updated), silver_return_date."""
     names = (*CONTENT_NAMES, *_ORIGIN, "silver_return_date", "outcome")
-    alone = returns.join(conflicting_ids, on="return_id", how="left_anti").select(
+    alone = returns.join(conflicting, on="return_id", how="left_anti").select(
         *CONTENT_NAMES,
         *_ORIGIN,
         F.lit(None).cast("date").alias("silver_return_date"),
@@ -131,36 +126,3 @@ def upserts(returns: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFr
     kept = deduplicated.filter(F.col("outcome").isin([INSERTED, UPDATED])).select(*names)
     rows = alone.unionByName(kept).withColumn("batch_id", F.lit(batch_id))
     return rows.select(*SILVER.names, "outcome", "silver_return_date")
-
-
-def count_outcomes(validated: DataFrame, conflicting_ids: DataFrame, deduplicated: DataFrame) -> DataFrame:
-    """What became of every validated row: outcome, rows (long), amount (decimal(38,2); of rows with a readable one)."""
-    figures = (F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount"))
-    rejected = validated.filter(F.col("reasons").isNotNull()).select("amount", F.lit(QUARANTINED).alias("outcome"))
-    alone = (
-        accepted(validated)
-        .join(conflicting_ids, on="return_id", how="left_anti")
-        .select("amount", F.lit(INSERTED).alias("outcome"))
-    )
-    excluded = validated.filter(F.col("is_excluded")).select("amount", F.lit(EXCLUDED).alias("outcome"))
-    every = rejected.unionByName(excluded).unionByName(alone).unionByName(deduplicated.select("amount", "outcome"))
-    return every.groupBy("outcome").agg(*figures)
-
-
-def count_read(validated: DataFrame) -> DataFrame:
-    """The validated rows of each source_file: rows (long), amount (decimal(38,2); of rows with a readable one)."""
-    return validated.groupBy("source_file").agg(
-        F.count(F.lit(1)).alias("rows"), F.sum("amount").cast("decimal(38,2)").alias("amount")
-    )
-
-
-def count_reasons(validated: DataFrame) -> DataFrame:
-    """How many rejected rows carry each reason code: reason (string), rows (long)."""
-    codes = validated.filter(F.col("reasons").isNotNull()).select(F.explode("reasons").alias("reason"))
-    return codes.groupBy("reason").agg(F.count(F.lit(1)).alias("rows"))
-
-
-def count_warnings(validated: DataFrame) -> DataFrame:
-    """How many rows break each rule that only warns: rule (string), rows (long)."""
-    codes = validated.filter(F.col("warnings").isNotNull()).select(F.explode("warnings").alias("rule"))
-    return codes.groupBy("rule").agg(F.count(F.lit(1)).alias("rows"))
