@@ -7,12 +7,11 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-from functools import cached_property, reduce
+from functools import cached_property, partial, reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
 from pyspark_interview_project.config.paths import LakePaths
@@ -21,7 +20,8 @@ from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
-from pyspark_interview_project.engines.spark_commits import SparkCommits
+from pyspark_interview_project.engines.duckdb_sql import arrow_schema
+from pyspark_interview_project.engines.spark_commits import SparkCommits, delta_rs_errors
 from pyspark_interview_project.engines.spark_errors import spark_errors
 from pyspark_interview_project.engines.spark_notes import ReadingNotes
 from pyspark_interview_project.engines.spark_parquet import no_glob
@@ -34,18 +34,22 @@ from pyspark_interview_project.errors import (
     UnreadableInputError,
     VerificationError,
 )
-from pyspark_interview_project.schemas.tables import TABLES, TableContract
+from pyspark_interview_project.schemas.tables import SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import is_read_as_text
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites, Merge
-from pyspark_interview_project.storage.storage_errors import engine_errors
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
+_TIME_ZONE = "spark.sql.session.timeZone"
+# A session for less than this, in files, is one for few rows.
+_FEW_BYTES = 16 * 1024 * 1024
+# So many rows go through memory into a table: a commit of Spark costs seven statements and rebuilds a snapshot.
+_FEW_ROWS = 100_000
 # What Spark says where a file of the change feed was removed, by VACUUM for instance.
 _FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
@@ -74,15 +78,25 @@ class SparkEngine:
         self._rows: dict[str, int] = {}
         self._notes: ReadingNotes | None = None
         self._counted: list[tuple[DataFrame, int | None]] = []
-        self._names = 0
+        self._names = self._landed_bytes = 0
+        self._time_zone: str | None = None
         self._opened: OpenedSession | None = None
 
     @cached_property
     def _spark(self) -> SparkSession:
         # Opened when it is first needed: a run that finds nothing new starts no JVM.
         local_dir = self._scratch if self._settings.scratch_dir else Path(tempfile.gettempdir())
-        self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock)
+        few_rows = self._has_few_rows()
+        self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock, few_rows)
+        self._opened.suit(few_rows)
+        if self._time_zone is not None:
+            self._opened.spark.conf.set(_TIME_ZONE, self._time_zone)
         return self._opened.spark
+
+    def _has_few_rows(self) -> bool:
+        """Whether there is little to read, in landed files and in silver."""
+        silver = self._tables.facts(SILVER).bytes if self._tables.version(SILVER) is not None else 0
+        return self._landed_bytes + silver < _FEW_BYTES
 
     @cached_property
     def _materialized(self) -> Path:
@@ -96,10 +110,15 @@ class SparkEngine:
     # Landed files
 
     def use_time_zone(self, name: str) -> None:
-        self._spark.conf.set("spark.sql.session.timeZone", name)
+        self._time_zone = name
+        if self._opened is not None:
+            self._opened.spark.conf.set(_TIME_ZONE, name)
 
     def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))
+        self._landed_bytes = sum(file.size for file in files)
+        if self._opened is not None:
+            self._opened.suit(self._has_few_rows())
         with self._spark_errors(str(self._scratch)):
             self._names += 1
             notes = self._materialized / f"notes_{self._names}"
@@ -162,16 +181,15 @@ class SparkEngine:
         if problems:
             raise UnreadableBatchError(problems)
 
-    def _is_empty(self, rows: DataFrame) -> bool:
-        """Whether there are no rows. Of what is materialized that is known; for others the plan must run."""
-        count = next((count for frame, count in self._counted if frame is rows), None)
-        return rows.isEmpty() if count is None else count == 0
+    def _count(self, rows: DataFrame) -> int | None:
+        """How many rows there are. None where only a run of the plan can tell."""
+        return next((count for frame, count in self._counted if frame is rows), None)
 
     # Tables
 
     def ensure_tables(self) -> None:
         # By delta-rs: a new lake would cost Spark a dozen statements.
-        with engine_errors("delta-rs", self._paths.root, (DeltaError,)):
+        with delta_rs_errors(self._paths.root):
             self._writes.create()
         self._tables.check_shapes()
         for table in TABLES:
@@ -184,6 +202,9 @@ class SparkEngine:
                 self._sql(table, spark_sql.add_constraint(place, name, check))
 
     def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
+        if not table.partition_by and self._tables.facts(table, version).rows <= _FEW_ROWS:
+            with delta_rs_errors(table.place):
+                return self.frame(self._tables.open(table, version).to_pyarrow_table(columns=list(table.names)))
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -243,29 +264,40 @@ class SparkEngine:
         self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
     ) -> Written:
         is_there = self._tables.commit_of_batch(table, str(metadata.batch_id)) is not None
-        has_rows = rows is not None and (expected > 0 if expected is not None else not self._has_none(table, rows))
-        if rows is not None and has_rows and not is_there:
+        if rows is not None and self._has_rows(table, rows, expected):
+            if few := self._few(table, rows, expected):
+                return self._commits.by_delta_rs(
+                    table, metadata, partial(self._writes.replace_batch, table, few, metadata)
+                )
             name = self._tables.transaction_of(table, metadata)
-            written = self._commits.write(table, rows, metadata, "append", transaction=name)
+            written = Written(None)
+            if not is_there:
+                written = self._commits.write(table, rows, metadata, "append", transaction=name)
             if written.version is not None:
                 return written
-            is_there = True  # an earlier write of this batch came in between
-        batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
-        if rows is not None and has_rows:
+            batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
             return self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
         if not is_there:
             return Written(None)
-        return self._commits.run(
-            table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}"
-        )
+        return self._commits.by_delta_rs(table, metadata, partial(self._writes.delete_batch, table, metadata))
 
-    def _has_none(self, table: TableContract, rows: DataFrame) -> bool:
+    def _has_rows(self, table: TableContract, rows: DataFrame, expected: int | None) -> bool:
+        count = self._count(rows) if expected is None else expected
         with self._spark_errors(table.place):
-            return self._is_empty(rows)
+            return not rows.isEmpty() if count is None else count > 0
+
+    def _few(self, table: TableContract, rows: DataFrame, expected: int | None = None) -> pa.RecordBatchReader | None:
+        """Rows for a table in memory, where they are few."""
+        count = self._count(rows) if expected is None else expected
+        if count is None or count > _FEW_ROWS:
+            return None
+        return self.fetch(rows.select(*table.names)).cast(arrow_schema(table)).to_reader()
 
     def merge(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, how: Merge) -> Written:
-        if self._has_none(table, rows):
+        if not self._has_rows(table, rows, None):
             return Written(None)
+        if few := self._few(table, rows):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.merge, table, few, metadata, how))
         on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
         return self._commits.merge(
             table,
@@ -277,6 +309,8 @@ class SparkEngine:
         )
 
     def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
+        if few := self._few(table, rows):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.overwrite, table, few, metadata))
         return self._commits.write(table, rows, metadata, "overwrite")
 
     def close(self) -> None:

@@ -26,6 +26,13 @@ from pyspark_interview_project.errors import ConfigurationError
 _COMPILED = "-XX:-DontCompileHugeMethods"
 # A JVM that others started may lack that: then what is larger is generated in smaller methods, which cost more copies.
 _SMALL_METHODS = {"spark.sql.codegen.hugeMethodLimit": "8000"}
+# For few rows, code that Spark generates and a JVM compiles thoroughly costs more than it gains.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+_FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": ("false", "true"),
+    "spark.sql.codegen.factoryMode": ("NO_CODEGEN", "FALLBACK"),
+    "spark.sql.adaptive.enabled": ("false", "true"),
+}
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 
 
@@ -37,6 +44,12 @@ class OpenedSession:
     is_ours: bool
     jvm_lock: int | None = None
 
+    def suit(self, few_rows: bool) -> None:
+        """Set the session, if it is ours, for few rows or for many."""
+        if self.is_ours:
+            for name, (for_few, for_many) in _FOR_FEW_ROWS.items():
+                self.spark.conf.set(name, for_few if few_rows else for_many)
+
     def close(self) -> None:
         """Stop the session if it is ours, and then let the lock go that its JVM holds with us."""
         if self.is_ours:
@@ -46,9 +59,11 @@ class OpenedSession:
             os.close(self.jvm_lock)
 
 
-def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None = None) -> OpenedSession:
+def open_session(
+    settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None = None, few_rows: bool = False
+) -> OpenedSession:
     """The session that is there, else a new one, which spills to `local_dir` and whose JVM holds the lock `jvm_lock`
-    until it is closed. `output` is the file that has what this process's JVM said.
+    until it is closed. `output` is the file that has what this process's JVM said. `few_rows`: what it is opened for.
 
     Raises ConfigurationError, saying what is wrong, where none starts.
     """
@@ -65,7 +80,7 @@ def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Pa
         except PySparkException as error:
             raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
-    return _started(settings, local_dir, output, jvm_lock)
+    return _started(settings, local_dir, output, jvm_lock, few_rows)
 
 
 def cause_of(error: BaseException) -> str:
@@ -78,11 +93,11 @@ def cause_of(error: BaseException) -> str:
     return str(causes[-1]).strip() if causes else first
 
 
-def _started(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None) -> OpenedSession:
+def _started(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None, few_rows: bool) -> OpenedSession:
     jars = checked_jars()
     java = checked_java()
     local_dir.mkdir(parents=True, exist_ok=True)
-    fixed = _for_this_process(settings, jars, local_dir)
+    fixed = _for_this_process(settings, jars, local_dir, few_rows)
     builder = SparkSession.builder.appName("returns").config(map={**fixed, **_per_session(settings)})
     os.environ["SPARK_HOME"] = str(spark_home())  # the jars belong to this pyspark, whatever else is on the machine
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers are this Python, not the first one on the path
@@ -106,8 +121,9 @@ def _locale() -> str:
     return next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
 
 
-def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Mapping[str, str]:
+def _for_this_process(settings: Settings, jars: list[Path], scratch: Path, few_rows: bool) -> Mapping[str, str]:
     """The settings that a JVM starts with."""
+    compiler = f"{_COMPILED} {_QUICK_COMPILER}" if few_rows else _COMPILED
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -126,7 +142,7 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
         # The parallel collector starts sooner and has more throughput than the default one in a small heap (measured).
-        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC {_from_archive()}"
+        "spark.driver.extraJavaOptions": f"{compiler} -XX:+UseParallelGC {_from_archive()}"
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Dderby.system.home={scratch}",
         "spark.executor.extraJavaOptions": _COMPILED,
         # Dictionaries of near-unique columns cost a quarter of the time of a partitioned write (measured).
