@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 from pyspark.sql import SparkSession
 
-from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.paths import LANDED, LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
@@ -94,9 +94,11 @@ class SparkEngine:
         return self._opened.spark
 
     def _has_few_rows(self) -> bool:
-        """Whether there is little to read, in landed files and in silver."""
-        silver = self._tables.facts(SILVER).bytes if self._tables.version(SILVER) is not None else 0
-        return self._landed_bytes + silver < _FEW_BYTES
+        """Whether there is little to read, in landed files and in silver. Of a new lake all files are to be read."""
+        if self._tables.version(SILVER) is None:
+            landed = Path(self._paths.place(LANDED))
+            return sum(file.stat().st_size for file in landed.rglob("*") if file.is_file()) < _FEW_BYTES
+        return self._landed_bytes + self._tables.facts(SILVER).bytes < _FEW_BYTES
 
     @cached_property
     def _materialized(self) -> Path:
@@ -188,23 +190,30 @@ class SparkEngine:
     # Tables
 
     def ensure_tables(self) -> None:
+        if any(self._tables.version(table) is None for table in TABLES):
+            self._spark  # nothing is made in a lake on which Spark does not start
         # By delta-rs: a new lake would cost Spark a dozen statements.
         with delta_rs_errors(self._paths.root):
             self._writes.create()
         self._tables.check_shapes()
         for table in TABLES:
             place = self._tables.place(table)
-            if columns := self._tables.missing_columns(table):
-                self._sql(table, spark_sql.add_columns(place, columns))
-            for name, value in self._tables.missing_properties(table).items():
-                self._sql(table, spark_sql.set_property(place, name, value))
-            for name, check in self._tables.missing_checks(table).items():
-                self._sql(table, spark_sql.add_constraint(place, name, check))
+            missing = [
+                spark_sql.add_columns(place, columns) for columns in [self._tables.missing_columns(table)] if columns
+            ]
+            missing += [
+                spark_sql.set_property(place, *given) for given in self._tables.missing_properties(table).items()
+            ]
+            missing += [spark_sql.add_constraint(place, *given) for given in self._tables.missing_checks(table).items()]
+            with self._spark_errors(table.place):
+                for statement in missing:
+                    self._spark.sql(statement)
 
     def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
         if not table.partition_by and self._tables.facts(table, version).rows <= _FEW_ROWS:
             with delta_rs_errors(table.place):
-                return self.frame(self._tables.open(table, version).to_pyarrow_table(columns=list(table.names)))
+                few = self._tables.open(table, version).to_pyarrow_table(columns=list(table.names))
+            return self.frame(few if few.num_rows else arrow_schema(table).empty_table())
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -248,38 +257,26 @@ class SparkEngine:
         if days is None:
             updated = rows.select("silver_return_date").distinct().dropna()
             days = [row["silver_return_date"] for row in self.collect(updated)]
-        on = (
-            "target.return_id = source.return_id and target.return_date = source.silver_return_date"
-            f" and {spark_sql.is_one_of('target.return_date', days)}"
-        )
-        # By name: a session of others may be one that adds the source's columns to the table.
-        values = {name: f"source.{name}" for name in table.names}
-        clauses = (
-            f"when matched then update set {', '.join(f'{name} = {value}' for name, value in values.items())} "
-            f"when not matched then insert ({', '.join(values)}) values ({', '.join(values.values())})"
-        )
+        on, clauses = spark_sql.merge_of_newest(table, days)
         return self._commits.merge(table, rows, metadata, on, clauses, name)
 
     def replace_batch(
         self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
     ) -> Written:
         is_there = self._tables.commit_of_batch(table, str(metadata.batch_id)) is not None
-        if rows is not None and self._has_rows(table, rows, expected):
-            if few := self._few(table, rows, expected):
-                return self._commits.by_delta_rs(
-                    table, metadata, partial(self._writes.replace_batch, table, few, metadata)
-                )
-            name = self._tables.transaction_of(table, metadata)
-            written = Written(None)
-            if not is_there:
-                written = self._commits.write(table, rows, metadata, "append", transaction=name)
-            if written.version is not None:
-                return written
-            batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
-            return self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
+        if rows is None or not self._has_rows(table, rows, expected):
+            delete = partial(self._writes.delete_batch, table, metadata)
+            return self._commits.by_delta_rs(table, metadata, delete) if is_there else Written(None)
+        if few := self._few(table, rows, expected):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.replace_batch, table, few, metadata))
+        written = Written(None)
         if not is_there:
-            return Written(None)
-        return self._commits.by_delta_rs(table, metadata, partial(self._writes.delete_batch, table, metadata))
+            name = self._tables.transaction_of(table, metadata)
+            written = self._commits.write(table, rows, metadata, "append", transaction=name)
+        if written.version is None:  # or an earlier write of this batch came in between
+            batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
+            written = self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
+        return written
 
     def _has_rows(self, table: TableContract, rows: DataFrame, expected: int | None) -> bool:
         count = self._count(rows) if expected is None else expected
@@ -298,15 +295,8 @@ class SparkEngine:
             return Written(None)
         if few := self._few(table, rows):
             return self._commits.by_delta_rs(table, metadata, partial(self._writes.merge, table, few, metadata, how))
-        on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
-        return self._commits.merge(
-            table,
-            rows,
-            metadata,
-            on,
-            f"when matched and {how.delete_when} then delete when matched then update set * "
-            f"when not matched and not ({how.delete_when}) then insert *",
-        )
+        on, clauses = spark_sql.merge_of_groups(how)
+        return self._commits.merge(table, rows, metadata, on, clauses)
 
     def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
         if few := self._few(table, rows):
@@ -318,10 +308,6 @@ class SparkEngine:
             self._opened.close()
         if "_materialized" in vars(self):
             shutil.rmtree(self._materialized, ignore_errors=True)
-
-    def _sql(self, table: TableContract, statement: str) -> None:
-        with self._spark_errors(table.place):
-            self._spark.sql(statement)
 
     def _spark_errors(self, place: str) -> AbstractContextManager[None]:
         return spark_errors(place, self._rows)
