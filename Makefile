@@ -21,9 +21,9 @@ BENCH_PIP := $(BENCH_BIN)/python -m pip --disable-pip-version-check install --qu
 BENCH_STAMP := .venv-bench/.installed
 BENCH_JARS_STAMP := .venv-bench/.installed-jars
 # `make test` runs these on Spark, in one session.
-SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py
+SPARK_TESTS := tests/test_pipeline_components.py tests/test_parity.py tests/test_lake_parity.py tests/test_generated_code.py
 # Only for Spark, and only in environments of their own.
-NOT_EMBEDDED := tests/test_spark.py tests/test_reader_on_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
+NOT_EMBEDDED := tests/test_spark.py tests/test_generated_code.py tests/test_reader_on_spark.py tests/test_late_writes.py tests/test_parity.py tests/test_lake_parity.py tests/connect tests/airflow
 RECOVERY := $(wildcard tests/test_dr*.py)
 DEPLOYMENT := tests/container tests/test_databricks_job.py tests/test_databricks_task.py tests/test_monitoring.py \
     tests/test_prometheus.py tests/test_terraform.py tests/test_wheel.py tests/test_workflows.py
@@ -247,11 +247,12 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@$(PIP_INSTALL) --only-binary=:all: --no-binary=pyspark --requirement requirements/dev.txt
 	@touch $@
 
-$(JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py $(DEV_STAMP)
+$(JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py src/pyspark_interview_project/engines/jvm_archive.py $(DEV_STAMP)
 	@command -v java >/dev/null || { \
 	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make test-embedded" >&2; exit 2; }
 	@echo "Fetching Spark's Delta jars (once)"
 	@$(BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
+	@$(BIN)/python -m pyspark_interview_project.engines.jvm_archive >/dev/null
 	@touch $@
 
 $(DEPLOY_STAMP): requirements/deploy.txt

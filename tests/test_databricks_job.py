@@ -117,6 +117,10 @@ def test_tasks_have_one_sort_of_computer_which_is_defined_and_the_wheel_of_this_
         "node_type_id": "i3.xlarge",
         "num_workers": 2,
         "data_security_mode": "SINGLE_USER",
+        # Spark generates methods that a JVM leaves to its interpreter otherwise.
+        "spark_conf": {
+            f"spark.{process}.extraJavaOptions": "-XX:-DontCompileHugeMethods" for process in ("driver", "executor")
+        },
     }
     assert {task["job_cluster_key"] for task in on_cluster["tasks"]} == {cluster["job_cluster_key"]}
     # Libraries cannot be declared in a shared job cluster.

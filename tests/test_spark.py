@@ -222,6 +222,13 @@ def test_open_session_has_the_settings_that_suit_one_machine(spark: SparkSession
     assert spark.conf.get("spark.jars.packages", None) is None  # nothing is resolved when a session starts
 
 
+def test_open_session_on_a_jvm_of_others_fuses_no_stage_into_methods_that_it_would_interpret(
+    spark: SparkSession,
+) -> None:
+    spark.conf.unset("spark.sql.codegen.hugeMethodLimit")
+    assert _opened().spark.conf.get("spark.sql.codegen.hugeMethodLimit") == "8000"
+
+
 def test_open_session_listens_to_this_machine_only(spark: SparkSession) -> None:
     assert {address for _, address in _listening(_driver_of(spark))} == {"127.0.0.1"}
 

@@ -7,21 +7,28 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
+
+<<<<<<< HEAD
 from functools import cached_property, reduce
+
+=======
+from functools import cached_property, partial, reduce
+
+>>>>>>> issue-16-spark
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
-from pyspark_interview_project.config.paths import LakePaths
+from pyspark_interview_project.config.paths import LANDED, LakePaths
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import DataFrame
 from pyspark_interview_project.engine import functions as F
 from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.engines.base import Delivery
-from pyspark_interview_project.engines.spark_commits import SparkCommits
+from pyspark_interview_project.engines.duckdb_sql import arrow_schema
+from pyspark_interview_project.engines.spark_commits import SparkCommits, delta_rs_errors
 from pyspark_interview_project.engines.spark_errors import spark_errors
 from pyspark_interview_project.engines.spark_notes import ReadingNotes
 from pyspark_interview_project.engines.spark_parquet import no_glob
@@ -34,18 +41,22 @@ from pyspark_interview_project.errors import (
     UnreadableInputError,
     VerificationError,
 )
-from pyspark_interview_project.schemas.tables import TABLES, TableContract
+from pyspark_interview_project.schemas.tables import SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import is_read_as_text
 from pyspark_interview_project.sources.layouts import Layouts
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import DeltaWrites, Merge
-from pyspark_interview_project.storage.storage_errors import engine_errors
 
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
+_TIME_ZONE = "spark.sql.session.timeZone"
+# A session for less than this, in files, is one for few rows.
+_FEW_BYTES = 16 * 1024 * 1024
+# So many rows go through memory into a table: a commit of Spark costs seven statements and rebuilds a snapshot.
+_FEW_ROWS = 100_000
 # What Spark says where a file of the change feed was removed, by VACUUM for instance.
 _FEED_IS_GONE = ("FILE_NOT_EXIST", "FileNotFoundException", "does not exist", "DELTA_VERSIONS_NOT_CONTIGUOUS")
 
@@ -73,17 +84,28 @@ class SparkEngine:
         self._layouts = Layouts(paths, "spark")
         self._rows: dict[str, int] = {}
         self._notes: ReadingNotes | None = None
-        self._kept: list[tuple[DataFrame, str]] = []
-        self._changes: dict[tuple[str, int, int], DataFrame] = {}
-        self._names = 0
+        self._counted: list[tuple[DataFrame, int | None]] = []
+        self._names = self._landed_bytes = 0
+        self._time_zone: str | None = None
         self._opened: OpenedSession | None = None
 
     @cached_property
     def _spark(self) -> SparkSession:
         # Opened when it is first needed: a run that finds nothing new starts no JVM.
         local_dir = self._scratch if self._settings.scratch_dir else Path(tempfile.gettempdir())
-        self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock)
+        few_rows = self._has_few_rows()
+        self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock, few_rows)
+        self._opened.suit(few_rows)
+        if self._time_zone is not None:
+            self._opened.spark.conf.set(_TIME_ZONE, self._time_zone)
         return self._opened.spark
+
+    def _has_few_rows(self) -> bool:
+        """Whether there is little to read, in landed files and in silver. Of a new lake all files are to be read."""
+        if self._tables.version(SILVER) is None:
+            landed = Path(self._paths.place(LANDED))
+            return sum(file.stat().st_size for file in landed.rglob("*") if file.is_file()) < _FEW_BYTES
+        return self._landed_bytes + self._tables.facts(SILVER).bytes < _FEW_BYTES
 
     @cached_property
     def _materialized(self) -> Path:
@@ -97,10 +119,15 @@ class SparkEngine:
     # Landed files
 
     def use_time_zone(self, name: str) -> None:
-        self._spark.conf.set("spark.sql.session.timeZone", name)
+        self._time_zone = name
+        if self._opened is not None:
+            self._opened.spark.conf.set(_TIME_ZONE, name)
 
     def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))
+        self._landed_bytes = sum(file.size for file in files)
+        if self._opened is not None:
+            self._opened.suit(self._has_few_rows())
         with self._spark_errors(str(self._scratch)):
             self._names += 1
             notes = self._materialized / f"notes_{self._names}"
@@ -123,26 +150,34 @@ class SparkEngine:
 
     def frame(self, table: pa.Table) -> DataFrame:
         with self._spark_errors(self._paths.root):
-            return self._spark.createDataFrame(table)
+            rows = self._spark.createDataFrame(table)
+        self._counted.append((rows, table.num_rows))
+        return rows
 
     def transform(self, transform: Callable[..., DataFrame], *arguments: Any) -> DataFrame:
         return transform(*arguments)
 
     def materialize(self, *frames: DataFrame) -> DataFrame:
         self._names += 1
-        place = str(self._materialized / f"rows_{self._names}")
+        self._last_place = place = str(self._materialized / f"rows_{self._names}")
         with self._spark_errors(place):
             reduce(lambda one, other: one.unionByName(other), frames).write.parquet(place)
             self._take_notes()
             rows = self._spark.read.parquet(no_glob(place))
-        self._kept.append((rows, place))
+        self._counted.append((rows, count_rows(place)))
         return rows
 
     def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
+<<<<<<< HEAD
             table = frame.toArrow()
             self._take_notes()
             return table
+=======
+            rows = frame.toArrow()
+            self._take_notes()
+            return rows
+>>>>>>> issue-16-spark
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
@@ -161,29 +196,37 @@ class SparkEngine:
         if problems:
             raise UnreadableBatchError(problems)
 
-    def _is_empty(self, rows: DataFrame) -> bool:
-        """Whether there are no rows. Of what is materialized the files say it; for others the plan must run."""
-        place = next((place for frame, place in self._kept if frame is rows), None)
-        count = count_rows(place) if place else None
-        return rows.isEmpty() if count is None else count == 0
+    def _count(self, rows: DataFrame) -> int | None:
+        """How many rows there are. None where only a run of the plan can tell."""
+        return next((count for frame, count in self._counted if frame is rows), None)
 
     # Tables
 
     def ensure_tables(self) -> None:
+        if any(self._tables.version(table) is None for table in TABLES):
+            self._spark  # nothing is made in a lake on which Spark does not start
         # By delta-rs: a new lake would cost Spark a dozen statements.
-        with engine_errors("delta-rs", self._paths.root, (DeltaError,)):
+        with delta_rs_errors(self._paths.root):
             self._writes.create()
         self._tables.check_shapes()
         for table in TABLES:
             place = self._tables.place(table)
-            if columns := self._tables.missing_columns(table):
-                self._sql(table, spark_sql.add_columns(place, columns))
-            for name, value in self._tables.missing_properties(table).items():
-                self._sql(table, spark_sql.set_property(place, name, value))
-            for name, check in self._tables.missing_checks(table).items():
-                self._sql(table, spark_sql.add_constraint(place, name, check))
+            missing = [
+                spark_sql.add_columns(place, columns) for columns in [self._tables.missing_columns(table)] if columns
+            ]
+            missing += [
+                spark_sql.set_property(place, *given) for given in self._tables.missing_properties(table).items()
+            ]
+            missing += [spark_sql.add_constraint(place, *given) for given in self._tables.missing_checks(table).items()]
+            with self._spark_errors(table.place):
+                for statement in missing:
+                    self._spark.sql(statement)
 
     def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:
+        if not table.partition_by and self._tables.facts(table, version).rows <= _FEW_ROWS:
+            with delta_rs_errors(table.place):
+                few = self._tables.open(table, version).to_pyarrow_table(columns=list(table.names))
+            return self.frame(few if few.num_rows else arrow_schema(table).empty_table())
         reader = self._spark.read.format("delta")
         if version is not None:
             reader = reader.option("versionAsOf", version)
@@ -192,15 +235,11 @@ class SparkEngine:
             return rows if days is None else rows.filter(F.col(table.partition_by[0]).isin(list(days)))
 
     def changes(self, table: TableContract, since: int, until: int) -> DataFrame | None:
-        key = (table.name, since, until)
-        if key in self._changes:
-            return self._changes[key]
         reader = self._spark.read.format("delta").option("readChangeFeed", "true")
         reader = reader.option("startingVersion", since + 1).option("endingVersion", until)
         try:
             with self._spark_errors(table.place):
-                self._changes[key] = self.materialize(reader.load(self._tables.place(table)))
-                return self._changes[key]
+                return self.materialize(reader.load(self._tables.place(table)))
         except (EngineError, UnreadableBatchError) as error:
             if any(sign in f"{error} {error.__cause__}" for sign in _FEED_IS_GONE):
                 return None
@@ -227,60 +266,54 @@ class SparkEngine:
     ) -> Written:
         """Replace the rows that are updated, and insert the others, which match nothing: they have no day in silver."""
         rows = self.materialize(rows)
-        days = distinct_days(self._kept[-1][1], "silver_return_date")
+        days = distinct_days(self._last_place, "silver_return_date")
         if days is None:
             updated = rows.select("silver_return_date").distinct().dropna()
             days = [row["silver_return_date"] for row in self.collect(updated)]
-        on = (
-            "target.return_id = source.return_id and target.return_date = source.silver_return_date"
-            f" and {spark_sql.is_one_of('target.return_date', days)}"
-        )
-        # By name: a session of others may be one that adds the source's columns to the table.
-        values = {name: f"source.{name}" for name in table.names}
-        clauses = (
-            f"when matched then update set {', '.join(f'{name} = {value}' for name, value in values.items())} "
-            f"when not matched then insert ({', '.join(values)}) values ({', '.join(values.values())})"
-        )
+        on, clauses = spark_sql.merge_of_newest(table, days)
         return self._commits.merge(table, rows, metadata, on, clauses, name)
 
     def replace_batch(
         self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
     ) -> Written:
         is_there = self._tables.commit_of_batch(table, str(metadata.batch_id)) is not None
-        has_rows = rows is not None and (expected > 0 if expected is not None else not self._has_none(table, rows))
-        if rows is not None and has_rows and not is_there:
+        if rows is None or not self._has_rows(table, rows, expected):
+            delete = partial(self._writes.delete_batch, table, metadata)
+            return self._commits.by_delta_rs(table, metadata, delete) if is_there else Written(None)
+        if few := self._few(table, rows, expected):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.replace_batch, table, few, metadata))
+        written = Written(None)
+        if not is_there:
             name = self._tables.transaction_of(table, metadata)
             written = self._commits.write(table, rows, metadata, "append", transaction=name)
-            if written.version is not None:
-                return written
-            is_there = True  # an earlier write of this batch came in between
-        batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
-        if rows is not None and has_rows:
-            return self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
-        if not is_there:
-            return Written(None)
-        return self._commits.run(
-            table, metadata, f"delete from {spark_sql.name(self._tables.place(table))} where {batch}"
-        )
+        if written.version is None:  # or an earlier write of this batch came in between
+            batch = f"batch_id = {spark_sql.literal(str(metadata.batch_id))}"
+            written = self._commits.write(table, rows, metadata, "overwrite", replace_where=batch)
+        return written
 
-    def _has_none(self, table: TableContract, rows: DataFrame) -> bool:
+    def _has_rows(self, table: TableContract, rows: DataFrame, expected: int | None) -> bool:
+        count = self._count(rows) if expected is None else expected
         with self._spark_errors(table.place):
-            return self._is_empty(rows)
+            return not rows.isEmpty() if count is None else count > 0
+
+    def _few(self, table: TableContract, rows: DataFrame, expected: int | None = None) -> pa.RecordBatchReader | None:
+        """Rows for a table in memory, where they are few."""
+        count = self._count(rows) if expected is None else expected
+        if count is None or count > _FEW_ROWS:
+            return None
+        return self.fetch(rows.select(*table.names)).cast(arrow_schema(table)).to_reader()
 
     def merge(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, how: Merge) -> Written:
-        if self._has_none(table, rows):
+        if not self._has_rows(table, rows, None):
             return Written(None)
-        on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
-        return self._commits.merge(
-            table,
-            rows,
-            metadata,
-            on,
-            f"when matched and {how.delete_when} then delete when matched then update set * "
-            f"when not matched and not ({how.delete_when}) then insert *",
-        )
+        if few := self._few(table, rows):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.merge, table, few, metadata, how))
+        on, clauses = spark_sql.merge_of_groups(how)
+        return self._commits.merge(table, rows, metadata, on, clauses)
 
     def overwrite(self, table: TableContract, rows: DataFrame, metadata: CommitMetadata) -> Written:
+        if few := self._few(table, rows):
+            return self._commits.by_delta_rs(table, metadata, partial(self._writes.overwrite, table, few, metadata))
         return self._commits.write(table, rows, metadata, "overwrite")
 
     def close(self) -> None:
@@ -288,10 +321,6 @@ class SparkEngine:
             self._opened.close()
         if "_materialized" in vars(self):
             shutil.rmtree(self._materialized, ignore_errors=True)
-
-    def _sql(self, table: TableContract, statement: str) -> None:
-        with self._spark_errors(table.place):
-            self._spark.sql(statement)
 
     def _spark_errors(self, place: str) -> AbstractContextManager[None]:
         return spark_errors(place, self._rows)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
 from pyspark.sql import SparkSession
 
 from pyspark_interview_project.engine import DataFrame
@@ -12,6 +14,7 @@ from pyspark_interview_project.engines import spark_sql
 from pyspark_interview_project.schemas.tables import TableContract
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
 from pyspark_interview_project.storage.delta_tables import DeltaTables
+from pyspark_interview_project.storage.storage_errors import engine_errors
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 # Under which name and version a log takes the commit of a statement once.
@@ -80,6 +83,15 @@ class SparkCommits:
 
         return self._committed(table, metadata, execute)
 
+    def by_delta_rs(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], None]) -> Written:
+        """Run a write of delta-rs that makes one commit, or none."""
+
+        def guarded() -> None:
+            with delta_rs_errors(table.place):
+                write()
+
+        return self._tables.committed(table, metadata, guarded)
+
     def _committed(self, table: TableContract, metadata: CommitMetadata, write: Callable[[], None]) -> Written:
         def guarded() -> None:
             with self._errors(table.place):
@@ -100,3 +112,8 @@ class SparkCommits:
         finally:
             for name in conf:
                 self._spark.conf.unset(name)
+
+
+def delta_rs_errors(place: str) -> AbstractContextManager[None]:
+    """What delta-rs says inside, or Arrow of its rows, as an error of ours that names `place`."""
+    return engine_errors("delta-rs", place, (DeltaError, pa.ArrowException))

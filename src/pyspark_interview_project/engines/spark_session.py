@@ -18,11 +18,21 @@ from pyspark_interview_project import stop_signals
 from pyspark_interview_project.config.settings import Settings
 from pyspark_interview_project.engine import on_databricks
 from pyspark_interview_project.engines.java import checked_java
+from pyspark_interview_project.engines.jvm_archive import archive
 from pyspark_interview_project.engines.spark_jars import checked_jars, spark_home
 from pyspark_interview_project.errors import ConfigurationError
 
 # A JVM leaves methods of more than 8,000 bytecodes to its interpreter, and Spark generates such methods.
 _COMPILED = "-XX:-DontCompileHugeMethods"
+# A JVM that others started may lack that: then what is larger is generated in smaller methods, which cost more copies.
+_SMALL_METHODS = {"spark.sql.codegen.hugeMethodLimit": "8000"}
+# For few rows, code that Spark generates and a JVM compiles thoroughly costs more than it gains.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+_FOR_FEW_ROWS = {
+    "spark.sql.codegen.wholeStage": ("false", "true"),
+    "spark.sql.codegen.factoryMode": ("NO_CODEGEN", "FALLBACK"),
+    "spark.sql.adaptive.enabled": ("false", "true"),
+}
 _LOG_SETTINGS = Path(__file__).with_name("spark_log4j2.properties")
 
 
@@ -34,6 +44,12 @@ class OpenedSession:
     is_ours: bool
     jvm_lock: int | None = None
 
+    def suit(self, few_rows: bool) -> None:
+        """Set the session, if it is ours, for few rows or for many."""
+        if self.is_ours:
+            for name, (for_few, for_many) in _FOR_FEW_ROWS.items():
+                self.spark.conf.set(name, for_few if few_rows else for_many)
+
     def close(self) -> None:
         """Stop the session if it is ours, and then let the lock go that its JVM holds with us."""
         if self.is_ours:
@@ -43,9 +59,11 @@ class OpenedSession:
             os.close(self.jvm_lock)
 
 
-def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None = None) -> OpenedSession:
+def open_session(
+    settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None = None, few_rows: bool = False
+) -> OpenedSession:
     """The session that is there, else a new one, which spills to `local_dir` and whose JVM holds the lock `jvm_lock`
-    until it is closed. `output` is the file that has what this process's JVM said.
+    until it is closed. `output` is the file that has what this process's JVM said. `few_rows`: what it is opened for.
 
     Raises ConfigurationError, saying what is wrong, where none starts.
     """
@@ -53,16 +71,16 @@ def open_session(settings: Settings, local_dir: Path, output: Path, jvm_lock: Pa
     if found is None and on_databricks():
         found = SparkSession.builder.getOrCreate()
     if found is not None:
-        _apply(found, _per_session(settings))
+        _apply(found, _of_another_jvm(settings))
         return OpenedSession(found, is_ours=False)
     if settings.spark_remote and not settings.spark_remote.startswith("local"):
         try:
             spark = SparkSession.builder.remote(settings.spark_remote).getOrCreate()
-            _apply(spark, _per_session(settings))
+            _apply(spark, _of_another_jvm(settings))
         except PySparkException as error:
             raise ConfigurationError("SPARK_REMOTE", f"{settings.spark_remote}: {cause_of(error)}") from error
         return OpenedSession(spark, is_ours=True)
-    return _started(settings, local_dir, output, jvm_lock)
+    return _started(settings, local_dir, output, jvm_lock, few_rows)
 
 
 def cause_of(error: BaseException) -> str:
@@ -75,11 +93,11 @@ def cause_of(error: BaseException) -> str:
     return str(causes[-1]).strip() if causes else first
 
 
-def _started(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None) -> OpenedSession:
+def _started(settings: Settings, local_dir: Path, output: Path, jvm_lock: Path | None, few_rows: bool) -> OpenedSession:
     jars = checked_jars()
     java = checked_java()
     local_dir.mkdir(parents=True, exist_ok=True)
-    fixed = _for_this_process(settings, jars, local_dir)
+    fixed = _for_this_process(settings, jars, local_dir, few_rows)
     builder = SparkSession.builder.appName("returns").config(map={**fixed, **_per_session(settings)})
     os.environ["SPARK_HOME"] = str(spark_home())  # the jars belong to this pyspark, whatever else is on the machine
     os.environ["PYSPARK_PYTHON"] = sys.executable  # workers are this Python, not the first one on the path
@@ -103,8 +121,9 @@ def _locale() -> str:
     return next((os.environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if os.environ.get(name)), "")
 
 
-def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Mapping[str, str]:
+def _for_this_process(settings: Settings, jars: list[Path], scratch: Path, few_rows: bool) -> Mapping[str, str]:
     """The settings that a JVM starts with."""
+    compiler = f"{_COMPILED} {_QUICK_COMPILER}" if few_rows else _COMPILED
     return {
         "spark.jars": ",".join(str(jar) for jar in jars),
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -123,7 +142,7 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(scratch / "spark-warehouse"),
         # The parallel collector starts sooner and has more throughput than the default one in a small heap (measured).
-        "spark.driver.extraJavaOptions": f"{_COMPILED} -XX:+UseParallelGC "
+        "spark.driver.extraJavaOptions": f"{compiler} -XX:+UseParallelGC {_from_archive()}"
         f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()} -Dderby.system.home={scratch}",
         "spark.executor.extraJavaOptions": _COMPILED,
         # Dictionaries of near-unique columns cost a quarter of the time of a partitioned write (measured).
@@ -132,6 +151,12 @@ def _for_this_process(settings: Settings, jars: list[Path], scratch: Path) -> Ma
             for name in ("return_id", "order_id", "customer_id", "ingest_ts", "quarantine_id", "raw_record")
         },
     }
+
+
+def _from_archive() -> str:
+    """The options by which a JVM takes its classes from the archive that set-up made, if it can use that. What it says
+    of one that it cannot use would go to its stdout."""
+    return f"-XX:SharedArchiveFile={archive()} -Xshare:auto -Xlog:disable " if archive().is_file() else ""
 
 
 def _per_session(settings: Settings) -> Mapping[str, str]:
@@ -165,6 +190,11 @@ def _per_session(settings: Settings) -> Mapping[str, str]:
         # Spark's default is INT96, which others read as a local time: an instant would move by the zone's offset.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     }
+
+
+def _of_another_jvm(settings: Settings) -> Mapping[str, str]:
+    """The settings of a session that was not started here. Databricks' job has the flag of a JVM."""
+    return {**_per_session(settings), **({} if on_databricks() else _SMALL_METHODS)}
 
 
 def _apply(spark: SparkSession, settings: Mapping[str, str]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 
 from pyspark_interview_project.schemas.columns import Column
+from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.storage.delta_writes import Merge
 
 _MOST_DAYS_IN_A_LIST = 400
 _SQL_TYPES = {"integer": "int", "long": "bigint"}
@@ -27,6 +29,29 @@ def set_property(place: str, key: str, value: str) -> str:
 
 def add_constraint(place: str, constraint: str, check: str) -> str:
     return f"alter table {name(place)} add constraint {constraint} check ({check})"
+
+
+def merge_of_newest(table: TableContract, days: Sequence[date]) -> tuple[str, str]:
+    """The condition and the clauses of a MERGE of rows of which those that are updated have a silver_return_date, all
+    of `days`. The others match nothing, so no file is read for their sake."""
+    on = (
+        "target.return_id = source.return_id and target.return_date = source.silver_return_date"
+        f" and {is_one_of('target.return_date', days)}"
+    )
+    # By name: a session of others may be one that adds the source's columns to the table.
+    changes = ", ".join(f"{name} = source.{name}" for name in table.names)
+    values = ", ".join(f"source.{name}" for name in table.names)
+    insert = f"insert ({', '.join(table.names)}) values ({values})"
+    return on, f"when matched then update set {changes} when not matched then {insert}"
+
+
+def merge_of_groups(how: Merge) -> tuple[str, str]:
+    """The condition and the clauses of a MERGE by keys, which deletes where the source says so."""
+    on = " and ".join(f"target.{key} = source.{key}" for key in how.keys)
+    return on, (
+        f"when matched and {how.delete_when} then delete when matched then update set * "
+        f"when not matched and not ({how.delete_when}) then insert *"
+    )
 
 
 def is_one_of(column: str, days: Sequence[date]) -> str:

@@ -185,8 +185,8 @@ def _quarantine(run: RunContext, batch: Batch, classified: ClassifiedBatch) -> N
     rows = run.engine.transform(quarantine_slice, classified.validated, batch.batch_id, datetime.now(UTC))
     metadata = run.metadata(STAGE, batch.batch_id)
     before = run.tables.facts(QUARANTINE).version
-    written = run.engine.replace_batch(QUARANTINE, rows, metadata)
     expected = classified.terms.rows["quarantined"]
+    written = run.engine.replace_batch(QUARANTINE, rows, metadata, expected)
     if written.version is not None:
         # No log says how many rows of the batch an earlier try left.
         check_commit(run.tables, QUARANTINE, before, metadata, rows=None)

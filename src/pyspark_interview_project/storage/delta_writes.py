@@ -144,7 +144,10 @@ class DeltaWrites:
 
     def replace_batch(self, table: TableContract, rows: pa.RecordBatchReader, metadata: CommitMetadata) -> None:
         """Put the rows in the place of those of the metadata's batch."""
-        self._write(table, rows, metadata, predicate=_of_batch(metadata))
+        # A server that outlived its caller may be about to append the same batch: by the name of its transaction it
+        # finds out that it comes too late.
+        name = self._tables.transaction_of(table, metadata)
+        self._write(table, rows, metadata, _of_batch(metadata), name)
 
     def delete_batch(self, table: TableContract, metadata: CommitMetadata) -> None:
         """Remove the rows of the metadata's batch."""
@@ -169,7 +172,12 @@ class DeltaWrites:
             )
 
     def _write(
-        self, table: TableContract, rows: pa.RecordBatchReader, metadata: CommitMetadata, predicate: str | None = None
+        self,
+        table: TableContract,
+        rows: pa.RecordBatchReader,
+        metadata: CommitMetadata,
+        predicate: str | None = None,
+        transaction: str | None = None,
     ) -> None:
         with _conflicts(table):
             write_deltalake(
@@ -178,7 +186,7 @@ class DeltaWrites:
                 mode="overwrite",
                 predicate=predicate,
                 writer_properties=_writer_properties(table),
-                commit_properties=_properties(metadata),
+                commit_properties=_properties(metadata, transaction),
             )
 
 

@@ -86,15 +86,11 @@ def _upper(column: Column) -> Column:
     return F.when(_is_ascii(column), F.upper(column)).otherwise(F.translate(column, _LOWER_CASE, _UPPER_CASE))
 
 
-def _lower(column: Column) -> Column:
-    """ASCII letters in lower case, all others as they are."""
-    return F.when(_is_ascii(column), F.lower(column)).otherwise(F.translate(column, _UPPER_CASE, _LOWER_CASE))
-
-
 def _reason(column: Column) -> Column:
     """The reason in lower case, white space inside it collapsed to one space; `unspecified` where there is none."""
     collapsed = F.regexp_replace(column, rf"{_WHITE_SPACE}+", " ")
-    normalised = F.when(column.rlike(_BEYOND_SINGLE_BLANKS), _lower(collapsed)).otherwise(F.lower(column))
+    lower = F.translate(collapsed, _UPPER_CASE, _LOWER_CASE)
+    normalised = F.when(column.rlike(_BEYOND_SINGLE_BLANKS), lower).otherwise(F.lower(column))
     return F.coalesce(normalised, F.lit("unspecified"))
 
 
