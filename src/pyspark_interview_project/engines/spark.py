@@ -7,14 +7,7 @@ import tempfile
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
-
-<<<<<<< HEAD
-from functools import cached_property, reduce
-
-=======
 from functools import cached_property, partial, reduce
-
->>>>>>> issue-16-spark
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -169,15 +162,9 @@ class SparkEngine:
 
     def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
-<<<<<<< HEAD
-            table = frame.toArrow()
-            self._take_notes()
-            return table
-=======
             rows = frame.toArrow()
             self._take_notes()
             return rows
->>>>>>> issue-16-spark
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
