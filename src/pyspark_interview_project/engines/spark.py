@@ -171,17 +171,8 @@ class SparkEngine:
         return rows
 
     def _take_notes(self) -> None:
-        """Take down what the workers noted of the landed files that were read. Raises UnreadableBatchError."""
-        if self._notes is None:
-            return
-        problems = {}
-        for note in self._notes.taken():
-            self._rows[note.path] = note.rows
-            self._layouts.note_unknown(note.path, note.unknown_columns)
-            if note.problem is not None:
-                problems[note.path] = UnreadableInputError(note.path, note.problem, note.may_pass)
-        if problems:
-            raise UnreadableBatchError(problems)
+        if self._notes is not None:
+            self._notes.take(self._rows, self._layouts)
 
     def _count(self, rows: DataFrame) -> int | None:
         """How many rows there are. None where only a run of the plan can tell."""
@@ -197,16 +188,8 @@ class SparkEngine:
             self._writes.create()
         self._tables.check_shapes()
         for table in TABLES:
-            place = self._tables.place(table)
-            missing = [
-                spark_sql.add_columns(place, columns) for columns in [self._tables.missing_columns(table)] if columns
-            ]
-            missing += [
-                spark_sql.set_property(place, *given) for given in self._tables.missing_properties(table).items()
-            ]
-            missing += [spark_sql.add_constraint(place, *given) for given in self._tables.missing_checks(table).items()]
             with self._spark_errors(table.place):
-                for statement in missing:
+                for statement in spark_sql.what_is_missing(self._tables, table):
                     self._spark.sql(statement)
 
     def read(self, table: TableContract, version: int | None = None, days: Collection[date] | None = None) -> DataFrame:

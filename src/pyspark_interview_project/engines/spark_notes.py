@@ -10,9 +10,12 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from pyspark_interview_project.errors import UnreadableBatchError, UnreadableInputError
+from pyspark_interview_project.sources.layouts import Layouts
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,23 @@ class ReadingNotes:
         self.directory, self._files = directory, files
         self._taken: set[str] = set()
 
-    def taken(self) -> Iterator[ReadingNote]:
-        """The notes that came since they were last taken."""
+    def take(self, rows: dict[str, int], layouts: Layouts) -> None:
+        """Take down what came since it was last asked for: the records of each file into `rows`, unknown columns into
+        `layouts`. Raises UnreadableBatchError where files could not be read to their ends."""
         if len(self._taken) == self._files:
             return
+        problems = {}
         for place in sorted(Path(self.directory).glob("*.json")):
-            if place.name not in self._taken:
-                self._taken.add(place.name)
-                yield ReadingNote(**json.loads(place.read_text()))
+            if place.name in self._taken:
+                continue
+            self._taken.add(place.name)
+            note = ReadingNote(**json.loads(place.read_text()))
+            rows[note.path] = note.rows
+            layouts.note_unknown(note.path, note.unknown_columns)
+            if note.problem is not None:
+                problems[note.path] = UnreadableInputError(note.path, note.problem, note.may_pass)
+        if problems:
+            raise UnreadableBatchError(problems)
 
 
 def leave_note(directory: str, note: ReadingNote) -> None:

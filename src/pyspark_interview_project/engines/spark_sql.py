@@ -7,6 +7,7 @@ from datetime import date
 
 from pyspark_interview_project.schemas.columns import Column
 from pyspark_interview_project.schemas.tables import TableContract
+from pyspark_interview_project.storage.delta_tables import DeltaTables
 from pyspark_interview_project.storage.delta_writes import Merge
 
 _MOST_DAYS_IN_A_LIST = 400
@@ -19,16 +20,18 @@ def _column(column: Column) -> str:
     return f"`{column.name}` {type_} {not_null} comment {literal(column.description)}"
 
 
-def add_columns(place: str, columns: Sequence[Column]) -> str:
-    return f"alter table {name(place)} add columns ({', '.join(map(_column, columns))})"
-
-
-def set_property(place: str, key: str, value: str) -> str:
-    return f"alter table {name(place)} set tblproperties ('{key}' = {literal(value)})"
-
-
-def add_constraint(place: str, constraint: str, check: str) -> str:
-    return f"alter table {name(place)} add constraint {constraint} check ({check})"
+def what_is_missing(tables: DeltaTables, table: TableContract) -> list[str]:
+    """The statements that give a table what its contract has beyond it: columns, properties, constraints."""
+    alter = f"alter table {name(tables.place(table))}"
+    columns = ", ".join(map(_column, tables.missing_columns(table)))
+    return [
+        *([f"{alter} add columns ({columns})"] if columns else []),
+        *(
+            f"{alter} set tblproperties ('{key}' = {literal(value)})"
+            for key, value in tables.missing_properties(table).items()
+        ),
+        *(f"{alter} add constraint {check} check ({sql})" for check, sql in tables.missing_checks(table).items()),
+    ]
 
 
 def merge_of_newest(table: TableContract, days: Sequence[date]) -> tuple[str, str]:
