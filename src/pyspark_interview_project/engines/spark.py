@@ -31,7 +31,6 @@ from pyspark_interview_project.engines.spark_session import OpenedSession, open_
 from pyspark_interview_project.errors import (
     EngineError,
     UnreadableBatchError,
-    UnreadableInputError,
     VerificationError,
 )
 from pyspark_interview_project.schemas.tables import SILVER, TABLES, TableContract
