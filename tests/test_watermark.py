@@ -258,18 +258,18 @@ def behind(run: RunContext, bench: LakeBench) -> RunContext:
     return run
 
 
-def test_disk_that_is_full_while_changes_are_read_is_told_and_gold_stays_as_it_is(
+def test_disk_that_is_full_while_gold_is_merged_is_told_and_gold_stays_as_it_is(
     behind: RunContext, bench: LakeBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {place: lake_reading.everything(bench.root)[place] for place in GOLD}
-    changes = bench.engine.changes
+    merge = bench.engine.merge
 
-    def changes_on_a_full_disk(*asked: Any) -> Any:
+    def merge_on_a_full_disk(*asked: Any) -> Any:
         with largest_file(64):
-            return changes(*asked)
+            return merge(*asked)
 
     with monkeypatch.context() as patch, pytest.raises(StorageError) as raised:
-        patch.setattr(bench.engine, "changes", changes_on_a_full_disk)
+        patch.setattr(bench.engine, "merge", merge_on_a_full_disk)
         silver_to_gold(behind)
     assert (raised.value.exit_code, raised.value.problem) == (
         5,

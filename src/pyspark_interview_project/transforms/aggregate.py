@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 from pyspark_interview_project.engine import Column, DataFrame
 from pyspark_interview_project.engine import functions as F
@@ -55,11 +56,11 @@ def _total(column: Column, name: str) -> Column:
     return F.sum(column).cast(_TYPES[name]).alias(name)
 
 
-def totals(one: DataFrame, other: DataFrame) -> DataFrame:
-    """A row for each of two gold tables, in their order: the measures summed over all groups, zeros where there are
+def totals(*tables: DataFrame) -> DataFrame:
+    """A row for each of these gold tables, in their order: the measures summed over all groups, zeros where there are
     none."""
-    both = [_summed_up(table).withColumn("position", F.lit(position)) for position, table in enumerate((one, other))]
-    return both[0].unionByName(both[1]).orderBy("position").select(*_TYPES)
+    rows = [_summed_up(table).withColumn("position", F.lit(position)) for position, table in enumerate(tables)]
+    return reduce(lambda one, other: one.unionByName(other), rows).orderBy("position").select(*_TYPES)
 
 
 def _summed_up(gold: DataFrame) -> DataFrame:
