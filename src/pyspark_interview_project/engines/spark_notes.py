@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from pyspark_interview_project.errors import UnreadableInputError
+
 
 @dataclass(frozen=True)
 class ReadingNote:
@@ -25,6 +27,9 @@ class ReadingNote:
     unknown_columns: Sequence[str] = ()
     problem: str | None = None
     may_pass: bool = False
+
+    def as_error(self) -> UnreadableInputError:
+        return UnreadableInputError(self.path, self.problem or "", self.may_pass)
 
 
 class ReadingNotes:
