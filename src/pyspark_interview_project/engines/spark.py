@@ -28,11 +28,7 @@ from pyspark_interview_project.engines.spark_parquet import no_glob
 from pyspark_interview_project.engines.spark_reading import SparkReader
 from pyspark_interview_project.engines.spark_rows import count_rows, distinct_days
 from pyspark_interview_project.engines.spark_session import OpenedSession, open_session
-from pyspark_interview_project.errors import (
-    EngineError,
-    UnreadableBatchError,
-    VerificationError,
-)
+from pyspark_interview_project.errors import EngineError, UnreadableBatchError, VerificationError
 from pyspark_interview_project.schemas.tables import SILVER, TABLES, TableContract
 from pyspark_interview_project.sources.discovery import LandedFile
 from pyspark_interview_project.sources.landed_text import is_read_as_text
@@ -162,8 +158,8 @@ class SparkEngine:
     def fetch(self, frame: DataFrame) -> pa.Table:
         with self._spark_errors(self._paths.root):
             rows = frame.toArrow()
-            self._take_notes()
-            return rows
+        self._take_notes()
+        return rows
 
     def collect(self, frame: DataFrame) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = self.fetch(frame).to_pylist()  # a Row would have times in this machine's zone
@@ -174,7 +170,7 @@ class SparkEngine:
             self._notes.take(self._rows, self._layouts)
 
     def _count(self, rows: DataFrame) -> int | None:
-        """How many rows there are. None where only a run of the plan can tell."""
+        """How many rows there are; None where only a run of the plan can tell."""
         return next((count for frame, count in self._counted if frame is rows), None)
 
     # Tables
@@ -219,28 +215,17 @@ class SparkEngine:
             return Written(None)
         name = self._tables.transaction_of(table, metadata)
         if expected.updated:
-            written = self._merge_newest(table, rows, metadata, name)
+            source = self.materialize(rows)
+            on, clauses = spark_sql.merge_of_newest(table, distinct_days(self._last_place, "silver_return_date"))
+            written = self._commits.merge(table, source, metadata, on, clauses, name)
         else:
             written = self._commits.write(table, rows, metadata, "append", transaction=name)
         if written.version is None and self._tables.commit_of_batch(table, str(metadata.batch_id)):
             return expected  # an earlier write of this batch came in between
-        found = {"inserted": written.inserted, "updated": written.updated}
-        wanted = {"inserted": expected.inserted, "updated": expected.updated}
+        wanted, found = ({"inserted": each.inserted, "updated": each.updated} for each in (expected, written))
         if found != wanted:
             raise VerificationError(table.place, wanted, found)
         return written
-
-    def _merge_newest(
-        self, table: TableContract, rows: DataFrame, metadata: CommitMetadata, name: str | None
-    ) -> Written:
-        """Replace the rows that are updated, and insert the others, which match nothing: they have no day in silver."""
-        rows = self.materialize(rows)
-        days = distinct_days(self._last_place, "silver_return_date")
-        if days is None:
-            updated = rows.select("silver_return_date").distinct().dropna()
-            days = [row["silver_return_date"] for row in self.collect(updated)]
-        on, clauses = spark_sql.merge_of_newest(table, days)
-        return self._commits.merge(table, rows, metadata, on, clauses, name)
 
     def replace_batch(
         self, table: TableContract, rows: DataFrame | None, metadata: CommitMetadata, expected: int | None = None
@@ -262,8 +247,10 @@ class SparkEngine:
 
     def _has_rows(self, table: TableContract, rows: DataFrame, expected: int | None) -> bool:
         count = self._count(rows) if expected is None else expected
+        if count is not None:
+            return count > 0
         with self._spark_errors(table.place):
-            return not rows.isEmpty() if count is None else count > 0
+            return not rows.isEmpty()
 
     def _few(self, table: TableContract, rows: DataFrame, expected: int | None = None) -> pa.RecordBatchReader | None:
         """Rows for a table in memory, where they are few."""

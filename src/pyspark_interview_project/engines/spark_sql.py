@@ -34,13 +34,12 @@ def what_is_missing(tables: DeltaTables, table: TableContract) -> list[str]:
     ]
 
 
-def merge_of_newest(table: TableContract, days: Sequence[date]) -> tuple[str, str]:
-    """The condition and the clauses of a MERGE of rows of which those that are updated have a silver_return_date, all
-    of `days`. The others match nothing, so no file is read for their sake."""
-    on = (
-        "target.return_id = source.return_id and target.return_date = source.silver_return_date"
-        f" and {is_one_of('target.return_date', days)}"
-    )
+def merge_of_newest(table: TableContract, days: Sequence[date] | None) -> tuple[str, str]:
+    """The condition and the clauses of a MERGE of rows of which those that are updated have a silver_return_date, one
+    of `days` (None: not known). The others match nothing, so no file is read for their sake."""
+    on = "target.return_id = source.return_id and target.return_date = source.silver_return_date"
+    if days is not None:
+        on += f" and {is_one_of('target.return_date', days)}"
     # By name: a session of others may be one that adds the source's columns to the table.
     changes = ", ".join(f"{name} = source.{name}" for name in table.names)
     values = ", ".join(f"source.{name}" for name in table.names)
