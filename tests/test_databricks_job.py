@@ -284,5 +284,6 @@ def test_only_the_note_of_a_merge_sets_what_serverless_refuses() -> None:
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set":
                 if isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "conf":
                     setting_one.append((path.name, ast.unparse(node.args[0])))
-    time_zone = ("spark.py", "'spark.sql.session.timeZone'")  # which serverless takes
-    assert sorted(setting_one) == [time_zone, ("spark.py", "_USER_METADATA"), ("spark_session.py", "name")]
+    time_zone = ("spark.py", "_TIME_ZONE")  # which serverless takes
+    ours_only = ("spark_session.py", "name")  # those of a session that was started here
+    assert sorted(setting_one) == [time_zone, time_zone, ("spark_commits.py", "name"), ours_only, ours_only]
