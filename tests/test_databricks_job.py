@@ -276,14 +276,16 @@ def test_settings_of_a_session_there_are_those_that_serverless_lets_one_set(monk
 
 
 def test_only_the_note_of_a_merge_sets_what_serverless_refuses() -> None:
-    """The one known gap, for which the serverless job is paused: a merge has no option for its note, only the session
-    has one, which Databricks documents as not supported there ("Enrich tables with custom metadata")."""
+    """The one known gap, for which the serverless job is paused: a merge has no option for its note and for the name of
+    its transaction, only the session has one, which Databricks documents as not supported there ("Enrich tables with
+    custom metadata")."""
     setting_one = []
     for path in files_that_run_there():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "set":
                 if isinstance(node.func.value, ast.Attribute) and node.func.value.attr == "conf":
                     setting_one.append((path.name, ast.unparse(node.args[0])))
-    time_zone = ("spark.py", "_TIME_ZONE")  # which serverless takes
-    ours_only = ("spark_session.py", "name")  # those of a session that was started here
-    assert sorted(setting_one) == [time_zone, time_zone, ("spark_commits.py", "name"), ours_only, ours_only]
+    time_zone = ("spark.py", "'spark.sql.session.timeZone'")  # which serverless takes
+    of_a_merge = [("spark_commits.py", name) for name in ("_TRANSACTION", "_TRANSACTION_VERSION", "_USER_METADATA")]
+    # Those of spark_session.py: what _per_session has, and what suits a session that was started here.
+    assert sorted(setting_one) == [time_zone, *of_a_merge, *[("spark_session.py", "name")] * 2]

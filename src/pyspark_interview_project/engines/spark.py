@@ -40,7 +40,6 @@ from pyspark_interview_project.storage.delta_writes import DeltaWrites, Merge
 if TYPE_CHECKING:
     from pyspark_interview_project.config.feed_definition import Feed
 
-_TIME_ZONE = "spark.sql.session.timeZone"
 # A session for less than this, in files, is one for few rows.
 _FEW_BYTES = 16 * 1024 * 1024
 # So many rows go through memory into a table: a commit of Spark costs seven statements and rebuilds a snapshot.
@@ -85,7 +84,7 @@ class SparkEngine:
         self._opened = open_session(self._settings, local_dir, self._output, self._jvm_lock, few_rows)
         self._opened.suit(few_rows)
         if self._time_zone is not None:
-            self._opened.spark.conf.set(_TIME_ZONE, self._time_zone)
+            self.use_time_zone(self._time_zone)
         return self._opened.spark
 
     def _has_few_rows(self) -> bool:
@@ -109,7 +108,7 @@ class SparkEngine:
     def use_time_zone(self, name: str) -> None:
         self._time_zone = name
         if self._opened is not None:
-            self._opened.spark.conf.set(_TIME_ZONE, name)
+            self._opened.spark.conf.set("spark.sql.session.timeZone", name)
 
     def read_landed(self, files: Sequence[LandedFile], feeds: Mapping[str, Feed]) -> list[Delivery]:
         self._rows.update(dict.fromkeys((file.path for file in files), 0))

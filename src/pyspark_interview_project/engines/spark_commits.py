@@ -102,15 +102,14 @@ class SparkCommits:
     @contextmanager
     def _noted(self, metadata: CommitMetadata, transaction: str | None) -> Iterator[None]:
         """Give the commits of the SQL inside the metadata. Statements have no option for it, only the session has."""
-        conf = {_USER_METADATA: metadata.as_json()}
-        if transaction:
-            conf |= {_TRANSACTION: transaction, _TRANSACTION_VERSION: "1"}
         try:
-            for name, value in conf.items():
-                self._spark.conf.set(name, value)
+            self._spark.conf.set(_USER_METADATA, metadata.as_json())
+            if transaction:
+                self._spark.conf.set(_TRANSACTION, transaction)
+                self._spark.conf.set(_TRANSACTION_VERSION, "1")
             yield
         finally:
-            for name in conf:
+            for name in (_USER_METADATA, _TRANSACTION, _TRANSACTION_VERSION):
                 self._spark.conf.unset(name)
 
 
