@@ -282,11 +282,12 @@ $(BENCH_STAMP): requirements/bench.txt requirements/build.txt pyproject.toml
 	@$(BENCH_PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(BENCH_JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py $(BENCH_STAMP)
+$(BENCH_JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py src/pyspark_interview_project/engines/jvm_archive.py $(BENCH_STAMP)
 	@command -v java >/dev/null || { \
 	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make bench ENGINES=embedded" >&2; exit 2; }
 	@echo "Fetching Spark's Delta jars for the benchmarks (once)"
 	@$(BENCH_BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
+	@$(BENCH_BIN)/python -m pyspark_interview_project.engines.jvm_archive >/dev/null
 	@touch $@
 
 # A fresh machine may know no package yet.
