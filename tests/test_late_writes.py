@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import DataFrame, functions
 
+from commands import spark_session
 from conftest import LakeBench
+from pyspark_interview_project.engines import spark_sql
+from pyspark_interview_project.engines.spark_commits import SparkCommits
+from pyspark_interview_project.engines.spark_errors import spark_errors
 from pyspark_interview_project.errors import ConflictError
 from pyspark_interview_project.schemas.tables import SILVER
 from pyspark_interview_project.storage.commits import CommitMetadata, Written
@@ -20,19 +24,17 @@ from test_lake import SILVER_COLUMNS, put, silver_frame, silver_row
 pytestmark = pytest.mark.spark
 
 
-def upserted(bench: LakeBench, rows: DataFrame, metadata: CommitMetadata, replaced: str | None) -> Written:
-    outcome = "inserted" if replaced is None else "updated"
-    rows = rows.withColumn("outcome", functions.lit(outcome))
-    rows = rows.withColumn("silver_return_date", functions.lit(replaced).cast("date"))
-    return bench.engine.upsert(SILVER, rows, metadata, Written(None, **{outcome: 1}))
-
-
 def append_late(bench: LakeBench, rows: DataFrame, metadata: CommitMetadata) -> Written:
-    return upserted(bench, rows, metadata, None)
+    rows = rows.withColumn("outcome", functions.lit("inserted"))
+    rows = rows.withColumn("silver_return_date", functions.lit(None).cast("date"))
+    return bench.engine.upsert(SILVER, rows, metadata, Written(None, inserted=1))
 
 
 def merge_late(bench: LakeBench, rows: DataFrame, metadata: CommitMetadata) -> Written:
-    return upserted(bench, rows, metadata, "2026-01-05")
+    """The statement itself: before it, an upsert computes its rows, and a caller that dies then begins no statement."""
+    commits = SparkCommits(spark_session(), bench.tables, lambda place: spark_errors(place, {}))
+    source = rows.withColumn("silver_return_date", functions.lit("2026-01-05").cast("date"))
+    return commits.merge(SILVER, source, metadata, *spark_sql.merge_of_newest(SILVER, None))
 
 
 def replace_batch_late(bench: LakeBench, rows: DataFrame, metadata: CommitMetadata) -> Written:
