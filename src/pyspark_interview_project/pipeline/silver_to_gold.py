@@ -8,7 +8,9 @@ such version, where it covers another silver, or where the files of the changes 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 from pyspark_interview_project.command_line import main_of
 from pyspark_interview_project.engine import DataFrame
@@ -55,10 +57,12 @@ def silver_to_gold(run: RunContext) -> bool:
         mark_unchecked(run.files)
         silver_version = run.tables.version(SILVER)
         assert silver_version is not None
-        changed, changes = {}, _Changes(run, silver_version)
+        changed = {}
+        # Both tables most often need the same changes, so these are read once.
+        changes_since = cache(partial(run.engine.changes, SILVER, until=silver_version))
         for table in GOLD_TABLES:
             run.steps.step(f"bringing {table.place} up to version {silver_version} of silver")
-            written = _bring_up(run, table, silver_version, changes)
+            written = _bring_up(run, table, silver_version, changes_since)
             run.check_lease()
             changed[table.name] = written.inserted + written.updated + written.deleted
             figures["rows"] += changed[table.name]
@@ -83,28 +87,16 @@ def _groups_of(table: TableContract) -> tuple[str, str]:
     return table.names[0], "reason"
 
 
-class _Changes:
-    """What changed in silver up to a version. Both gold tables most often need the same, so it is read once."""
-
-    def __init__(self, run: RunContext, until: int) -> None:
-        self._engine, self._until = run.engine, until
-        self._since: dict[int, DataFrame | None] = {}
-
-    def since(self, version: int) -> DataFrame | None:
-        """The changes behind a version; None where the files of the rows that left are gone."""
-        if version not in self._since:
-            self._since[version] = self._engine.changes(SILVER, version, self._until)
-        return self._since[version]
-
-
-def _bring_up(run: RunContext, table: TableContract, silver_version: int, changes_of_silver: _Changes) -> Written:
+def _bring_up(
+    run: RunContext, table: TableContract, silver_version: int, changes_since: Callable[[int], DataFrame | None]
+) -> Written:
     if covers(run.tables, table, silver_version):
         return Written(None)
     by, silver_id = _groups_of(table), run.tables.table_id(SILVER)
     watermark = watermark_of(run.tables, table)
     changes = None
     if watermark is not None and watermark.is_of(silver_id):
-        changes = changes_of_silver.since(watermark.version)
+        changes = changes_since(watermark.version)
     if changes is None:
         groups, how = run.engine.transform(aggregate, run.engine.read(SILVER, silver_version), by), "built anew"
     else:
