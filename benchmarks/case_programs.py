@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks.cases import COPY, DELTA_RS, DUCKDB, FORMATS, GROWTHS, LARGE, POLARS, PYSPARK, Case
 from benchmarks.data import Age
@@ -50,6 +51,14 @@ def _copied_lake(source: Path, target: Path, package: Package) -> None:
     package.call(target)
 
 
+def _run(
+    package: Package, lake: Path, prepare: Callable[[], object], *, has_feeds: bool = False, **more: Any
+) -> Program:
+    """The package's run on a lake. Its gold is what the results of others are compared with."""
+    env = package.env(lake, has_feeds=has_feeds)
+    return Program(package.name, package.run(), env, prepare, lambda: totals_of(lake / GOLD), **more)
+
+
 # Cases ----------------------------------------------------------------------------------------------------------------
 
 
@@ -57,14 +66,8 @@ def _first_load(case: Case, workplace: Workplace, package: Package) -> list[Prog
     load = workplace.load(case.millions)
     name = _name_of_lake(package, case.millions)
     lake = workplace.root / name
-    ours = Program(
-        package.name,
-        package.run(),
-        package.env(lake),
-        prepare=lambda: land(fresh(lake), load),
-        totals=lambda: totals_of(lake / GOLD),
-        when_done=lambda: workplace.keep(name),  # the cases behind this one go on with it
-    )
+    # The cases behind this one go on with the lake.
+    ours = _run(package, lake, lambda: land(fresh(lake), load), when_done=lambda: workplace.keep(name))
     if case.engine == "spark":
         name_of_peer = f"pyspark-{case.millions:g}"
         plain = _peer_load(PYSPARK, "pyspark_first_load", load, workplace.root / name_of_peer, "gold", "parquet")
@@ -97,7 +100,7 @@ def _daily(case: Case, workplace: Workplace, package: Package, age: Age = "recen
         _copied_lake(loaded, lake, package)
         land(lake, increment, _LANDED_BY_DAY)
 
-    ours = Program(package.name, package.run(), package.env(lake), prepare, lambda: totals_of(lake / GOLD))
+    ours = _run(package, lake, prepare)
     if package.name == BASELINE or not case.has_peers:
         return [ours]
     load, size = workplace.load(case.millions), f"{case.millions:g}"
@@ -136,23 +139,13 @@ def _nothing_new(case: Case, workplace: Workplace, package: Package) -> list[Pro
     lake = workplace.root / f"idle-{package.name}"
 
     def prepare() -> None:
+        # Links that another program's lake got to the same landed files are a change to this one.
         if lake.exists():
-            package.call(
-                lake
-            )  # links that another program's lake got to the same landed files are a change to this one
+            package.call(lake)
         else:
             _copied_lake(loaded, lake, package)
 
-    return [
-        Program(
-            package.name,
-            package.run(),
-            package.env(lake),
-            prepare,
-            totals=lambda: totals_of(lake / GOLD),
-            when_done=lambda: fresh(lake),
-        )
-    ]
+    return [_run(package, lake, prepare, when_done=lambda: fresh(lake))]
 
 
 def _three_rows(case: Case, workplace: Workplace, package: Package) -> list[Program]:
@@ -163,28 +156,14 @@ def _three_rows(case: Case, workplace: Workplace, package: Package) -> list[Prog
         _copied_lake(loaded, lake, package)
         land(lake, rows, _LANDED_BY_DAY)
 
-    return [
-        Program(
-            package.name,
-            package.run(),
-            package.env(lake),
-            prepare,
-            totals=lambda: totals_of(lake / GOLD),
-            counts_statements=case.engine == "spark",
-        )
-    ]
+    return [_run(package, lake, prepare, counts_statements=case.engine == "spark")]
 
 
 def _format(case: Case, workplace: Workplace, package: Package) -> list[Program]:
     format_ = FORMATS[case.variant]
     text, lake = workplace.text(case.millions, format_), workplace.root / f"text-{package.name}"
-    ours = Program(
-        package.name,
-        package.run(),
-        package.env(lake, has_feeds=format_ == "export"),
-        prepare=lambda: land(fresh(lake), text, format_),  # a directory of the feed's name, or of none
-        totals=lambda: totals_of(lake / GOLD),
-    )
+    # The files lie in a directory of the feed's name, or of one that no feed has.
+    ours = _run(package, lake, lambda: land(fresh(lake), text, format_), has_feeds=format_ == "export")
     output = workplace.root / "text-peer"
     if case.engine == "spark":
         return [ours, _peer_load(PYSPARK, "pyspark_first_load", text, output, "gold", format_)()]
@@ -194,15 +173,7 @@ def _format(case: Case, workplace: Workplace, package: Package) -> list[Program]
 def _growth(case: Case, workplace: Workplace, package: Package) -> list[Program]:
     load = workplace.load(case.millions, **GROWTHS[case.variant])
     lake = workplace.root / f"growth-{package.name}"
-    return [
-        Program(
-            package.name,
-            package.run(),
-            package.env(lake),
-            prepare=lambda: land(fresh(lake), load),
-            totals=lambda: totals_of(lake / GOLD),
-        )
-    ]
+    return [_run(package, lake, lambda: land(fresh(lake), load))]
 
 
 def _backup(case: Case, workplace: Workplace, package: Package) -> list[Program]:
