@@ -247,13 +247,19 @@ $(DEV_STAMP): requirements/dev.txt $(RUN_STAMP)
 	@$(PIP_INSTALL) --only-binary=:all: --no-binary=pyspark --requirement requirements/dev.txt
 	@touch $@
 
-$(JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py src/pyspark_interview_project/engines/jvm_archive.py $(DEV_STAMP)
+# $(1): the Python of the environment that gets the jars, $(2): what works without Java.
+define FETCH_JARS
 	@command -v java >/dev/null || { \
-	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make test-embedded" >&2; exit 2; }
+	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: $(2)" >&2; exit 2; }
 	@echo "Fetching Spark's Delta jars (once)"
-	@$(BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
-	@$(BIN)/python -m pyspark_interview_project.engines.jvm_archive >/dev/null
+	@$(1) -m pyspark_interview_project.engines.spark_jars >/dev/null
+	@$(1) -m pyspark_interview_project.engines.jvm_archive >/dev/null
 	@touch $@
+endef
+JAR_FETCHERS := $(addprefix src/pyspark_interview_project/engines/,spark_jars.py jvm_archive.py)
+
+$(JARS_STAMP): $(JAR_FETCHERS) $(DEV_STAMP)
+	$(call FETCH_JARS,$(BIN)/python,make test-embedded)
 
 $(DEPLOY_STAMP): requirements/deploy.txt
 	@echo "Setting up .venv-deploy (once, about a minute)"
@@ -282,13 +288,8 @@ $(BENCH_STAMP): requirements/bench.txt requirements/build.txt pyproject.toml
 	@$(BENCH_PIP) --no-build-isolation --no-deps --editable .
 	@touch $@
 
-$(BENCH_JARS_STAMP): src/pyspark_interview_project/engines/spark_jars.py src/pyspark_interview_project/engines/jvm_archive.py $(BENCH_STAMP)
-	@command -v java >/dev/null || { \
-	    echo "Spark needs Java 17 or 21 (apt-get install openjdk-17-jre-headless); without it: make bench ENGINES=embedded" >&2; exit 2; }
-	@echo "Fetching Spark's Delta jars for the benchmarks (once)"
-	@$(BENCH_BIN)/python -m pyspark_interview_project.engines.spark_jars >/dev/null
-	@$(BENCH_BIN)/python -m pyspark_interview_project.engines.jvm_archive >/dev/null
-	@touch $@
+$(BENCH_JARS_STAMP): $(JAR_FETCHERS) $(BENCH_STAMP)
+	$(call FETCH_JARS,$(BENCH_BIN)/python,make bench ENGINES=embedded)
 
 # A fresh machine may know no package yet.
 packages-known:
